@@ -35,7 +35,7 @@ impl ClientSignals {
         };
         Self {
             honeypot_filled: honeypot.is_some_and(|name| form.is_filled(name)),
-            form_token: text(ControlField::FormTokens).map(str::to_owned),
+            form_token: text(ControlField::FormToken).map(str::to_owned),
             proof: text(captcha.map_or(ControlField::Altcha, ControlField::Captcha))
                 .map(Into::into),
         }

@@ -99,11 +99,22 @@ impl Proxies {
             ServerClaim::None => (None, false),
             ServerClaim::Server { visitor } => (visitor, true),
             ServerClaim::Unreadable => {
-                self.report_unreadable_visitor();
+                self.report_server(
+                    ForwardedOutcome::Unreadable,
+                    &self.unreadable_visitor,
+                    "a server with a token of http.server_clients names a visitor in \
+                     Signup-Client-Address that is not an address",
+                );
                 (None, true)
             }
             ServerClaim::Forged => {
-                self.report_forged();
+                // Any client may send the header.
+                self.report_server(
+                    ForwardedOutcome::UntrustedServer,
+                    &self.forged,
+                    "a server names its visitor in Signup-Client-Address without a token of \
+                     http.server_clients",
+                );
                 (None, false)
             }
         }
@@ -177,30 +188,14 @@ impl Proxies {
         }
     }
 
-    /// Reports a server whose visitor is no address. All its visitors count as one client.
-    fn report_unreadable_visitor(&self) {
-        let outcome = ForwardedOutcome::Unreadable;
+    /// Reports a server whose header is not used: all its visitors count as one client.
+    fn report_server(&self, outcome: ForwardedOutcome, watch: &ProxyWatch, message: &'static str) {
         self.metrics.forwarded(outcome);
-        if self.unreadable_visitor.record() {
+        if watch.record() {
             tracing::warn!(
                 setting = "http.server_clients",
                 reason = outcome.name(),
-                "a server with a token of http.server_clients names a visitor in \
-                 Signup-Client-Address that is not an address, so its visitors count as one"
-            );
-        }
-    }
-
-    /// Reports a server whose token is missing or wrong. Any client may send its header.
-    fn report_forged(&self) {
-        let outcome = ForwardedOutcome::UntrustedServer;
-        self.metrics.forwarded(outcome);
-        if self.forged.record() {
-            tracing::warn!(
-                setting = "http.server_clients",
-                reason = outcome.name(),
-                "a server names its visitor in Signup-Client-Address without a token of \
-                 http.server_clients, so its visitors count as one"
+                "{message}, so its visitors count as one"
             );
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::attempts::count;
-use super::output::{print, print_hint};
+use super::output::{print, print_to_stderr};
 use super::{ConfigArgs, block_on, environment};
 use crate::app::DatabaseError;
 use crate::clock::{Clock as _, SystemClock};
@@ -29,7 +29,7 @@ impl Backup {
         let summary = copied.map_err(|error| explain(&settings, error))?;
         print(&format!("backed up {}, verified\n", text(&summary)))?;
         if settings.secret_key.is_none() {
-            print_hint(
+            print_to_stderr(
                 "the copy is of no use without the secret, the file that ends in .key; keep that apart",
             );
         }
@@ -55,7 +55,7 @@ impl Restore {
         let restored = restored.map_err(|error| explain(&settings, error))?;
         print(&format!("restored {}, verified\n", text(&restored.summary)))?;
         if let Some(previous) = restored.previous {
-            print_hint(&format!("the ledger from before is {}", previous.display()));
+            print_to_stderr(&format!("the ledger from before is {}", previous.display()));
         }
         Ok(())
     }

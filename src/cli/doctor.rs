@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::output::{print, print_hint};
+use super::output::{print, print_to_stderr};
 use super::{ConfigArgs, block_on, environment};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
@@ -37,7 +37,7 @@ impl Doctor {
             }
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let announce: Announce<'_> = &print_hint;
+        let announce: Announce<'_> = &print_to_stderr;
         let live = self.live.then_some(announce);
         // Boxed: the future holds every check and is large.
         let report = block_on(Box::pin(doctor::examine(&settings, &clock, live)))?;

@@ -4,16 +4,16 @@ use std::io;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-use super::output::print_hint;
+use super::output::print_to_stderr;
 use crate::telemetry::panic_location;
 
 /// Hardens the process. Called before anything reads a setting.
 pub(super) fn harden() {
     std::panic::set_hook(Box::new(|panic| {
-        print_hint(&format!("auth0-signup: panicked at {}", panic_location(panic)));
+        print_to_stderr(&format!("auth0-signup: panicked at {}", panic_location(panic)));
     }));
     if let Err(error) = forbid_core_dumps() {
-        print_hint(&format!("auth0-signup: core dumps cannot be turned off: {error}"));
+        print_to_stderr(&format!("auth0-signup: core dumps cannot be turned off: {error}"));
     }
 }
 

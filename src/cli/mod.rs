@@ -24,7 +24,7 @@ use std::sync::LazyLock;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use self::output::print_hint;
+use self::output::print_to_stderr;
 use crate::app::StartError;
 use crate::config::{CONFIG_FILE, ConfigErrors};
 use crate::ledger::BackupError;
@@ -126,7 +126,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(status) => status,
         Err(error) => {
-            print_hint(&format!("auth0-signup: {error:#}"));
+            print_to_stderr(&format!("auth0-signup: {error:#}"));
             let wrong_settings = error.is::<ConfigErrors>()
                 || error.downcast_ref().is_some_and(StartError::is_configuration_error)
                 || matches!(error.downcast_ref(), Some(BackupError::NotSqlite));

@@ -26,7 +26,7 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 /// Writes a line for people to stderr: an error, or a remark that programs which read stdout do not
 /// need. One that cannot be written is left out: it neither changes the exit status nor keeps the
 /// process from ending.
-pub(super) fn print_hint(text: &str) {
+pub(super) fn print_to_stderr(text: &str) {
     let text = format!("{text}\n");
     let mut stderr = io::stderr().lock();
     for part in text.as_bytes().chunks(PIPE_BUF) {

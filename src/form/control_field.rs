@@ -14,7 +14,7 @@ pub enum ControlField {
     /// `terms`: the terms are accepted.
     Terms,
     /// `form_token`: the built-in page's signed token.
-    FormTokens,
+    FormToken,
     /// `_charset_`: filled in by browsers with the form's encoding.
     Charset,
     /// `invitation`: reserved, and ignored.
@@ -39,7 +39,7 @@ impl ControlField {
         Self::ReturnTo,
         Self::UiLocales,
         Self::Terms,
-        Self::FormTokens,
+        Self::FormToken,
         Self::Charset,
         Self::Invitation,
         Self::Altcha,
@@ -57,7 +57,7 @@ impl ControlField {
             Self::ReturnTo => "return_to",
             Self::UiLocales => "ui_locales",
             Self::Terms => "terms",
-            Self::FormTokens => "form_token",
+            Self::FormToken => "form_token",
             Self::Charset => "_charset_",
             Self::Invitation => "invitation",
             Self::Altcha => "altcha",

@@ -87,7 +87,7 @@ impl FormValues {
             return_to: control(ControlField::ReturnTo),
             ui_locales: control(ControlField::UiLocales)
                 .or(ui_locales.filter(|tags| is_kept(tags))),
-            form_token: control(ControlField::FormTokens),
+            form_token: control(ControlField::FormToken),
         }
     }
 

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use self::view::AttemptView;
 pub(super) use self::view::count;
-use super::output::{print, print_hint};
+use super::output::{print, print_to_stderr};
 use super::{ConfigArgs, block_on, environment, exit_status};
 use crate::app::operator::OperatorContext;
 use crate::clock::SystemClock;
@@ -156,7 +156,7 @@ impl Attempts {
     /// Prints every value of the attempts found.
     fn print_found(&self, attempts: &[Attempt]) -> anyhow::Result<ExitCode> {
         if attempts.is_empty() {
-            print_hint("there is no such attempt");
+            print_to_stderr("there is no such attempt");
         }
         self.print(attempts, view::details)?;
         Ok(exit_status(!attempts.is_empty()))
@@ -174,7 +174,7 @@ impl Attempts {
 
 fn hint_at_more(found: usize, limit: NonZeroUsize) {
     if found == limit.get() {
-        print_hint("these are the latest; there may be more (--limit)");
+        print_to_stderr("these are the latest; there may be more (--limit)");
     }
 }
 
@@ -183,7 +183,7 @@ fn hint_at_more(found: usize, limit: NonZeroUsize) {
 fn read_address(digests: &Digests) -> anyhow::Result<DigestPair> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        print_hint("type the e-mail address, then Enter");
+        print_to_stderr("type the e-mail address, then Enter");
     }
     let mut line = String::new();
     let read = stdin.lock().take(MAX_INPUT).read_line(&mut line);

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::super::exit_status;
-use super::super::output::{print, print_hint};
+use super::super::output::{print, print_to_stderr};
 use super::view::count;
 use crate::app::operator::{OperatorContext, Reconciler, UnresolvedReason};
 use crate::clock::SystemClock;
@@ -49,7 +49,7 @@ async fn reconcile(
         None => unresolved(context).await?,
     };
     if attempts.is_empty() {
-        print_hint(if id.is_some() {
+        print_to_stderr(if id.is_some() {
             "there is no such attempt"
         } else {
             "every attempt is resolved"
@@ -71,9 +71,9 @@ async fn reconcile(
         print(&line(attempt, state, reason.as_deref(), json))?;
     }
     let checked = attempts.len() - in_progress;
-    print_hint(&format!("{resolved} of {} resolved", count(checked)));
+    print_to_stderr(&format!("{resolved} of {} resolved", count(checked)));
     if in_progress > 0 {
-        print_hint(&format!("{} in progress, left alone", count(in_progress)));
+        print_to_stderr(&format!("{} in progress, left alone", count(in_progress)));
     }
     Ok(exit_status(resolved == checked))
 }
@@ -97,7 +97,7 @@ async fn check(
         let waits = waits.filter_map(|(attempt, reason)| wait(attempt, reason.as_ref()?));
         let Some(wait_for) = waits.filter(|wait| *wait <= left).max() else { break };
         let seconds = wait_for.as_secs() + 1;
-        print_hint(&format!("waiting {seconds} s for calls that may still be acted on"));
+        print_to_stderr(&format!("waiting {seconds} s for calls that may still be acted on"));
         sleep(wait_for + ROUNDING).await;
         left = left.saturating_sub(wait_for);
         for (attempt, reason) in attempts.iter().zip(&mut reasons) {

@@ -188,8 +188,11 @@ impl Layers {
             if text.is_some_and(|text| text.trim().is_empty()) || name == CONFIG_FILE {
                 continue;
             }
-            if let (Some(text), true) = (text, SHARED_VARIABLES.contains(&name.as_str())) {
-                self.set(name.clone(), name, text, errors);
+            if SHARED_VARIABLES.contains(&name.as_str()) {
+                match text {
+                    Some(text) => self.set(name.clone(), name, text, errors),
+                    None => self.reject(name.clone(), name, "UTF-8", errors),
+                }
                 continue;
             }
             let known = key_of(&name).filter(|(key, _)| self.is_key(key));

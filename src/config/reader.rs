@@ -87,8 +87,7 @@ impl<'l> Reader<'l> {
         if self.layers.is_unreadable(key) {
             return;
         }
-        let is_written = |value: &&Setting| !value.is_blank() || value.origin != Origin::Default;
-        let given = self.layers.value(key).filter(is_written);
+        let given = self.layers.value(key).filter(|value| !value.is_unset());
         let (entry, origin) = entry.unzip();
         let origin = origin.or_else(|| Some(given?.origin.clone())).unwrap_or(Origin::Unset);
         if origin == Origin::Unset && self.layers.is_file_broken() {

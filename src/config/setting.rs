@@ -120,6 +120,12 @@ impl Setting {
         matches!(&self.value, SettingValue::Text(text) if text.trim().is_empty())
     }
 
+    /// Returns whether nobody has set this: its default is blank text or an empty list.
+    pub(super) fn is_unset(&self) -> bool {
+        let is_empty = matches!(&self.value, SettingValue::List(entries) if entries.is_empty());
+        self.origin == Origin::Default && (self.is_blank() || is_empty)
+    }
+
     /// The string, without the white space around it.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.value {

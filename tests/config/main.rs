@@ -7,7 +7,8 @@ mod rows;
 mod start;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -220,6 +221,27 @@ fn a_blank_value_in_a_file_is_found_there() {
         assert!(stderr.contains(&format!("{key} ({path}, line {line}, column ")), "{stderr}");
     }
     assert!(stderr.contains("3 errors") && !stderr.contains("not set"), "{stderr}");
+}
+
+#[test]
+fn a_variable_that_is_not_utf8_is_an_error() {
+    for name in ["PORT", "RUST_LOG", "TOKIO_WORKER_THREADS", "HTTPS_PROXY", "SSL_CERT_FILE"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
+        command.args(["config", "check"]).env_clear().envs(TENANT);
+        let output = command.env(name, OsStr::from_bytes(b"4\xff")).output().unwrap();
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{name}: {stderr}");
+        assert!(stderr.contains(name) && stderr.contains("UTF-8"), "{name}: {stderr}");
+    }
+}
+
+#[test]
+fn a_required_list_that_nobody_has_set_is_not_set() {
+    let provider = ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile");
+    let stderr =
+        text(&run(&["config", "check"], &[TENANT.as_slice(), &[provider]].concat()).stderr);
+    let hosts = "challenge.captcha.hostnames (not set;";
+    assert!(stderr.contains(hosts) && !stderr.contains("default.toml"), "{stderr}");
 }
 
 #[test]

@@ -110,7 +110,16 @@ struct NewLedger {
 /// Runs the command in the process's arguments.
 pub fn main() -> ExitCode {
     hardening::harden();
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // clap would wait for a stderr that nobody reads.
+        Err(error) if error.use_stderr() => {
+            print_to_stderr(error.to_string().trim_end());
+            return ExitCode::from(WRONG_SETTINGS);
+        }
+        Err(help) => help.exit(),
+    };
+    let result = match cli.command {
         Command::Serve(serve) => serve.run().map(success),
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run().map(success),

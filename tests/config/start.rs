@@ -240,6 +240,14 @@ fn a_start_that_fails_ends_although_nobody_reads_its_output() {
 }
 
 #[test]
+fn a_usage_error_ends_although_nobody_reads_it() {
+    let (_reader, full) = full_pipe();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
+    command.args(["attempts", "--nope"]).env_clear().stderr(full);
+    assert_eq!(command.output().unwrap().status.code(), Some(2));
+}
+
+#[test]
 fn a_service_stops_although_nobody_reads_its_output() {
     let folder = Folder::new("unread-stop", 0o777);
     let (_reader, full) = full_pipe();

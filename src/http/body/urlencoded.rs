@@ -1,8 +1,8 @@
 //! `application/x-www-form-urlencoded`, parsed as in the WHATWG URL standard, except that three things
 //! are rejected: bytes which are not UTF-8, a name without `=`, and one with a double quote. Such a name
 //! is the rest of a value whose `&` was not encoded, or JSON under a form's `Content-Type`, and the error
-//! for an unknown field would repeat it. The rest of a value that has a `=` of its own cannot be told
-//! from a field.
+//! for an unknown field would repeat it. The rest of a value that has a `=` of its own looks like
+//! a field.
 
 use std::borrow::Cow;
 

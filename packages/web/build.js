@@ -44,7 +44,7 @@ async function bundle(name, output, define = {}) {
   return outputFiles.map(({ path, text }) => [path.slice(ASSETS.length), text]);
 }
 
-/** The name of a file by which it can be cached for ever. src/page/script.rs makes the same. */
+/** The name of a file by which it can be cached for ever. src/page/web_file.rs makes the same. */
 function versioned(name, text) {
   const [stem, kind] = name.split(".");
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 16);

@@ -199,13 +199,15 @@ test("a group of radio buttons has the name of its legend, and its error below a
 });
 
 test("the error of a custom element goes while it is typed in", async (t) => {
-  const page = await visit(t, "custom", form(`<own-input name="email" aria-label="Email"></own-input>${password}${plan}`) +
+  const page = await visit(t, "custom", form(`<own-input name="email" aria-label="Email"></own-input>${password}${plan}
+    <own-input name="again" aria-label="Again" data-signup-ignore></own-input>`) +
     `<script>customElements.define("own-input", class extends HTMLElement {
       static formAssociated = true;
       constructor() {
         super();
         const internals = this.attachInternals();
         this.attachShadow({ mode: "closed", delegatesFocus: true }).innerHTML = "<input>";
+        internals.setFormValue("");
         internals.shadowRoot.firstChild.oninput = ({ target }) => internals.setFormValue(target.value);
       }
     })</script>`);
@@ -215,8 +217,12 @@ test("the error of a custom element goes while it is typed in", async (t) => {
   await page.click("[role=alert] a");
   await page.keyboard.type("custom@example.com");
   assert.equal(await page.locator(".signup-error, [aria-invalid]").count(), 0);
+  // Suggestions are looked for after a pause.
+  await page.waitForTimeout(500);
   await send(page);
   await done(page);
+  assert.equal(new URLSearchParams(page.posts.at(-1)).has("again"), false);
+  assert.deepEqual(page.consoleErrors, []);
 });
 
 test("a page's own switch of the password is left alone, and a password that it shows is hidden when it is sent", async (t) => {
@@ -253,4 +259,117 @@ test("the alert stands below the heading, also where hidden inputs come first", 
   const page = await visit(t, "headed", form(start + password + plan));
   await sendForErrors(page);
   assert.equal(await page.locator("h1 + [role=alert]").count(), 1);
+});
+
+test("a button that closes a dialog or goes elsewhere is the page's own, and Enter presses the form's", async (t) => {
+  const fields = `<label>Email <input name="email"></label>${password}${plan}`;
+  const page = await visit(t, "elsewhere", `<dialog open>${form(`<button formmethod="dialog">Close</button>${fields}`)
+    .replace("</form>", '<button formaction="/login" formmethod="get">Log in instead</button></form>')}</dialog>`);
+  const types = await page.locator("button").evaluateAll((all) => all.map(({ type }) => type));
+  assert.deepEqual(types, ["submit", "submit", "submit"]);
+  await fill(page, { email: "elsewhere@example.com", password: ADA.password });
+  await page.getByRole("button", { name: "Join" }).click();
+  await done(page);
+  assert.equal(page.posts.length, 1);
+  await page.reload();
+  await page.waitForSelector("form[data-signup-ready]");
+  await page.getByRole("button", { name: "Close" }).click();
+  assert.equal(await page.locator("dialog[open]").count(), 0);
+});
+
+for (const event of ["submit", "signup:submit"]) {
+  test(`the pressed button is sent although the page replaces it in ${event}`, async (t) => {
+    const button = '<span><button name="user_metadata[bio]" value="pressed">Join</button></span>';
+    const page = await visit(t, `replaced-${event.length}`, plain("data-signup").replace("<button>Join</button>", button));
+    await page.evaluate((name) => document.forms[0].addEventListener(name, () => {
+      document.querySelector("form > span").textContent = "Please wait";
+    }), event);
+    await fill(page, { email: `replaced.${event.length}@example.com`, password: ADA.password });
+    await page.getByRole("button", { name: "Join" }).click();
+    await done(page);
+    assert.equal(new URLSearchParams(page.posts[0]).get("user_metadata[bio]"), "pressed");
+  });
+}
+
+test("a password that is shown stays shown in an input that the page puts in its place", async (t) => {
+  const own = '<label>Password <input name="password" type="password" data-signup-password></label>';
+  const page = await visit(t, "keyed", form(`<label>Email <input name="email"></label>${own}${plan}`));
+  const type = () => page.locator('[name="password"]').getAttribute("type");
+  await page.click(".signup-reveal");
+  assert.equal(await type(), "text");
+  await page.evaluate(() => {
+    const input = document.querySelector('[name="password"]');
+    const next = input.cloneNode();
+    next.type = "password";
+    input.replaceWith(next);
+  });
+  await page.waitForSelector('[name="password"][type="text"]');
+  await page.click(".signup-reveal");
+  assert.equal(await type(), "password");
+});
+
+test("the Caps Lock hint is written once, so that it is spoken once", async (t) => {
+  const page = await visit(t, "caps", plain());
+  await page.evaluate(() => {
+    KeyboardEvent.prototype.getModifierState = (key) => key === "CapsLock";
+    globalThis.writes = 0;
+    const count = (changes) => {
+      for (const { target } of changes) globalThis.writes += target.matches(".signup-caps-lock") ? 1 : 0;
+    };
+    new MutationObserver(count).observe(document, { childList: true, subtree: true });
+  });
+  await page.fill('[name="email"]', "ada@gmial.com");
+  // The second file is there.
+  await page.locator(".signup-suggestion button").waitFor();
+  await page.focus('[name="password"]');
+  for (const key of ["A", "B", "C"]) await page.keyboard.press(key);
+  await page.locator(".signup-caps-lock", { hasText: "Caps Lock" }).waitFor();
+  assert.equal(await page.evaluate(() => globalThis.writes), 1);
+});
+
+test("the module speaks the language of the radio button that is chosen", async (t) => {
+  const language = (tag, more = "") => `<label><input type="radio" name="ui_locales" value="${tag}" ${more}>${tag}</label>`;
+  const own = '<label>Password <input name="password" type="password" data-signup-password></label>';
+  const page = await visit(t, "spoken", form(`${language("en", "checked")}${language("de")}
+    <label>Email <input name="email"></label>${own}${plan}`));
+  await page.locator("[data-rule='password.too_short']", { hasText: "At least" }).waitFor();
+  await page.check('[value="de"]');
+  await page.locator("[data-rule='password.too_short']", { hasText: "Mindestens" }).waitFor();
+  assert.equal(await page.textContent(".signup-reveal"), "Anzeigen");
+});
+
+test("rules of another language replace those of an enhancement that ended, and no description is left", async (t) => {
+  const own = '<label>Password <input name="password" type="password"></label><ul data-signup-rules></ul>';
+  const page = await visit(t, "again", form(`<label>Email <input name="email"></label>${own}${plan}`));
+  const described = () => page.getAttribute('[name="password"]', "aria-describedby");
+  await page.locator("[data-rule='password.too_short']", { hasText: "At least" }).waitFor();
+  assert.equal(await described(), await page.getAttribute("[data-signup-rules]", "id"));
+  await page.evaluate(async (address) => {
+    const { enhance } = await import(address);
+    const [target] = document.forms;
+    enhance(target).destroy();
+    globalThis.left = [target.querySelector("ul").childElementCount, target.elements.password.getAttribute("aria-describedby")];
+    document.documentElement.lang = "de";
+    enhance(target);
+  }, `${service.url}/signup.js`);
+  assert.deepEqual(await page.evaluate(() => globalThis.left), [0, null]);
+  await page.locator("[data-rule='password.too_short']", { hasText: "Mindestens" }).waitFor();
+});
+
+test("an optional key of user_metadata has no rule of the field with its name", async (t) => {
+  const named = await Service.start({
+    "http.allowed_origins": shop, "user_metadata.allow": "given_name", "fields.given_name": "required",
+  });
+  const inputs = `<label>Email <input name="email"></label>${password}<label>First <input name="given_name" required></label>`;
+  files["/named"] = `<!doctype html><html lang="en"><title>Join</title><main>${form(inputs, "data-signup", `${named.url}/signup`)}
+    </main><script type="module" src="${named.url}/signup.js"></script>`;
+  const page = await open(chromium, t);
+  const policy = page.waitForResponse((response) => response.url().endsWith("/policy"));
+  await page.goto(`${shop}/named`);
+  await page.waitForSelector("form[data-signup-ready]");
+  await (await policy).finished();
+  await fill(page, { email: "nope", password: "abc" });
+  await sendForErrors(page);
+  const invalid = await page.locator("[aria-invalid]").evaluateAll((all) => all.map(({ name }) => name));
+  assert.deepEqual(invalid, ["email", "password", "given_name"]);
 });

@@ -29,7 +29,7 @@ export interface SignupClient {
    * address and password within ten minutes are one sign-up; with the same `key`, for a day. With a `token` it solves no
    * challenge: that is the visitor's to do.
    *
-   * Rejects only when `signal` aborts it.
+   * Rejects when `signal` aborts it, and for a `clientAddress` without a `token`.
    */
   signUp<Fields extends { [Name in keyof Fields]: FieldValue }>(
     data: FormData | URLSearchParams | Fields,

@@ -34,7 +34,7 @@ async function readBody({ body }) {
 }
 
 /** Returns a client of the service at this URL. `options`: see client.d.ts. */
-export function createSignup({ url, token, lang, retry }) {
+export function createSignup({ url, token, ...defaults }) {
   const service = new URL(url, globalThis.document?.baseURI);
   service.pathname = service.pathname.replace(/\/+$/, "");
   if (token && globalThis.document) throw new TypeError("a token of http.server_clients is not for pages");
@@ -49,13 +49,13 @@ export function createSignup({ url, token, lang, retry }) {
   };
 
   return {
-    async signUp(data, { clientAddress, ...options } = {}) {
+    async signUp(data, { clientAddress, lang = defaults.lang, retry = defaults.retry, ...options } = {}) {
       const headers = headersFor(clientAddress);
       // A server solves no challenge for its visitors: bots would have their work done.
-      return signUp(service, data, { lang, retry, ...options, headers, solves: !token });
+      return signUp(service, data, { ...options, lang, retry, headers, solves: !token });
     },
 
-    policy: (options) => getPolicy(service, { lang, ...options }),
+    policy: ({ lang = defaults.lang, ...options } = {}) => getPolicy(service, { ...options, lang }),
 
     async forward(request, { clientAddress } = {}) {
       const { method, signal } = request;

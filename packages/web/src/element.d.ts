@@ -1,4 +1,4 @@
-import type { Policy, Result, SignupEventMap } from "./signup.js";
+import type { Policy, Result } from "./signup.js";
 
 /** `<auth0-signup>`: a form that is drawn from the policy of the service. */
 export class SignupElement extends HTMLElement {
@@ -22,5 +22,4 @@ declare global {
   interface HTMLElementTagNameMap {
     "auth0-signup": SignupElement;
   }
-  interface HTMLElementEventMap extends SignupEventMap {}
 }

@@ -20,10 +20,8 @@ export async function addToken(data, { site_key, action }) {
  * `onInput` listens to the form's inputs, `signal` ends it all, `setProof(promise)` gets the proof of work of the next
  * request, `reveal` shows the password, and `rules` marks the rules of the policy.
  */
-export function assist(
-  { form, texts, own, url, lang, policy },
-  { signal, getBelow, onInput, reveal, rules, setProof },
-) {
+export function assist(enhanced, { signal, getBelow, onInput, reveal, rules, setProof }) {
+  const { form, texts, own, url, lang, policy } = enhanced;
   const input = (name) => findInput(form, name);
   let [suggestion, capsLock, typing, common, isPrepared] = [];
   const removeAll = () => {
@@ -35,7 +33,7 @@ export function assist(
 
   const suggest = () => {
     const field = input("email");
-    const address = field && suggestEmail(field.value);
+    const address = suggestEmail(field?.value ?? "");
     if (!address) return;
     const init = { detail: { address }, cancelable: true, bubbles: true, composed: true };
     form.dispatchEvent(new CustomEvent("signup:suggestion", init));
@@ -67,18 +65,19 @@ export function assist(
     const isOn = event.type !== "focusout" && event.getModifierState?.("CapsLock");
     if (!isOn && !capsLock) return;
     if (!capsLock) putBelow(field, (capsLock = makeStatus("hint signup-caps-lock")));
-    capsLock.textContent = isOn ? texts.caps_lock ?? "Caps Lock is on." : "";
+    const text = isOn ? texts.caps_lock ?? "Caps Lock is on." : "";
+    // A screen reader speaks what is written, also the same again.
+    if (capsLock.textContent !== text) capsLock.textContent = text;
   };
   for (const name of ["keydown", "keyup", "focusout"]) onInput(name, warn);
 
-  // React writes the type of an input whenever it draws the form.
+  // React writes the type of an input whenever it draws the form, and a page may put a new input in its place.
   const keepShown = () => {
-    const field = input("password");
-    const isRevealed = reveal.shown && form.querySelector("[data-signup-reveal]");
-    if (isRevealed && field?.type === "password") field.type = "text";
+    const field = reveal.shown && form.querySelector("[data-signup-reveal]") && input("password");
+    if (field?.type === "password") field.type = "text";
   };
   const observer = new MutationObserver(keepShown);
-  observer.observe(form.getRootNode(), { subtree: true, attributeFilter: ["type"] });
+  observer.observe(form.getRootNode(), { childList: true, subtree: true, attributeFilter: ["type"] });
   signal.addEventListener("abort", () => observer.disconnect());
   keepShown();
 
@@ -108,7 +107,7 @@ export function assist(
   // A page may let people choose the language.
   let [requested, turns, shown] = [lang, 0, policy];
   const translate = async () => {
-    const wanted = input("ui_locales")?.value || url.searchParams.get("ui_locales");
+    const wanted = enhanced.languages();
     if (wanted === requested) return;
     requested = wanted;
     const turn = ++turns;

@@ -3,15 +3,15 @@
 /** Attributes of the inputs of root attributes, as on the built-in page. */
 const ATTRIBUTES = {
   // Not of the type "email", whose domain Chromium rewrites in Punycode: one mailbox could become two users.
-  email: { type: "text", inputMode: "email", autocomplete: "email", dir: "ltr" },
+  email: { type: "text", inputmode: "email", autocomplete: "email", dir: "ltr" },
   password: { type: "password", autocomplete: "new-password", dir: "ltr" },
   given_name: { type: "text", autocomplete: "given-name", autocapitalize: "words" },
   family_name: { type: "text", autocomplete: "family-name", autocapitalize: "words" },
   name: { type: "text", autocomplete: "name", autocapitalize: "words" },
   nickname: { type: "text", autocomplete: "nickname", autocapitalize: "words" },
-  picture: { type: "url", inputMode: "url", autocomplete: "photo", dir: "ltr" },
+  picture: { type: "url", inputmode: "url", autocomplete: "photo", dir: "ltr" },
   username: { type: "text", autocomplete: "username" },
-  phone_number: { type: "tel", inputMode: "tel", autocomplete: "tel", dir: "ltr" },
+  phone_number: { type: "tel", inputmode: "tel", autocomplete: "tel", dir: "ltr" },
 };
 
 const KEY = "user_metadata.";
@@ -19,7 +19,7 @@ const KEY = "user_metadata.";
 /** Returns the attributes of the input of a key of `user_metadata`. */
 function inputOf({ type }) {
   if (type === "boolean") return { type: "checkbox", value: "true" };
-  const number = type === "integer" && { inputMode: "numeric", dir: "ltr" };
+  const number = type === "integer" && { inputmode: "numeric", dir: "ltr" };
   return { type: "text", autocomplete: "off", ...number };
 }
 

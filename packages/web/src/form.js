@@ -1,7 +1,7 @@
 // The enhanced form: sends itself, and shows the result.
 
 import { AlertBox } from "./alert.js";
-import { HIDDEN, dotted, findInput, makeStatus, put } from "./dom.js";
+import { HIDDEN, dotted, findInput, interpolate, makeStatus } from "./dom.js";
 import { FieldErrors } from "./field-errors.js";
 import { loadExtras } from "./load-extras.js";
 import { awaitPolicy, getBelow } from "./request.js";
@@ -48,7 +48,7 @@ class SignupForm {
     this.url = new URL(options.url ?? form.getAttribute("action") ?? "", document.baseURI);
     this.own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
     this.texts = { ...TEXTS, ...this.own };
-    this.lang = this.#lang();
+    this.lang = this.languages();
     const { signupPolicy } = form.dataset;
     this.policy = signupPolicy
       ? Promise.resolve(JSON.parse(signupPolicy))
@@ -193,17 +193,17 @@ class SignupForm {
     const { fields, user_metadata, terms } = this.#policy;
     if ("signupIgnore" in dataset || validity.customError) return true;
     if (this.#noValidate || validity.typeMismatch) return false;
-    const rule = { ...fields, ...user_metadata, terms }[name.replace(/^user_metadata\W|]$/g, "")];
+    const rule = { ...fields, terms }[name] ?? user_metadata?.[dotted(name).slice("user_metadata.".length)];
     return !(validity.valueMissing && rule?.required);
   }
 
   /** Shows how a request is going, in a live region and in the page's own elements; without a text, that none is. */
-  #progress(text = "") {
+  #progress(text) {
     const { form } = this;
-    const isBusy = text !== "";
+    const isBusy = Boolean(text);
     // Not `aria-busy`: within it Firefox does not announce the live region.
     form.toggleAttribute("data-signup-busy", isBusy);
-    this.#live.textContent = text;
+    this.#live.textContent = text ?? "";
     for (const part of form.querySelectorAll("[data-signup-idle], [data-signup-working]")) {
       const isIdle = "signupIdle" in part.dataset;
       part.hidden = isIdle === isBusy;
@@ -212,10 +212,12 @@ class SignupForm {
   }
 
   async #send(submitter) {
-    const data = new FormData(this.form, submitter);
+    const data = new FormData(this.form);
+    // Not by `FormData`: the page may have taken the button away, and browsers of 2022 ignore it there.
+    if (submitter?.name) data.append(submitter.name, submitter.value);
     this.#data = data;
-    for (const { dataset, name } of this.form.elements) {
-      if ("signupIgnore" in dataset) data.delete(name);
+    for (const input of this.form.elements) {
+      if ("signupIgnore" in input.dataset) data.delete(input.getAttribute("name"));
     }
     const solving = () => this.#progress(this.texts.checking ?? this.texts.submitting);
     const timer = this.#proof && setTimeout(solving, 500);
@@ -230,13 +232,13 @@ class SignupForm {
     }
     const post = () => signUp(this.url, data, {
       key: this.#keyFor(data),
-      lang: this.#lang(),
+      lang: this.languages(),
       signal: this.#signal,
       onChallenge: () => {
         this.#emit("challenge");
         solving();
       },
-      onRetry: () => this.#progress(this.texts.retrying),
+      onRetry: () => this.#progress(this.texts.retrying ?? this.texts.submitting),
     });
     let result = await post();
     if (result.problem?.code === "idempotency_key_reused") {
@@ -353,12 +355,13 @@ class SignupForm {
   #wait(seconds) {
     const { wait, wait_minutes } = this.texts;
     // At least 2: the texts have plurals only.
-    return seconds < 120 ? put(wait, Math.max(seconds, 2)) : put(wait_minutes, Math.ceil(seconds / 60));
+    return seconds < 120 ? interpolate(wait, Math.max(seconds, 2)) : interpolate(wait_minutes, Math.ceil(seconds / 60));
   }
 
   /** Returns the languages that the form requests. */
-  #lang() {
-    return this.#input("ui_locales")?.value || this.url.searchParams.get("ui_locales");
+  languages() {
+    // Of radio buttons this is the value of the one that is chosen.
+    return this.form.elements.ui_locales?.value || this.url.searchParams.get("ui_locales");
   }
 
   #emit = (name, detail = {}) => {

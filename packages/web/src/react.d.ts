@@ -1,4 +1,4 @@
-import type { ComponentProps, ReactElement, ReactNode, Ref } from "react";
+import type { ComponentProps, ReactNode, RefCallback } from "react";
 
 import type { Policy, Result, SignupDone, Texts } from "./signup.js";
 
@@ -14,7 +14,7 @@ export interface SignupHookOptions {
 
 /** Enhances the form that gets `ref`, and again when its `data-signup-policy` changes. `result`: the last one. */
 export function useSignup(options?: SignupHookOptions): {
-  ref: Ref<HTMLFormElement>;
+  ref: RefCallback<HTMLFormElement>;
   result: Result | undefined;
 };
 

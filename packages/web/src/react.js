@@ -83,8 +83,9 @@ export function SignupForm({ url, policy: given, fallback, success, onResult, on
 
 /** One field: a label around its input. */
 function SignupField({ texts, field: { name, kind, label, required, choices, input, ...terms } }) {
-  const { autocomplete, autocapitalize, spellcheck, ...attributes } = input;
-  const react = { autoComplete: autocomplete, autoCapitalize: autocapitalize, spellCheck: spellcheck };
+  const { autocomplete, autocapitalize, inputmode, spellcheck, ...attributes } = input;
+  const renamed = { autoComplete: autocomplete, autoCapitalize: autocapitalize, inputMode: inputmode };
+  const react = { ...renamed, spellCheck: spellcheck };
   const shared = { name, required, "data-signup-label": label, ...react, ...attributes };
   const quiet = !required && h("small", null, ` (${texts.optional})`);
   const option = ({ value, label }) => h("option", { key: value, value }, label);

@@ -6,11 +6,13 @@ const BUTTON = "button[data-signup-reveal]";
 /** Buttons that do something else beside a field, although their type would send the form. */
 const ASIDE = `${BUTTON}, button[aria-pressed], button:is([aria-controls], label *):not([type])`;
 /** Buttons that may have got their type by mistake: the default of HTML sends the form. */
-const BARE = "button:not([type], [name], [value], [formaction])";
+const BARE = "button:not([type], [name], [value])";
+/** Buttons that send the form elsewhere: the page's own behaviour. */
+const ELSEWHERE = "[formaction], [formmethod]";
 
 /** Takes the type from the buttons that are not there to send a form. One always is: the last. */
 export function setButtonTypes(form) {
-  const all = [...form.elements].filter(({ type }) => type === "submit");
+  const all = [...form.elements].filter((button) => button.type === "submit" && !button.matches(ELSEWHERE));
   const last = all.findLast((button) => !button.matches(ASIDE)) ?? all.at(-1);
   for (const button of all) {
     if (button !== last && button.matches(`${ASIDE}, ${BARE}`)) button.type = "button";

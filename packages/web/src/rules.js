@@ -7,7 +7,8 @@ export class PasswordRules {
   #form;
   #texts;
   #list;
-  #own;
+  #added = [];
+  #undescribe;
   #policy = {};
 
   constructor(form, texts) {
@@ -18,10 +19,16 @@ export class PasswordRules {
   /** Lists the rules of a policy that are not on the page yet. */
   start(policy = {}) {
     const known = checkPassword("", policy).map(({ code }) => code);
-    const box = this.#form.querySelector("[data-signup-rules]") ?? this.#draw();
+    const input = findInput(this.#form, "password");
+    const box = this.#form.querySelector("[data-signup-rules]") ?? this.#draw(input);
     if (!box) return;
     this.#policy = policy;
-    this.#list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild((this.#own = make("ul")));
+    // A page that gives it an id refers to it by itself.
+    if (input && !box.id) {
+      describe(input, idOf(box));
+      this.#undescribe = () => describe(input, box.id, false);
+    }
+    this.#list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(this.#make("ul"));
     for (const { code, message } of policy.rules ?? []) {
       if (known.includes(code) && !this.#find(code)) this.#add(code, message);
     }
@@ -29,19 +36,18 @@ export class PasswordRules {
   }
 
   /** Adds a list below an input that asks for it. */
-  #draw() {
-    const input = findInput(this.#form, "password");
+  #draw(input) {
     if (!input?.matches("[data-signup-password]")) return undefined;
-    this.#own = make("ul");
-    this.#own.dataset.signupRules = "";
-    putBelow(input, this.#own);
-    describe(input, idOf(this.#own));
-    return this.#own;
+    const list = this.#make("ul");
+    list.dataset.signupRules = "";
+    putBelow(input, list);
+    return list;
   }
 
   /** Removes what this added. */
   remove() {
-    this.#own?.remove();
+    for (const element of this.#added) element.remove();
+    this.#undescribe?.();
   }
 
   /** Marks each rule as met or not. */
@@ -85,8 +91,15 @@ export class PasswordRules {
   }
 
   #add(code, text) {
-    const line = this.#list.appendChild(make("li", {}, text));
+    const line = this.#list.appendChild(this.#make("li"));
+    line.textContent = text;
     line.dataset.rule = code;
     return line;
+  }
+
+  #make(tag) {
+    const element = make(tag);
+    this.#added.push(element);
+    return element;
   }
 }

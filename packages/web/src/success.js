@@ -1,6 +1,6 @@
 // What takes the place of a form after a sign-up.
 
-import { make, put } from "./dom.js";
+import { interpolate, make } from "./dom.js";
 
 /** Replaces a form by the message of its success. Returns what undoes that. `data` is what was sent. */
 export function showSuccess(form, { status, texts, data, policy }) {
@@ -10,15 +10,15 @@ export function showSuccess(form, { status, texts, data, policy }) {
   const isCreated = status === "created";
   const title = isCreated ? texts.success_title : texts.accepted_title;
   const greeting = isCreated && name && texts.success_title_name;
-  const heading = greeting ? put(greeting, name) : title;
+  const heading = greeting ? interpolate(greeting, name) : title;
   const naming = email && texts[`${status}_email`];
-  const lines = [naming ? put(naming, email) : texts[status]];
+  const lines = [naming ? interpolate(naming, email) : texts[status]];
   if (isCreated) lines.push(texts.confirm_email, texts.then_log_in);
   const area = form.closest("[data-signup-area]") ?? form;
   const message = make("div", { className: "signup-done", tabIndex: -1, part: "done" },
     make(area.querySelector("h1") ? "h1" : "h2", {}, heading),
     ...lines.filter(Boolean).map((line) => make("p", {}, line)));
-  const links = accountLinks(policy, texts, email, false);
+  const links = accountLinks({ login_url: policy.login_url }, texts, email);
   if (links) message.append(links);
   area.after(message);
   const { display } = area.style;
@@ -32,7 +32,7 @@ export function showSuccess(form, { status, texts, data, policy }) {
 }
 
 /** Returns the links to log in and to reset a password, if the service has their addresses. */
-export function accountLinks({ login_url, reset_url }, texts, email, reset = true) {
+export function accountLinks({ login_url, reset_url }, texts, email) {
   const links = [];
   const add = (href, className, text, hint) => {
     // Whatever the policy says, a link runs no script.
@@ -42,6 +42,6 @@ export function accountLinks({ login_url, reset_url }, texts, email, reset = tru
     links.push(make("a", { href: url, className }, text));
   };
   add(login_url, "primary", texts.log_in, email);
-  if (reset) add(reset_url, "secondary", texts.reset_password);
+  add(reset_url, "secondary", texts.reset_password);
   return links.length ? make("p", { className: "account-links" }, ...links) : undefined;
 }

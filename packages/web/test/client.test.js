@@ -142,6 +142,13 @@ test("an aborted sign-up rejects", async () => {
   await assert.rejects(signup.signUp(ADA, { signal: AbortSignal.abort() }), { name: "AbortError" });
 });
 
+test("an option that is undefined is that of the client", async (t) => {
+  const { url: busy, requests } = await proxy(t, ...Array(4).fill({ status: 503 }));
+  const client = createSignup({ url: busy, retry: false, lang: "de" });
+  await client.signUp(ADA, { retry: undefined, lang: undefined });
+  assert.deepEqual(requests.map(({ headers }) => headers["accept-language"]), ["de"]);
+});
+
 test("the policy is in the language of the client", async () => {
   const policy = await createSignup({ url, lang: "de" }).policy();
   assert.equal(policy.fields.email.label, "E-Mail-Adresse");

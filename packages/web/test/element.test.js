@@ -239,6 +239,22 @@ test("after a success the message stays when the element is moved or gets anothe
   assert.equal(await page.locator("form:visible").count(), 0);
 });
 
+test("the password is described by its rules, in the element and in React", async (t) => {
+  files["/described.js"] = await bundle(`
+    import "./element.js";
+    import { createRoot } from "react-dom/client";
+    import { SignupForm } from "./react.js";
+    createRoot(document.querySelector("div")).render(<SignupForm url="${url}" />);`);
+  files["/described"] = pageOf("/described.js", `<div></div>${element("")}`);
+  const page = await open(chromium, t, `${shop}/described`);
+  for (const where of ["div", "auth0-signup"]) {
+    await page.locator(`${where} [data-rule="password.too_short"]`).waitFor();
+    const description = await page.locator(`${where} [name="password"]`).evaluate((input) =>
+      input.getRootNode().getElementById(input.getAttribute("aria-describedby"))?.textContent);
+    assert.match(description, /At least 8 characters/, where);
+  }
+});
+
 test("the policy's words and addresses are data", async (t) => {
   files["/terms"] = pageOf("/element.js", element(""));
   const page = await open(chromium, t);

@@ -187,7 +187,10 @@ export interface Policy {
   /** The files of the service's release: a path that never has another content, and its `integrity`. */
   assets: Record<"script" | "extras" | "style", { path: string; integrity: string }>;
   /** Texts of the module and of a form; `accept_terms` has its link in brackets. */
-  texts: Texts & { submit: string; choose: string; optional: string; accept_terms: string };
+  texts: Texts & Record<
+    "accept_terms" | "choose" | "create_account" | "have_account" | "optional" | "password_rules" | "submit",
+    string
+  >;
 }
 
 /** Value of a field; `user_metadata` is an object of them. Null is not sent. */

@@ -174,7 +174,9 @@ mod tests {
         for key in layers.keys() {
             let schema = of(key);
             let typed = ["type", "anyOf", "enum"].iter().any(|name| !schema[name].is_null());
-            assert!(typed && schema["description"].is_string(), "{key}: {schema}");
+            let description = schema["description"].as_str().unwrap_or_default();
+            assert!(typed && !description.is_empty(), "{key}: {schema}");
+            assert!(description.len() < 600, "a blank line ends a comment: {key}: {description}");
         }
         assert_eq!(of("http")["additionalProperties"], false);
         let port = of("http.port");
@@ -187,6 +189,8 @@ mod tests {
         assert!(names.iter().all(|name| described.contains(name)), "{described}");
         assert_eq!(provider["enum"], json!([names.as_slice(), &[""]].concat()));
         assert_eq!(of("challenge.captcha.on_unavailable")["enum"], json!(["allow", "reject"]));
+        let exempt = of("limits.exempt");
+        assert!(exempt["description"].as_str().unwrap().starts_with("Networks"), "{exempt}");
         let secret = of("auth0.client_secret");
         assert_eq!(secret["writeOnly"], true);
         assert!(secret["description"].as_str().unwrap().starts_with("Secret. Environment:"));

@@ -13,7 +13,8 @@ use crate::http::server::LiveRouter;
 use crate::ledger::UrlChange;
 use crate::telemetry::{LogLevel, chain};
 
-/// The settings that a credential belongs to. With others, only a restart takes a credential up.
+/// The settings that name the application. While they differ from those at the start, no reload applies
+/// credentials: they belong to another application.
 const APPLICATION: [&str; 3] = ["auth0.audience", "auth0.client_id", "auth0.domain"];
 
 /// The setting that is taken up as long as it names the same database.
@@ -29,9 +30,9 @@ pub struct Reloader {
     /// The layers that the app was started with.
     started_with: Layers,
     /// The layers in use.
-    in_use: Option<Layers>,
-    /// The layers that the credentials in use are from, if others name another application.
-    credentials_from: Option<Layers>,
+    in_use: Layers,
+    /// The layers that the credentials in use are from. Those in use may name another application.
+    credentials_from: Layers,
 }
 
 /// The reason why a reload changed nothing.
@@ -59,9 +60,9 @@ impl App {
             public: self.public.1.clone(),
             admin: self.admin.1.clone(),
             log_level,
+            in_use: layers.clone(),
+            credentials_from: layers.clone(),
             started_with: layers,
-            in_use: None,
-            credentials_from: None,
         }
     }
 }
@@ -75,7 +76,7 @@ impl Reloader {
             Ok((settings, layers)) => {
                 let applied = self.apply(settings, &layers).await;
                 if applied.is_ok() {
-                    self.in_use = Some(layers);
+                    self.in_use = layers;
                 }
                 applied
             }
@@ -114,15 +115,14 @@ impl Reloader {
     async fn apply(&mut self, settings: Settings, layers: &Layers) -> Result<(), ReloadError> {
         let services = Arc::clone(&self.services);
         let Services { client, ledger, .. } = &*services;
-        let Changes { mut live, .. } = Changes::between(self.in_use(), layers);
+        let Changes { mut live, .. } = Changes::between(&self.in_use, layers);
         let Changes { mut at_start, .. } = Changes::between(&self.started_with, layers);
         let is_same_application = !at_start.iter().any(|key| APPLICATION.contains(&key.as_str()));
         let is_credential = |key: &String| key.starts_with("auth0.");
         live.retain(|key| !is_credential(key));
         if is_same_application {
             // A reload in between may have named another application, and changed none.
-            let from = self.credentials_from.as_ref().unwrap_or(self.in_use());
-            let Changes { live: changed, .. } = Changes::between(from, layers);
+            let Changes { live: changed, .. } = Changes::between(&self.credentials_from, layers);
             live.extend(changed.into_iter().filter(is_credential));
         }
         let credentials = settings.auth0.credentials;
@@ -141,11 +141,9 @@ impl Reloader {
                 live.push(DATABASE.to_owned());
             }
         }
-        self.credentials_from = if is_same_application {
-            None
-        } else {
-            self.credentials_from.take().or_else(|| Some(self.in_use().clone()))
-        };
+        if is_same_application {
+            self.credentials_from = layers.clone();
+        }
         self.services.abuse.apply_rates();
         self.public.replace(public);
         self.admin.replace(admin);
@@ -162,9 +160,5 @@ impl Reloader {
             tracing::warn!(settings = keys, "these settings only change with a restart: {keys}");
         }
         Ok(())
-    }
-
-    fn in_use(&self) -> &Layers {
-        self.in_use.as_ref().unwrap_or(&self.started_with)
     }
 }

@@ -20,10 +20,7 @@ use self::services::Services;
 use crate::abuse::{AbuseState, CaptchaClientError};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
-use crate::config::{
-    Auth0Settings, Database, ExistenceSettings, HttpSettings, LedgerSettings, Settings,
-    SignupSettings,
-};
+use crate::config::{ExistenceSettings, HttpSettings, LedgerSettings, Settings};
 use crate::context::Context;
 use crate::digest::Digests;
 use crate::http::server::{ConnectionLimits, Deadlines, HttpServer, LiveRouter, fd_limit, listen};
@@ -31,7 +28,7 @@ use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_pending_reg
 use crate::lifecycle::Lifecycle;
 use crate::page;
 use crate::readiness::ReloadStatus;
-use crate::signup::{self, Signups, Timeouts};
+use crate::signup::{self, Connection, Signups, Timeouts};
 use crate::telemetry::{HttpMetrics, Traces, TracesError};
 use crate::texts;
 
@@ -128,8 +125,7 @@ impl App {
     /// When an address cannot be bound, the ledger cannot be opened, or a setting is invalid. The
     /// tenant may be down.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let Settings { auth0, http, ledger: ledger_settings, signup, existence, terms, .. } =
-            &settings;
+        let Settings { auth0, http, ledger: ledger_settings, terms, .. } = &settings;
         let traces = Traces::start(&settings.traces)?;
         let http = http.clone();
         let context = Context::new(clock, digests(ledger_settings)?);
@@ -146,17 +142,7 @@ impl App {
         let admin = bind(settings.admin.address, ADMIN_SETTINGS)?;
         lifecycle.spawn_background(count_pending_regularly(Arc::clone(&ledger)));
         let client = Arc::new(Client::start(auth0, terms.clone(), &context)?);
-        let signups = Signups::new(signup::Deps {
-            context: context.clone(),
-            auth0: Arc::clone(&client),
-            ledger: Arc::clone(&ledger),
-            timeouts: timeouts(auth0, ledger_settings, signup, existence.floor()),
-            connection: connection(auth0),
-            pin_user_id: auth0.pin_user_id,
-            hides_existence: matches!(existence, ExistenceSettings::Uniform(_)),
-            notice_client_id: existence.mail_client_id().map(str::to_owned),
-        });
-        signups.prepare().await;
+        let signups = signups(&settings, &context, &client, &ledger).await;
         lifecycle.spawn_background(signups.clone().show_alive());
         lifecycle.spawn_background(signups.reconciler().run());
         lifecycle.spawn_background(signups.clone().sweep(ledger_settings.retention));
@@ -168,7 +154,6 @@ impl App {
             ledger,
             client,
             signups,
-            is_shared: matches!(ledger_settings.database, Database::Postgres(_)),
             abuse,
             reload: ReloadStatus::default(),
             context,
@@ -304,25 +289,39 @@ fn digests(settings: &LedgerSettings) -> Result<Digests, StartError> {
     ledger::digests(settings).map_err(|error| DatabaseError::explain(settings, error))
 }
 
-/// The connection that users are created in.
-fn connection(auth0: &Auth0Settings) -> signup::Connection {
-    signup::Connection { tenant: auth0.base.clone(), name: auth0.connection.clone() }
+/// The service that signs users up, ready for its first request. Its reconciler is also that of an
+/// operator's commands.
+async fn signups(
+    settings: &Settings,
+    context: &Context,
+    client: &Arc<Client>,
+    ledger: &Arc<dyn Ledger>,
+) -> Signups {
+    let Settings { auth0, existence, .. } = settings;
+    let signups = Signups::new(signup::Deps {
+        context: context.clone(),
+        auth0: Arc::clone(client),
+        ledger: Arc::clone(ledger),
+        timeouts: timeouts(settings),
+        connection: Connection { tenant: auth0.base.clone(), name: auth0.connection.clone() },
+        pin_user_id: auth0.pin_user_id,
+        hides_existence: matches!(existence, ExistenceSettings::Uniform(_)),
+        notice_client_id: existence.mail_client_id().map(str::to_owned),
+    });
+    signups.prepare().await;
+    signups
 }
 
 /// The timeouts of attempts.
 ///
 /// A duplicate request waits at least for the floor of response times: until then it must not show
 /// that the first one is still running.
-fn timeouts(
-    auth0: &Auth0Settings,
-    ledger: &LedgerSettings,
-    signup: &SignupSettings,
-    floor: Duration,
-) -> Timeouts {
+fn timeouts(settings: &Settings) -> Timeouts {
+    let Settings { auth0, ledger, signup, existence, .. } = settings;
     let attempt = auth0.timeout.mul_f64(ATTEMPT);
     Timeouts {
         key_lifetime: ledger.key_lifetime,
-        duplicate_wait: signup.duplicate_wait.max(floor),
+        duplicate_wait: signup.duplicate_wait.max(existence.floor()),
         retry_window: auth0.timeout,
         attempt,
         lease: attempt + auth0.budget.max_wait + ledger.timeout + LEASE_MARGIN,

@@ -1,16 +1,14 @@
 //! The wiring of an operator's commands: the ledger beside a running service, and the reconciler.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{StartError, connection, digests, open_ledger, timeouts};
+use super::{StartError, digests, open_ledger, signups};
 use crate::auth0::Client;
 use crate::clock::Clock;
 use crate::config::{Database, LedgerSettings, Settings};
 use crate::context::Context;
 use crate::digest::Digests;
 use crate::ledger::{Access, Ledger, OpenError};
-use crate::signup::{self, Signups};
 pub use crate::signup::{Reconciler, UnresolvedReason};
 
 /// The ledger of a service, opened for one command.
@@ -52,20 +50,8 @@ impl OperatorContext {
     /// # Errors
     /// When TLS cannot be set up or a setting cannot be sent in a request.
     pub async fn reconciler(&self, settings: &Settings) -> Result<Reconciler, StartError> {
-        let Settings { auth0, ledger, signup, terms, .. } = settings;
-        let client = Client::start(auth0, terms.clone(), &self.context)?;
-        let signups = Signups::new(signup::Deps {
-            context: self.context.clone(),
-            auth0: Arc::new(client),
-            ledger: Arc::clone(&self.ledger),
-            timeouts: timeouts(auth0, ledger, signup, Duration::ZERO),
-            connection: connection(auth0),
-            pin_user_id: auth0.pin_user_id,
-            // An operator's command signs no user up.
-            hides_existence: false,
-            notice_client_id: None,
-        });
-        signups.prepare().await;
+        let client = Client::start(&settings.auth0, settings.terms.clone(), &self.context)?;
+        let signups = signups(settings, &self.context, &Arc::new(client), &self.ledger).await;
         Ok(signups.reconciler())
     }
 

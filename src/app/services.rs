@@ -7,7 +7,7 @@ use crate::abuse::{
     AbuseState, AddressLog, Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch,
 };
 use crate::auth0::Client;
-use crate::config::{Auth0CompatSettings, ExistenceSettings, OriginSettings, Settings};
+use crate::config::{Auth0CompatSettings, Database, ExistenceSettings, OriginSettings, Settings};
 use crate::context::Context;
 use crate::http::server::Routing;
 use crate::http::{self, Auth0Compat, Origins, RouterState, SignupPipeline};
@@ -24,8 +24,6 @@ pub(super) struct Services {
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) client: Arc<Client>,
     pub(super) signups: Signups,
-    /// True if replicas share the ledger.
-    pub(super) is_shared: bool,
     pub(super) abuse: AbuseState,
     pub(super) reload: ReloadStatus,
     /// The exporter is started once.
@@ -47,7 +45,7 @@ impl Services {
             http,
             admin: _,
             mut rules,
-            ledger: _,
+            ledger,
             signup: _,
             mut page,
             challenge,
@@ -60,7 +58,8 @@ impl Services {
             log,
             traces: _,
         } = settings;
-        let Self { context, ledger: _, client, signups, is_shared, abuse, reload, traces } = self;
+        let Self { context, ledger: _, client, signups, abuse, reload, traces } = self;
+        let is_shared = matches!(ledger.database, Database::Postgres(_));
         let metrics = &context.metrics;
         if let Some(honeypot) = &challenge.honeypot {
             rules.ignored.insert(honeypot);
@@ -88,7 +87,7 @@ impl Services {
                 origins: origins(&http.origins),
                 rules,
                 challenges,
-                limits: Arc::new(Limits::new(limits, *is_shared, abuse, context)),
+                limits: Arc::new(Limits::new(limits, is_shared, abuse, context)),
                 existence,
                 signups: signups.clone(),
                 metrics: Arc::clone(metrics),

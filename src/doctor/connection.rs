@@ -1,9 +1,8 @@
 //! The database connection and the custom domains, as far as the token may read them.
 
 use super::check::DoctorCheck;
-use super::finding::Finding;
+use super::finding::{Finding, or_ok};
 use super::kind::FindingKind;
-use super::settings::with_ok;
 use super::{policy, tenant_error};
 use crate::auth0::connection::{ConnectionOptions, ConnectionRecord, UsernameBounds};
 use crate::auth0::{InspectedToken, Inspector, LookupError, Misconfiguration};
@@ -80,7 +79,7 @@ fn usable(settings: &Settings, connection: &ConnectionRecord) -> Vec<Finding> {
     if connection.options.is_custom_database && *pin_user_id {
         findings.push(Finding::new(FindingKind::ConnectionCustomDatabase));
     }
-    with_ok(findings, DoctorCheck::Connection, || Finding::about(FindingKind::ConnectionOk, name))
+    or_ok(findings, Finding::about(FindingKind::ConnectionOk, name))
 }
 
 /// Compares `[fields]` with the attributes of the connection.
@@ -110,7 +109,7 @@ fn attributes(rules: &Rules, options: &ConnectionOptions) -> Vec<Finding> {
     if email.is_some_and(|email| email.unique == Some(false)) {
         findings.push(Finding::new(FindingKind::AttributesSharedEmail));
     }
-    with_ok(findings, DoctorCheck::Attributes, || Finding::new(FindingKind::AttributesOk))
+    or_ok(findings, Finding::new(FindingKind::AttributesOk))
 }
 
 /// The part of an attribute in a sign-up, by flexible identifiers, else by `requires_username`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::fs::statvfs;
 
 use super::check::DoctorCheck;
-use super::finding::Finding;
+use super::finding::{Finding, or_ok};
 use super::kind::FindingKind;
 use crate::app::{DatabaseError, StartError};
 use crate::config::{Database, LedgerSettings, PostgresUrl, SslMode};
@@ -103,10 +103,7 @@ fn privileges(migrate: bool, inspection: &LedgerInspection) -> Vec<Finding> {
     if is_denied && findings.is_empty() {
         findings.push(Finding::new(FindingKind::PrivilegesNoCreate));
     }
-    if findings.is_empty() {
-        findings.push(Finding::new(FindingKind::PrivilegesOk));
-    }
-    findings
+    or_ok(findings, Finding::new(FindingKind::PrivilegesOk))
 }
 
 fn session(session: &SessionInspection) -> Finding {

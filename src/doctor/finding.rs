@@ -97,6 +97,14 @@ impl Finding {
     }
 }
 
+/// The findings of one check, or `ok` if it has none.
+pub(super) fn or_ok(mut findings: Vec<Finding>, ok: Finding) -> Vec<Finding> {
+    if findings.is_empty() {
+        findings.push(ok);
+    }
+    findings
+}
+
 /// Puts the details in place of each `{}`.
 fn fill(text: &str, details: &[String]) -> String {
     let mut parts = text.split("{}");

@@ -72,8 +72,7 @@ fn skip_from(
     report: &mut DoctorReport,
 ) {
     let skipped = OF_TENANT.into_iter().skip_while(|check| *check != first);
-    report.extend(skipped.map(|check| Finding::skipped(check, reason)));
-    report.extend(live.map(|_| Finding::skipped(DoctorCheck::Live, reason)));
+    report.skip(skipped.chain(live.map(|_| DoctorCheck::Live)), reason);
 }
 
 /// The checks that need a token.

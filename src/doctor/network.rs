@@ -36,22 +36,20 @@ pub(super) async fn check(
     let is_open = if check_proxy(auth0, proxy, report).await {
         check_dns(auth0, used, report).await
     } else {
-        report.push(Finding::skipped(DoctorCheck::Dns, "the proxy cannot be reached"));
+        report.skip([DoctorCheck::Dns], "the proxy cannot be reached");
         false
     };
     if !is_open {
-        let reason = "there is no way to the tenant";
         let skipped = [DoctorCheck::Tls, DoctorCheck::Tenant, DoctorCheck::Clock];
-        report.extend(skipped.map(|check| Finding::skipped(check, reason)));
+        report.skip(skipped, "there is no way to the tenant");
         return None;
     }
     let tenant = match Inspector::new(auth0, settings.terms.clone(), Arc::clone(clock)) {
         Ok(tenant) => tenant,
         Err(error) => {
             report.push(Finding::about(FindingKind::TlsSetup, chain(&error)));
-            let reason = "there is no client for the tenant";
             let skipped = [DoctorCheck::Tenant, DoctorCheck::Clock];
-            report.extend(skipped.map(|check| Finding::skipped(check, reason)));
+            report.skip(skipped, "there is no client for the tenant");
             return None;
         }
     };
@@ -64,9 +62,8 @@ pub(super) async fn check(
     if let (Some(proxy), Some(ChainState::Rejected(problem))) = (used, of_proxy) {
         let details = vec![proxy.address.clone(), problem.to_string()];
         report.push(Finding::with(FindingKind::ProxyUntrusted, details).at(proxy.variable));
-        let reason = "the proxy's certificate is not trusted";
         let skipped = [DoctorCheck::Tls, DoctorCheck::Tenant, DoctorCheck::Clock];
-        report.extend(skipped.map(|check| Finding::skipped(check, reason)));
+        report.skip(skipped, "the proxy's certificate is not trusted");
         return None;
     }
     let tls = tls(auth0, of_tenant, clock.now());
@@ -81,15 +78,14 @@ pub(super) async fn check(
             Some(tenant)
         }
         Err(_) if is_untrusted => {
-            let reason = "the tenant's certificate is not trusted";
             let skipped = [DoctorCheck::Tenant, DoctorCheck::Clock];
-            report.extend(skipped.map(|check| Finding::skipped(check, reason)));
+            report.skip(skipped, "the tenant's certificate is not trusted");
             None
         }
         Err(error) => {
             let details = vec![auth0.base.clone(), chain(&error)];
             report.push(Finding::with(FindingKind::TenantUnreachable, details));
-            report.push(Finding::skipped(DoctorCheck::Clock, "the tenant does not respond"));
+            report.skip([DoctorCheck::Clock], "the tenant does not respond");
             None
         }
     }

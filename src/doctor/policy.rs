@@ -1,6 +1,6 @@
 //! The drift between `[password]` and the connection's password policy, in both directions.
 
-use super::finding::Finding;
+use super::finding::{Finding, or_ok};
 use super::kind::FindingKind;
 use crate::auth0::connection::{ConnectionOptions, FlexiblePolicy};
 use crate::domain::PasswordPolicy;
@@ -33,8 +33,7 @@ pub(super) fn check(own: &PasswordPolicy, options: &ConnectionOptions) -> Vec<Fi
     };
     let stricter = direction(true, FindingKind::PolicyTenantStricter);
     let weaker = direction(false, FindingKind::PolicyTenantWeaker);
-    let findings: Vec<_> = stricter.into_iter().chain(weaker).collect();
-    if findings.is_empty() { vec![Finding::new(FindingKind::PolicyOk)] } else { findings }
+    or_ok(stricter.into_iter().chain(weaker).collect(), Finding::new(FindingKind::PolicyOk))
 }
 
 /// A difference in words. Words of a dictionary are not named.

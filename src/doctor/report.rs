@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::check::Severity;
+use super::check::{DoctorCheck, Severity};
 use super::finding::Finding;
 
 /// The result of a diagnosis.
@@ -17,6 +17,15 @@ impl DoctorReport {
     /// Adds a finding.
     pub fn push(&mut self, finding: Finding) {
         self.findings.push(finding);
+    }
+
+    /// Adds a finding for each of these checks: it is skipped, for this reason.
+    pub(super) fn skip(
+        &mut self,
+        checks: impl IntoIterator<Item = DoctorCheck>,
+        reason: &'static str,
+    ) {
+        self.extend(checks.into_iter().map(|check| Finding::skipped(check, reason)));
     }
 
     /// The findings, in the order of the checks.
@@ -77,7 +86,6 @@ impl Extend<Finding> for DoctorReport {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::DoctorCheck;
     use super::super::kind::FindingKind;
     use super::*;
 

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::check::{DoctorCheck, Severity};
-use super::finding::Finding;
+use super::finding::{Finding, or_ok};
 use super::kind::FindingKind;
 use crate::config::{Auth0Settings, HttpSettings, OriginSettings, Settings};
 use crate::origin::AllowedOrigin;
@@ -48,9 +47,7 @@ fn origins(settings: &OriginSettings) -> Vec<Finding> {
     if own.is_none() {
         findings.push(Finding::new(FindingKind::OriginsNoPublicUrl));
     }
-    with_ok(findings, DoctorCheck::Origins, || {
-        Finding::about(FindingKind::OriginsOk, allowed.iter().count())
-    })
+    or_ok(findings, Finding::about(FindingKind::OriginsOk, allowed.iter().count()))
 }
 
 fn proxies(trusted: &[IpNet]) -> Vec<Finding> {
@@ -60,9 +57,7 @@ fn proxies(trusted: &[IpNet]) -> Vec<Finding> {
     };
     let wide = trusted.iter().filter(is_wide);
     let findings = wide.map(|network| Finding::about(FindingKind::ProxiesTooWide, network));
-    with_ok(findings.collect(), DoctorCheck::Proxies, || {
-        Finding::about(FindingKind::ProxiesOk, trusted.len())
-    })
+    or_ok(findings.collect(), Finding::about(FindingKind::ProxiesOk, trusted.len()))
 }
 
 fn timeouts(auth0: &Auth0Settings, http: &HttpSettings) -> Vec<Finding> {
@@ -81,21 +76,7 @@ fn timeouts(auth0: &Auth0Settings, http: &HttpSettings) -> Vec<Finding> {
     if http.shutdown_timeout < http.request_timeout {
         findings.push(Finding::new(FindingKind::TimeoutsDrainTooShort));
     }
-    with_ok(findings, DoctorCheck::Timeouts, || Finding::new(FindingKind::TimeoutsOk))
-}
-
-/// Adds `ok` if nothing of the check is wrong.
-pub(super) fn with_ok(
-    mut findings: Vec<Finding>,
-    check: DoctorCheck,
-    ok: impl FnOnce() -> Finding,
-) -> Vec<Finding> {
-    let is_wrong =
-        |finding: &Finding| finding.check() == check && finding.severity() > Severity::Ok;
-    if !findings.iter().any(is_wrong) {
-        findings.push(ok());
-    }
-    findings
+    or_ok(findings, Finding::new(FindingKind::TimeoutsOk))
 }
 
 #[cfg(test)]

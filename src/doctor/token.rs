@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use super::check::DoctorCheck;
-use super::finding::Finding;
+use super::finding::{Finding, or_ok};
 use super::kind::FindingKind;
 use super::report::DoctorReport;
-use super::settings::with_ok;
 use super::tenant_error;
 use crate::auth0::{InspectedToken, Inspector, LookupError, Misconfiguration, is_used_scope};
 use crate::config::Auth0Settings;
@@ -57,7 +55,7 @@ pub(super) fn check_scopes(token: &InspectedToken) -> Vec<Finding> {
     if !excessive.is_empty() {
         findings.push(Finding::about(FindingKind::ScopesExcessive, excessive.join(", ")));
     }
-    with_ok(findings, DoctorCheck::Scopes, || Finding::new(FindingKind::ScopesOk))
+    or_ok(findings, Finding::new(FindingKind::ScopesOk))
 }
 
 /// Makes a call that finds nobody. Returns whether the Management API accepts the token.

@@ -65,7 +65,7 @@ pub enum VerifyEmail {
 const DOMAIN: &str = "the tenant's domain, such as tenant.eu.auth0.com, without a path \
                       (https; http:// for loopback only)";
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
+pub(super) fn read(reader: &mut Reader<'_>) -> Auth0Settings {
     let base = reader.required_parsed("auth0.domain", DOMAIN, urls::parse_tenant);
     let client_id = reader.required_parsed("auth0.client_id", CLIENT_ID, parse_client_id);
     let credentials = credentials::read(reader);
@@ -78,7 +78,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
     let host = "a domain, such as login.example.com";
     let custom_domain = reader.parsed("auth0.custom_domain", host, urls::parse_host);
     let outbound = outbound::read(reader, base.as_ref());
-    let settings = Auth0Settings {
+    Auth0Settings {
         base: base.as_ref().map(urls::origin).unwrap_or_default(),
         client_id: client_id.unwrap_or_default(),
         credentials,
@@ -96,8 +96,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
         telemetry: reader.flag("auth0.telemetry"),
         budget: protection::read_budget(reader),
         breaker: protection::read_breaker(reader),
-    };
-    base.map(|_| settings)
+    }
 }
 
 /// Reads the Management API's identifier, or derives it from one of Auth0's own domains. It is always

@@ -125,7 +125,7 @@ mod tests {
         let mut reader = Reader::new(&layers, errors);
         let read = read(&mut reader);
         let errors = |errors: ConfigErrors| errors.iter().map(ToString::to_string).collect();
-        reader.finish(read).map_err(errors)
+        reader.finish(Some(read)).map_err(errors)
     }
 
     const SECRET: (&str, &str) = ("AUTH0_CLIENT_SECRET", "canary-secret");

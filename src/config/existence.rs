@@ -85,7 +85,7 @@ mod tests {
         let mut errors = ConfigErrors::default();
         let layers = Layers::read(None, variables, &mut errors);
         let mut reader = Reader::new(&layers, errors);
-        let existence = read(&mut reader).unwrap();
+        let existence = read(&mut reader);
         reader.finish(existence).map_err(|errors| errors.iter().map(ToString::to_string).collect())
     }
 

@@ -157,10 +157,8 @@ impl Settings {
     /// All errors.
     pub fn read(layers: &Layers, errors: ConfigErrors) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(layers, errors);
-        match Self::read_with(&mut reader) {
-            Some(settings) => reader.finish(settings),
-            None => Err(reader.into_errors()),
-        }
+        let settings = Self::read_with(&mut reader);
+        reader.finish(settings)
     }
 
     /// Reads every key. Returns `None` if a section is too incomplete to build.
@@ -184,7 +182,7 @@ impl Settings {
         let traces = traces::read(reader);
         workers::check(reader);
         Some(Self {
-            auth0: auth0?,
+            auth0,
             http,
             admin,
             rules: rules?,

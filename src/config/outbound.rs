@@ -111,7 +111,7 @@ mod tests {
         let layers = Layers::read(None, variables.collect::<Vec<_>>(), &mut errors);
         let mut reader = Reader::new(&layers, errors);
         let settings = read(&mut reader, Some(&Url::parse(tenant).unwrap()));
-        reader.finish(settings).unwrap().proxy
+        reader.finish(Some(settings)).unwrap().proxy
     }
 
     #[test]

@@ -48,10 +48,8 @@ fn load_part<T>(
     let layers = Layers::read(file, environment, &mut errors);
     errors.retain(|error| keeps(&layers, error));
     let mut reader = Reader::new(&layers, errors);
-    match read(&mut reader) {
-        Some(part) => reader.finish(part),
-        None => Err(reader.into_errors()),
-    }
+    let part = read(&mut reader);
+    reader.finish(part)
 }
 
 #[cfg(test)]

@@ -48,13 +48,14 @@ impl<'l> Reader<'l> {
         self.expected
     }
 
-    /// Returns the settings if there are no errors.
+    /// Returns the settings if there are no errors. They are `None` if an error leaves them too
+    /// incomplete to build.
     ///
     /// # Errors
     /// All errors found.
-    pub(super) fn finish<T>(self, settings: T) -> Result<T, ConfigErrors> {
+    pub(super) fn finish<T>(self, settings: Option<T>) -> Result<T, ConfigErrors> {
         let errors = self.into_errors();
-        if errors.is_empty() { Ok(settings) } else { Err(errors) }
+        settings.filter(|_| errors.is_empty()).ok_or(errors)
     }
 
     /// All errors found, also between numbers that have to fit into each other.

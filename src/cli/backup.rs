@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::attempts::count;
-use super::output::{print, print_to_stderr};
+use super::output::{format_attempts, print, print_to_stderr};
 use super::{ConfigArgs, block_on, environment};
 use crate::app::DatabaseError;
 use crate::clock::{Clock as _, SystemClock};
@@ -72,5 +71,5 @@ fn explain(settings: &LedgerSettings, error: BackupError) -> anyhow::Error {
 
 fn text(summary: &CopySummary) -> String {
     let CopySummary { attempts, bytes } = summary;
-    format!("{}, {bytes} bytes", count(*attempts))
+    format!("{}, {bytes} bytes", format_attempts(*attempts))
 }

@@ -12,6 +12,11 @@ const PIPE_BUF: usize = 4096;
 /// The longest wait for a stderr that takes nothing.
 const STDERR_LIMIT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
+/// Formats a number of attempts: "1 attempt", "2 attempts".
+pub(super) fn format_attempts(attempts: usize) -> String {
+    format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" })
+}
+
 /// Writes to stdout and flushes it. A reader that closes the pipe early (`| head`) is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::labels::{self, Label};
 use super::reader::Reader;
-use super::setting::{Origin, Setting};
+use super::setting::Setting;
 use super::urls;
 
 /// The table of links that log in at another provider.
@@ -25,19 +25,11 @@ pub struct PageLink {
 /// Reads a table of links. They keep the order of the file.
 pub(super) fn read(reader: &mut Reader<'_>, table: &str) -> Vec<PageLink> {
     let mut members = reader.table(table);
-    members.sort_by_key(|(_, member)| position(member));
+    members.sort_by_key(|(_, member)| member.position());
     members
         .iter()
         .filter_map(|(name, link)| read_link(reader, &format!("{table}.{name}"), link))
         .collect()
-}
-
-/// The place of a setting in its file: its line and column. Variables come first, by their names.
-pub(super) const fn position(setting: &Setting) -> (usize, usize) {
-    match setting.origin {
-        Origin::File { line, column, .. } => (line, column),
-        Origin::Unset | Origin::Default | Origin::WholeFile(_) | Origin::Variable(_) => (0, 0),
-    }
 }
 
 fn read_link(reader: &mut Reader<'_>, at: &str, link: &Setting) -> Option<PageLink> {

@@ -6,7 +6,6 @@ use std::ops::RangeInclusive;
 use serde_json::{Value, json};
 
 use super::identifiers::{METADATA_KEY, parse_metadata_key};
-use super::links::position;
 use super::reader::{Reader, whole_number};
 use super::setting::Setting;
 use crate::domain::metadata::{MAX_TEXT_LENGTH, MetadataKind, MetadataRule, MetadataRules};
@@ -27,7 +26,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> (MetadataRules, Vec<String>) {
     let mut rules: MetadataRules =
         allowed.into_iter().map(|key| (key, MetadataRule::text())).collect();
     let mut tables = reader.table(KEYS);
-    tables.sort_by_key(|(_, table)| position(table));
+    tables.sort_by_key(|(_, table)| table.position());
     for (key, value) in tables {
         let at = format!("{KEYS}.{key}");
         if parse_metadata_key(&key).is_none() {

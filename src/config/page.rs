@@ -93,8 +93,8 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
         enabled: reader.flag("page.enabled"),
         example: false,
         name: reader.text("page.name"),
-        logo: url(reader, "page.logo"),
-        logo_dark: url(reader, "page.logo_dark"),
+        logo: urls::link(reader, "page.logo"),
+        logo_dark: urls::link(reader, "page.logo_dark"),
         radius: reader.number("page.radius", 0..=24),
         font: reader.required_parsed("page.font", FONT, parse_font).unwrap_or_default(),
         light: Palette {
@@ -113,9 +113,9 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
         labels: labels::read(reader, rules),
         providers: links::read(reader, links::PROVIDERS),
         links: links::read(reader, links::LINKS),
-        login_url: url(reader, "page.login_url"),
-        reset_url: url(reader, "page.reset_url"),
-        privacy_url: url(reader, "page.privacy_url"),
+        login_url: urls::link(reader, "page.login_url"),
+        reset_url: urls::link(reader, "page.reset_url"),
+        privacy_url: urls::link(reader, "page.privacy_url"),
         success_url: reader.parsed("page.success_url", urls::TARGET_URL, urls::parse_target),
         return_to: reader.entries("page.return_to", urls::TARGET_URL, return_address),
         redirect_origins: reader.entries(
@@ -129,11 +129,6 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
 fn colour(reader: &mut Reader<'_>, key: &str) -> Colour {
     let colour = reader.required_parsed(key, "a colour, such as #1d4ed8", Colour::parse);
     colour.unwrap_or(Colour::BLACK)
-}
-
-/// Reads the URL of a link or a picture.
-pub(super) fn url(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
-    reader.parsed(key, urls::LINK_URL, urls::parse_link)
 }
 
 /// The expected value of `page.font`.

@@ -78,6 +78,14 @@ impl Setting {
         Self { value: SettingValue::Table(BTreeMap::new()), origin }
     }
 
+    /// The place in its file: the line and the column. Variables come first, by their names.
+    pub(super) const fn position(&self) -> (usize, usize) {
+        match self.origin {
+            Origin::File { line, column, .. } => (line, column),
+            Origin::Unset | Origin::Default | Origin::WholeFile(_) | Origin::Variable(_) => (0, 0),
+        }
+    }
+
     /// Converts a value of a TOML file. `at` returns the origin of a byte offset.
     pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, at: &impl Fn(usize) -> Origin) -> Self {
         let origin = at(value.span().start);

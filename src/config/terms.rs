@@ -1,7 +1,7 @@
 //! `[terms]`: the terms that people accept, and where Auth0 stores the acceptance.
 
-use super::page::url;
 use super::reader::Reader;
+use super::urls;
 use crate::domain::terms::parse_consent;
 use crate::domain::{Rules, Terms, TermsVersion};
 
@@ -53,7 +53,7 @@ pub enum TermsTarget {
 
 /// Reads the terms. Returns `None` if there are none.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Terms> {
-    let (version, url) = (reader.text(VERSION), url(reader, "terms.url"));
+    let (version, url) = (reader.text(VERSION), urls::link(reader, "terms.url"));
     let required = reader.flag("terms.required");
     let Some(version) = version else {
         if url.is_some() {

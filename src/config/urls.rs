@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use http::HeaderValue;
 use url::{Host, Url};
 
+use super::reader::Reader;
+
 /// The expected value of a key for a URL that the service itself requests.
 pub(super) const SECURE_URL: &str =
     "a full https URL (http on loopback) without credentials or wildcards";
@@ -43,6 +45,11 @@ pub(super) fn parse_secure(text: &str) -> Option<Url> {
 /// Parses a link: [`parse_secure`], without [`LOGIN_HINT`], which stays as it is there.
 pub(super) fn parse_link(text: &str) -> Option<Url> {
     parse_secure(text).filter(|_| !text.contains(LOGIN_HINT))
+}
+
+/// Reads the URL of a link or a picture.
+pub(super) fn link(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
+    reader.parsed(key, LINK_URL, parse_link)
 }
 
 /// Parses an address after a sign-up: [`parse_secure`], with [`LOGIN_HINT`] in nothing but the query and the

@@ -18,8 +18,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use self::view::AttemptView;
-pub(super) use self::view::count;
-use super::output::{print, print_to_stderr};
+use super::output::{format_attempts, print, print_to_stderr};
 use super::{ConfigArgs, block_on, environment, exit_status};
 use crate::app::operator::OperatorContext;
 use crate::clock::SystemClock;
@@ -145,7 +144,7 @@ impl Attempts {
                 print(&if self.json {
                     format!("{}\n", json!({ "removed": removed }))
                 } else {
-                    format!("removed {}\n", count(removed))
+                    format!("removed {}\n", format_attempts(removed))
                 })?;
                 Ok(ExitCode::SUCCESS)
             }

@@ -10,8 +10,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::super::exit_status;
-use super::super::output::{print, print_to_stderr};
-use super::view::count;
+use super::super::output::{format_attempts, print, print_to_stderr};
 use crate::app::operator::{OperatorContext, Reconciler, UnresolvedReason};
 use crate::clock::SystemClock;
 use crate::config::Settings;
@@ -71,9 +70,9 @@ async fn reconcile(
         print(&line(attempt, state, reason.as_deref(), json))?;
     }
     let checked = attempts.len() - in_progress;
-    print_to_stderr(&format!("{resolved} of {} resolved", count(checked)));
+    print_to_stderr(&format!("{resolved} of {} resolved", format_attempts(checked)));
     if in_progress > 0 {
-        print_to_stderr(&format!("{} in progress, left alone", count(in_progress)));
+        print_to_stderr(&format!("{} in progress, left alone", format_attempts(in_progress)));
     }
     Ok(exit_status(resolved == checked))
 }

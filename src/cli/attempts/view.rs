@@ -121,11 +121,6 @@ fn detail(attempt: &AttemptView) -> String {
     text
 }
 
-/// "1 attempt", "2 attempts"
-pub(in crate::cli) fn count(attempts: usize) -> String {
-    format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" })
-}
-
 /// Formats a time that may be absent.
 fn time(at: Option<LedgerTime>) -> Option<String> {
     at.map(|at| utc(at.since_epoch()))

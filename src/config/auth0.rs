@@ -128,3 +128,32 @@ fn has_canonical_audience(url: &Url) -> bool {
     };
     urls::is_loopback(url) || under("auth0.com") || under("auth0app.com")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::load_with;
+
+    #[test]
+    fn a_custom_domain_needs_an_audience() {
+        let custom = ("AUTH0_DOMAIN", "login.example.com");
+        let errors = load_with(&[custom]).unwrap_err();
+        assert!(errors.len() == 1 && errors[0].starts_with("auth0.audience"), "{errors:?}");
+        let audience = ("AUTH0_AUDIENCE", "https://tenant.eu.auth0.com/api/v2/");
+        assert_eq!(load_with(&[custom, audience]).unwrap().auth0.audience, audience.1);
+    }
+
+    #[test]
+    fn lookalikes_of_auth0_are_custom_domains() {
+        for domain in ["evilauth0.com", "auth0.com.example.org"] {
+            assert!(load_with(&[("AUTH0_DOMAIN", domain)]).is_err(), "{domain}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        assert!(load_with(&[("AUTH0_DOMAIN", "http://tenant.eu.auth0.com")]).is_err());
+        for domain in ["http://127.0.0.1:4010", "http://localhost:4010/", "http://[::1]:1"] {
+            assert!(load_with(&[("AUTH0_DOMAIN", domain)]).is_ok(), "{domain}");
+        }
+    }
+}

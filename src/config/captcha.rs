@@ -154,3 +154,79 @@ fn hostnames(reader: &mut Reader<'_>) -> BTreeSet<String> {
     }
     reader.entries(KEY, EXPECTED, urls::parse_host).into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::load_with;
+
+    #[test]
+    fn every_error_of_a_captcha_is_reported() {
+        let with = |pairs: &[(&str, &str)]| {
+            let named = pairs.iter().map(|(key, value)| {
+                (format!("SIGNUP__CHALLENGE__{}", key.replace('.', "__").to_uppercase()), *value)
+            });
+            let named: Vec<_> = named.collect();
+            let pairs: Vec<_> = named.iter().map(|(name, value)| (&**name, *value)).collect();
+            load_with(&pairs).map(|settings| settings.challenge)
+        };
+        let (id, secret) = (("captcha.site_key", "site"), ("captcha.secret", "canary-secret"));
+        let hosts = ("captcha.hostnames", "www.example.com");
+        let of = |name| ("captcha.provider", name);
+        let challenge = with(&[of("turnstile"), id, secret, hosts]).unwrap();
+        assert_eq!(challenge.captcha.unwrap().provider.name, "turnstile");
+        assert!(with(&[]).unwrap().captcha.is_none());
+
+        let (action, score) = (("captcha.action", "signup"), ("captcha.min_score_percent", "50"));
+        let v3 = [of("recaptcha_v3"), id, secret, hosts, action, score];
+        assert!(with(&v3).is_ok());
+        for (pairs, keys) in [
+            (vec![of("turnstile")], vec!["site_key", "secret", "hostnames"]),
+            (vec![of("none"), id, secret, hosts], vec!["provider"]),
+            (vec![id, secret], vec!["site_key", "secret"]),
+            (v3[..4].to_vec(), vec!["min_score_percent", "action"]),
+            (vec![of("hcaptcha"), id, secret, hosts, action, score], vec!["min_score", "action"]),
+            (
+                vec![
+                    of("hcaptcha"),
+                    id,
+                    secret,
+                    ("captcha.hostnames", "https://www.example.com"),
+                    ("captcha.verify_url", "http://captcha.example"),
+                ],
+                vec!["hostnames", "verify_url"],
+            ),
+        ] {
+            let errors = with(&pairs).unwrap_err();
+            assert_eq!(errors.len(), keys.len(), "{errors:?}");
+            for key in keys {
+                let key = format!("challenge.captcha.{key}");
+                assert!(errors.iter().any(|error| error.starts_with(&key)), "{key}: {errors:?}");
+            }
+            assert!(!errors.join("").contains("canary"), "{errors:?}");
+        }
+        // The service's own pages show the widget.
+        let variables = [
+            ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
+            ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
+            ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", "canary-secret"),
+            ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
+            ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
+            ("SIGNUP__HTTP__PUBLIC_URL", "https://signup.example.com"),
+        ];
+        let errors = load_with(&variables).unwrap_err();
+        assert!(errors.len() == 1 && errors[0].contains("signup.example.com too"), "{errors:?}");
+        let off = ("SIGNUP__PAGE__ENABLED", "false");
+        assert!(load_with(&[variables.as_slice(), &[off]].concat()).is_err());
+        for (action, good) in [("sign_up-1", true), ("sign up", false), (&*"a".repeat(33), false)] {
+            let loaded = with(&[of("turnstile"), id, secret, hosts, ("captcha.action", action)]);
+            assert_eq!(loaded.is_ok(), good, "{action}");
+        }
+        let errors = with(&[("form_token_required", "true"), ("min_fill_ms", "0")]).unwrap_err();
+        let key = "challenge.form_token_required";
+        assert!(errors.len() == 1 && errors[0].starts_with(key), "{errors:?}");
+        for name in ["email", "altcha", "Subject", "user_metadata.x", "x y"] {
+            let errors = with(&[("honeypot", name)]).unwrap_err();
+            assert!(errors.len() == 1 && errors[0].starts_with("challenge.honeypot"), "{errors:?}");
+        }
+    }
+}

@@ -119,9 +119,7 @@ mod tests {
     }
 
     fn credentials(variables: &[(&str, &str)]) -> Result<ClientCredentials, Vec<String>> {
-        let mut errors = ConfigErrors::default();
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        let layers = Layers::read(None, variables.collect::<Vec<_>>(), &mut errors);
+        let (layers, errors) = Layers::from_variables(variables);
         let mut reader = Reader::new(&layers, errors);
         let read = read(&mut reader);
         let errors = |errors: ConfigErrors| errors.iter().map(ToString::to_string).collect();

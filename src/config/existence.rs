@@ -78,12 +78,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ExistenceSettings> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ConfigErrors, Layers};
+    use crate::config::Layers;
 
     fn read_with(variables: &[(&str, &str)]) -> Result<ExistenceSettings, Vec<String>> {
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        let mut errors = ConfigErrors::default();
-        let layers = Layers::read(None, variables, &mut errors);
+        let (layers, errors) = Layers::from_variables(variables);
         let mut reader = Reader::new(&layers, errors);
         let existence = read(&mut reader);
         reader.finish(existence).map_err(|errors| errors.iter().map(ToString::to_string).collect())
@@ -100,12 +98,10 @@ mod tests {
     #[test]
     fn a_floor_has_to_fit_behind_the_slowest_body() {
         let errors = |existence: &str, floor: &str| {
-            let variables = [
-                ("SIGNUP__EXISTENCE".into(), existence.into()),
-                ("SIGNUP__EXISTENCE_UNIFORM__FLOOR_MS".into(), floor.into()),
-            ];
-            let mut errors = ConfigErrors::default();
-            let layers = Layers::read(None, variables, &mut errors);
+            let (layers, errors) = Layers::from_variables(&[
+                ("SIGNUP__EXISTENCE", existence),
+                ("SIGNUP__EXISTENCE_UNIFORM__FLOOR_MS", floor),
+            ]);
             let mut reader = Reader::new(&layers, errors);
             reader.millis("http.body_timeout_ms", 1..=60_000);
             reader.millis("http.request_timeout_ms", 1..=60_000);

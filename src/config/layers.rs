@@ -300,14 +300,22 @@ fn put(table: &mut Setting, path: &str, setting: Setting) {
 }
 
 #[cfg(test)]
+impl Layers {
+    /// The defaults with these variables, and the errors of the variables.
+    pub(super) fn from_variables(variables: &[(&str, &str)]) -> (Self, ConfigErrors) {
+        let mut errors = ConfigErrors::default();
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        (Self::read(None, variables, &mut errors), errors)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::super::variables::SECRETS;
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> (Layers, Vec<String>) {
-        let mut errors = ConfigErrors::default();
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        let layers = Layers::read(None, variables.collect::<Vec<_>>(), &mut errors);
+        let (layers, errors) = Layers::from_variables(variables);
         (layers, errors.iter().map(ToString::to_string).collect())
     }
 

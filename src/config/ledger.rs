@@ -120,3 +120,33 @@ fn secret(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
     }
     Some(secret)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::tests::load_with;
+    use super::*;
+
+    #[test]
+    fn a_database_is_a_file_or_a_server() {
+        let settings = load_with(&[]).unwrap();
+        let Database::Sqlite(path) = settings.ledger.database else { panic!("{settings:?}") };
+        assert_eq!(path, Path::new("data/signup.db"));
+        for url in ["mysql://x", "sqlite://", "sqlite::memory:", "sqlite://a?mode=rwc", "postgres:"]
+        {
+            let errors = load_with(&[("DATABASE_URL", url)]).unwrap_err();
+            assert!(errors.len() == 1 && errors[0].starts_with("database.url"), "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_needs_a_secret_that_is_long_enough() {
+        let server = ("DATABASE_URL", "postgres://localhost/signup");
+        for variables in [vec![server], vec![server, ("SIGNUP__SECRETS__KEY", "canary-secret")]] {
+            let errors = load_with(&variables).unwrap_err();
+            assert!(errors.len() == 1 && errors[0].starts_with("secrets.key"), "{errors:?}");
+            assert!(!errors[0].contains("canary"), "{errors:?}");
+        }
+    }
+}

@@ -88,12 +88,10 @@ fn is_live(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::ConfigErrors;
     use super::*;
 
     fn layers(variables: &[(&str, &str)]) -> Layers {
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        Layers::read(None, variables.collect::<Vec<_>>(), &mut ConfigErrors::default())
+        Layers::from_variables(variables).0
     }
 
     #[test]

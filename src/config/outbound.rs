@@ -101,14 +101,11 @@ fn parse_proxy(text: &str) -> Option<(Url, String)> {
 mod tests {
     use secrecy::ExposeSecret as _;
 
-    use super::super::error::ConfigErrors;
     use super::super::layers::Layers;
     use super::*;
 
     fn proxy_of(tenant: &str, variables: &[(&str, &str)]) -> Option<OutboundProxy> {
-        let mut errors = ConfigErrors::default();
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        let layers = Layers::read(None, variables.collect::<Vec<_>>(), &mut errors);
+        let (layers, errors) = Layers::from_variables(variables);
         let mut reader = Reader::new(&layers, errors);
         let settings = read(&mut reader, Some(&Url::parse(tenant).unwrap()));
         reader.finish(Some(settings)).unwrap().proxy

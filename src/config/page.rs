@@ -160,3 +160,26 @@ fn page_field(name: &str, rules: Option<&Rules>) -> Option<PageField> {
 fn return_address(text: &str) -> Option<ReturnAddress> {
     Some(ReturnAddress { text: text.to_owned(), url: urls::parse_target(text)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::load_with;
+
+    #[test]
+    fn only_an_address_after_a_sign_up_takes_a_login_hint() {
+        let url = "https://app.example.com/login?login_hint={login_hint}";
+        let settings =
+            load_with(&[("SIGNUP__PAGE__SUCCESS_URL", url), ("SIGNUP__PAGE__RETURN_TO", url)]);
+        assert!(settings.is_ok(), "{settings:?}");
+        let errors = load_with(&[
+            ("SIGNUP__PAGE__LOGIN_URL", url),
+            ("SIGNUP__PAGE__RESET_URL", url),
+            ("SIGNUP__PAGE__PRIVACY_URL", url),
+            ("SIGNUP__PAGE__LINKS__IMPRINT__LABEL", "Imprint"),
+            ("SIGNUP__PAGE__LINKS__IMPRINT__URL", url),
+        ])
+        .unwrap_err();
+        assert_eq!(errors.len(), 4, "{errors:?}");
+        assert!(errors.iter().all(|error| error.contains("{login_hint}")), "{errors:?}");
+    }
+}

@@ -8,7 +8,7 @@ use auth0_emulator::{
     Builder, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_CONNECTION, Emulator, Latency, Plan,
     PolicyPreset, Tenant,
 };
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
 /// An Auth0 tenant on loopback that stores users and responds like a real tenant.
 ///
@@ -56,14 +56,14 @@ pub(crate) struct EmulatorArgs {
     #[arg(long)]
     requires_username: bool,
     /// Password policy of the connection
-    #[arg(long, value_enum, default_value_t = PolicyName::Good)]
-    policy: PolicyName,
+    #[arg(long, value_enum, default_value_t)]
+    policy: PolicyPreset,
     /// Subscription plan whose rate limits apply
-    #[arg(long, value_enum, default_value_t = PlanName::Unlimited)]
-    plan: PlanName,
+    #[arg(long, value_enum, default_value_t)]
+    plan: Plan,
     /// Delay added to each response
-    #[arg(long, value_enum, default_value_t = LatencyName::None)]
-    latency: LatencyName,
+    #[arg(long, value_enum, default_value_t)]
+    latency: Latency,
     /// Seed of the recorded latencies; the same seed gives the same latencies
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -73,46 +73,6 @@ pub(crate) struct EmulatorArgs {
     /// JSON file of settings, in the format of `GET /_emulator/tenant`; overrides the other options
     #[arg(long, value_name = "FILE")]
     tenant: Option<PathBuf>,
-}
-
-/// Password policies by name.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PolicyName {
-    /// At least one character
-    None,
-    /// At least six characters
-    Low,
-    /// At least eight characters, with lower case, upper case and digits
-    Fair,
-    /// At least eight characters of three of the four types
-    Good,
-    /// At least ten characters of three of the four types, none more than twice in a row
-    Excellent,
-}
-
-/// Subscription plans by name.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PlanName {
-    /// No limit
-    Unlimited,
-    /// Burst of 2, then 2 requests a second
-    Free,
-    /// Burst of 20 writes, then 200 a minute
-    #[value(alias = "professional")]
-    Essentials,
-    /// Burst of 50, then 16 requests a second
-    Enterprise,
-    /// Burst of 10, then 2 requests a second
-    EnterpriseTest,
-}
-
-/// Latency modes by name.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LatencyName {
-    /// No delay
-    None,
-    /// Recorded latencies: the median create call takes 289 ms, the 99th percentile 3.8 s
-    Recorded,
 }
 
 impl EmulatorArgs {
@@ -157,9 +117,9 @@ impl EmulatorArgs {
             audience: self.audience,
             connection: self.connection,
             requires_username: self.requires_username,
-            policy: self.policy.into(),
-            plan: self.plan.into(),
-            latency: self.latency.into(),
+            policy: self.policy,
+            plan: self.plan,
+            latency: self.latency,
             ..Tenant::default()
         };
         let Some(file) = &self.tenant else {
@@ -168,39 +128,6 @@ impl EmulatorArgs {
         let changes = serde_json::from_str(&read(file)?)
             .with_context(|| format!("{} is not valid JSON", file.display()))?;
         tenant.patched(changes).map_err(anyhow::Error::msg)
-    }
-}
-
-impl From<PolicyName> for PolicyPreset {
-    fn from(name: PolicyName) -> Self {
-        match name {
-            PolicyName::None => Self::None,
-            PolicyName::Low => Self::Low,
-            PolicyName::Fair => Self::Fair,
-            PolicyName::Good => Self::Good,
-            PolicyName::Excellent => Self::Excellent,
-        }
-    }
-}
-
-impl From<PlanName> for Plan {
-    fn from(name: PlanName) -> Self {
-        match name {
-            PlanName::Unlimited => Self::Unlimited,
-            PlanName::Free => Self::Free,
-            PlanName::Essentials => Self::Essentials,
-            PlanName::Enterprise => Self::Enterprise,
-            PlanName::EnterpriseTest => Self::EnterpriseTest,
-        }
-    }
-}
-
-impl From<LatencyName> for Latency {
-    fn from(name: LatencyName) -> Self {
-        match name {
-            LatencyName::None => Self::None,
-            LatencyName::Recorded => Self::Recorded,
-        }
     }
 }
 

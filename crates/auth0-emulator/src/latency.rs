@@ -2,21 +2,25 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::locked::Locked;
 use crate::route::Route;
 
 /// Delay added to each response.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Latency {
     /// No delay.
     #[default]
     None,
+    /// Recorded latencies: the median create call takes 289 ms, the 99th percentile 3.8 s.
+    ///
     /// Sampled from recordings of developer tenants.
     Recorded,
     /// The same number of milliseconds for every response.
+    #[value(skip)]
     FixedMs(u32),
 }
 

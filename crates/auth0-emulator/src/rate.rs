@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use clap::ValueEnum;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
@@ -9,22 +10,32 @@ use crate::locked::Locked;
 use crate::route::Route;
 
 /// The subscription whose limits apply. The numbers are from Auth0's published tables (mid-2026).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
-    /// No limit is enforced. The headers still count down, as a private cloud's would.
+    /// No limit.
+    ///
+    /// The headers still count down, as a private cloud's would.
     #[default]
     Unlimited,
-    /// Free: burst of 2, then 2 requests a second.
+    /// Burst of 2, then 2 requests a second.
     Free,
-    /// Essentials and Professional: burst of 20 writes, then 200 a minute.
+    /// Burst of 20 writes, then 200 a minute.
+    ///
+    /// Professional has the same limits.
     #[serde(alias = "professional")]
+    #[value(alias = "professional")]
     Essentials,
-    /// Enterprise, production: burst of 50, then 16 requests a second.
+    /// Burst of 50, then 16 requests a second.
+    ///
+    /// Of a production tenant.
     Enterprise,
-    /// Enterprise, non-production: burst of 10, then 2 requests a second.
+    /// Burst of 10, then 2 requests a second.
+    ///
+    /// Of a tenant that is not in production.
     EnterpriseTest,
     /// Custom numbers, for both the Management and the Authentication API.
+    #[value(skip)]
     Custom {
         /// Requests allowed at once.
         burst: u32,

@@ -1,5 +1,6 @@
 //! The five presets and the flexible policies, as in npm `auth0-password-policies`.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::dictionary::DictionaryOptions;
@@ -13,7 +14,7 @@ const ALL_SETS: [CharacterSet; 4] =
 const HASHED_BYTES: usize = 72;
 
 /// A preset password policy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyPreset {
     /// At least one character.
@@ -25,7 +26,7 @@ pub enum PolicyPreset {
     /// At least eight characters of three of the four types.
     #[default]
     Good,
-    /// At least ten characters of three of the four types, and none more than twice in a row.
+    /// At least ten characters of three of the four types, none more than twice in a row.
     Excellent,
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn reload_when_asked(
         }
         supervisor.reloading();
         files.mark_loaded();
-        // A few small files: shorter than the way to another thread.
+        // Reading a few small files takes less time than a handover to another thread.
         may_succeed_later = reloader.reload(read()).await;
         supervisor.ready();
     }

@@ -64,7 +64,7 @@ impl Serve {
         // Boxed: the future holds all settings and is large.
         let served = Box::pin(serve(settings, Some(reload), signals, |_| {}));
         let served = runtime.block_on(served);
-        // Does not wait for a blocked thread, such as a second signal cuts off.
+        // Does not wait for blocking tasks: a second signal may have cut off one that hangs.
         runtime.shutdown_background();
         served
     }
@@ -76,8 +76,9 @@ impl Serve {
 /// threads. With a worker for every processor, each step would go to a worker that has to be woken
 /// first.
 ///
-/// Every second task is one that another thread has woken, such as a sign-up whose record is written. Left to
-/// itself tokio takes one of up to 127: with 256 callers, who keep a worker busy, some waited for half a second.
+/// Takes every second task from the shared queue, which holds tasks that other threads woke, such as a
+/// sign-up whose record is written. By default tokio looks there once in up to 127 tasks: with 256
+/// callers, who keep a worker busy, some waited for half a second.
 ///
 /// `docs/decisions/0011-cost-of-a-sign-up.md` has the figures.
 pub(super) fn runtime(workers: Option<usize>) -> io::Result<Runtime> {

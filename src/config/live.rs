@@ -6,7 +6,7 @@ use super::layers::Layers;
 const AT_START: [&str; 25] = [
     // The tenant, its connections and its budget: attempts under way depend on them.
     "auth0.",
-    // Attempts under way hide or show what these say.
+    // Attempts under way depend on these.
     "existence",
     "existence_uniform.",
     "idempotency.",

@@ -42,7 +42,7 @@ pub(super) fn parse_secure(text: &str) -> Option<Url> {
     parse_web(text).filter(|url| url.scheme() == "https" || is_loopback(url))
 }
 
-/// Parses a link: [`parse_secure`], without [`LOGIN_HINT`], which stays as it is there.
+/// Parses a link as [`parse_secure`] does. Rejects [`LOGIN_HINT`]: nothing replaces it in a link.
 pub(super) fn parse_link(text: &str) -> Option<Url> {
     parse_secure(text).filter(|_| !text.contains(LOGIN_HINT))
 }
@@ -52,8 +52,8 @@ pub(super) fn link(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
     reader.parsed(key, LINK_URL, parse_link)
 }
 
-/// Parses an address after a sign-up: [`parse_secure`], with [`LOGIN_HINT`] in nothing but the query and the
-/// fragment. Elsewhere an address could choose the page, or the host.
+/// Parses an address after a sign-up as [`parse_secure`] does. Accepts [`LOGIN_HINT`] in the query and the
+/// fragment only: elsewhere an address could choose the page, or the host.
 pub(super) fn parse_target(text: &str) -> Option<Url> {
     let count = |text: &str| text.matches(LOGIN_HINT).count();
     parse_secure(text).filter(|url| {

@@ -28,7 +28,7 @@ use crate::auth0::Inspector;
 use crate::clock::Clock;
 use crate::config::{ConfigErrors, Settings};
 
-/// Says what a command is about to do, in case it does not finish.
+/// Prints the next step for the operator before it starts, in case the command does not finish.
 pub type Announce<'a> = &'a (dyn Fn(&str) + Sync);
 
 /// Runs every check, also after one that fails. A check that depends on a failed one is skipped.

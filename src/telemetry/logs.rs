@@ -105,7 +105,8 @@ fn install(json: bool, filter: EnvFilter, lines: LogBuffer) -> LogLevel {
     level
 }
 
-/// The level that this function sets. It fails only once the log has ended.
+/// Wraps the function that replaces the filter. Its errors are ignored: it fails only once the log has
+/// ended.
 fn level<E>(set: impl Fn(EnvFilter) -> Result<(), E> + Send + Sync + 'static) -> LogLevel {
     LogLevel(Some(Arc::new(move |filter| drop(set(filter)))))
 }

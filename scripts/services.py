@@ -32,10 +32,13 @@ def start_tenant(programs, work, processes):
 
 
 class Service:
-    """A running service."""
+    """A running service. Each of several has a name of its own, which is that of its log."""
 
-    def __init__(self, programs, work, processes, tenant, database, settings=None, config="config/bench.toml"):
-        log = work / "service.log"
+    def __init__(
+        self, programs, work, processes, tenant, database,
+        settings=None, config="config/bench.toml", name="service",
+    ):
+        log = work / f"{name}.log"
         environment = {
             **tenant,
             "AUTH0_DOMAIN": tenant["AUTH0_URL"],

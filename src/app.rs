@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-pub use self::database_error::{DatabaseError, FileObstacle};
+pub use self::database_error::{DatabaseError, FileObstacle, ServerFault};
 pub use self::reload::Reloader;
 use self::services::Services;
 use crate::abuse::{AbuseState, CaptchaClientError};

@@ -34,23 +34,13 @@ pub enum DatabaseError {
         #[source]
         source: Box<StartError>,
     },
-    /// PostgreSQL rejects this client: the user, the password or the database's name is wrong.
-    #[error("PostgreSQL at {address} rejects what database.url (DATABASE_URL) names")]
-    Rejected {
+    /// PostgreSQL cannot be used with these settings, or at the moment.
+    #[error("PostgreSQL at {address} {fault}")]
+    Server {
         /// Host and port.
         address: String,
-        /// The error.
-        #[source]
-        source: Box<StartError>,
-    },
-    /// The user lacks a right that the start needs.
-    #[error(
-        "PostgreSQL at {address} denies a right to the user of database.url (DATABASE_URL): grant the \
-         rights in docs/ledger.md, or run `auth0-signup migrate` as the owner of the tables"
-    )]
-    Denied {
-        /// Host and port.
-        address: String,
+        /// The fault.
+        fault: ServerFault,
         /// The error.
         #[source]
         source: Box<StartError>,
@@ -71,18 +61,6 @@ pub enum DatabaseError {
         #[source]
         source: Box<StartError>,
     },
-    /// PostgreSQL offers no TLS, or one that the settings reject.
-    #[error(
-        "PostgreSQL at {address} was reached, and TLS failed: correct sslmode or the certificates of \
-         database.url (DATABASE_URL)"
-    )]
-    Tls {
-        /// Host and port.
-        address: String,
-        /// The error.
-        #[source]
-        source: Box<StartError>,
-    },
     /// PostgreSQL does not respond in time.
     #[error("PostgreSQL at {address} did not respond within {timeout:?} (ledger.timeout_ms)")]
     NoResponse {
@@ -91,24 +69,32 @@ pub enum DatabaseError {
         /// The timeout.
         timeout: Duration,
     },
-    /// PostgreSQL reports an error that no setting explains.
-    #[error("PostgreSQL at {address} cannot be used")]
-    Failed {
-        /// Host and port.
-        address: String,
-        /// The error.
-        #[source]
-        source: Box<StartError>,
-    },
-    /// PostgreSQL cannot be reached.
-    #[error("PostgreSQL at {address} cannot be reached")]
-    Unreachable {
-        /// Host and port.
-        address: String,
-        /// The error.
-        #[source]
-        source: Box<StartError>,
-    },
+}
+
+/// The fault of a server, and the remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ServerFault {
+    /// The user, the password or the database's name is wrong.
+    #[error("rejects what database.url (DATABASE_URL) names")]
+    Rejected,
+    /// The user lacks a right that the start needs.
+    #[error(
+        "denies a right to the user of database.url (DATABASE_URL): grant the rights in \
+         docs/ledger.md, or run `auth0-signup migrate` as the owner of the tables"
+    )]
+    Denied,
+    /// It offers no TLS, or one that the settings reject.
+    #[error(
+        "was reached, and TLS failed: correct sslmode or the certificates of database.url \
+         (DATABASE_URL)"
+    )]
+    Tls,
+    /// It reports an error that no setting explains.
+    #[error("cannot be used")]
+    Failed,
+    /// It cannot be reached.
+    #[error("cannot be reached")]
+    Unreachable,
 }
 
 /// The obstacle to the use of a file, and the remedy.
@@ -166,12 +152,12 @@ impl DatabaseError {
     pub(super) const fn is_configuration_error(&self) -> bool {
         match self {
             Self::File { obstacle, .. } => !matches!(obstacle, FileObstacle::Full),
-            Self::Tls { .. }
-            | Self::Rejected { .. }
-            | Self::Denied { .. }
-            | Self::StatementPooling { .. }
-            | Self::Unusable { .. } => true,
-            Self::NoResponse { .. } | Self::Failed { .. } | Self::Unreachable { .. } => false,
+            Self::Server { fault, .. } => match fault {
+                ServerFault::Rejected | ServerFault::Denied | ServerFault::Tls => true,
+                ServerFault::Failed | ServerFault::Unreachable => false,
+            },
+            Self::StatementPooling { .. } | Self::Unusable { .. } => true,
+            Self::NoResponse { .. } => false,
         }
     }
 }
@@ -236,32 +222,26 @@ fn server(url: &SecretString, timeout: Duration, error: StartError) -> StartErro
     let Ok(url) = PostgresUrl::parse(url) else { return error };
     let address = url.hosts.iter().map(address).collect::<Vec<_>>().join(", ");
     let cause = causes(&error).find_map(|cause| cause.downcast_ref::<PostgresError>());
-    let error = match cause {
-        Some(PostgresError::Silent(_)) => DatabaseError::NoResponse { address, timeout },
+    let fault = match cause {
+        Some(PostgresError::Silent(_)) => {
+            return DatabaseError::NoResponse { address, timeout }.into();
+        }
         Some(
             PostgresError::Tls(_)
             | PostgresError::Certificate { .. }
             | PostgresError::Url(_)
             | PostgresError::Foreign(_),
-        ) => DatabaseError::Unusable { source: Box::new(error) },
-        Some(cause) if cause.is_failed_tls() => {
-            DatabaseError::Tls { address, source: Box::new(error) }
-        }
-        Some(cause) if cause.is_rejected_login() => {
-            DatabaseError::Rejected { address, source: Box::new(error) }
-        }
-        Some(cause) if cause.is_denied() => {
-            DatabaseError::Denied { address, source: Box::new(error) }
-        }
+        ) => return DatabaseError::Unusable { source: Box::new(error) }.into(),
+        Some(cause) if cause.is_failed_tls() => ServerFault::Tls,
+        Some(cause) if cause.is_rejected_login() => ServerFault::Rejected,
+        Some(cause) if cause.is_denied() => ServerFault::Denied,
         Some(cause) if cause.is_statement_pooling() => {
-            DatabaseError::StatementPooling { address, source: Box::new(error) }
+            return DatabaseError::StatementPooling { address, source: Box::new(error) }.into();
         }
-        Some(cause) if cause.is_from_server() => {
-            DatabaseError::Failed { address, source: Box::new(error) }
-        }
-        _ => DatabaseError::Unreachable { address, source: Box::new(error) },
+        Some(cause) if cause.is_from_server() => ServerFault::Failed,
+        _ => ServerFault::Unreachable,
     };
-    error.into()
+    DatabaseError::Server { address, fault, source: Box::new(error) }.into()
 }
 
 /// Host and port of a server.

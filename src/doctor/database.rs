@@ -7,7 +7,7 @@ use rustix::fs::statvfs;
 use super::check::DoctorCheck;
 use super::finding::{Finding, or_ok};
 use super::kind::FindingKind;
-use crate::app::{DatabaseError, StartError};
+use crate::app::{DatabaseError, ServerFault, StartError};
 use crate::config::{Database, LedgerSettings, PostgresUrl, SslMode};
 use crate::ledger::{LedgerInspection, OpenError, SessionInspection, existing_folder, inspect};
 use crate::telemetry::chain;
@@ -54,9 +54,10 @@ fn failure(error: &StartError) -> Finding {
     let kind = match error {
         StartError::Database(DatabaseError::File { .. }) => FindingKind::DatabaseDenied,
         StartError::Database(
-            DatabaseError::Tls { .. }
-            | DatabaseError::Rejected { .. }
-            | DatabaseError::Denied { .. }
+            DatabaseError::Server {
+                fault: ServerFault::Rejected | ServerFault::Denied | ServerFault::Tls,
+                ..
+            }
             | DatabaseError::StatementPooling { .. }
             | DatabaseError::Unusable { .. },
         ) => FindingKind::DatabaseRejected,

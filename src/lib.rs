@@ -10,10 +10,10 @@
 //! [`doctor`] checks what they depend on, with the same clients.
 //!
 //! [`config`] and [`telemetry`] lie below the modules that do the work: [`config`] knows the
-//! vocabularies ([`domain`], [`form`], [`limits`], …), [`telemetry`] only [`config`]. All share a
-//! [`context`] with the [`clock`] and the [`lifecycle`]; [`abuse`] and [`ledger`] share the
-//! vocabulary of [`limits`]; [`page`] renders the form for browsers. `docs/architecture.md` follows
-//! one request through them.
+//! vocabularies ([`domain`], [`form`], [`limits`], …), [`telemetry`] only [`config`] and [`tls`].
+//! All share a [`context`] with the [`clock`] and the [`lifecycle`]; [`abuse`] and [`ledger`] share
+//! the vocabulary of [`limits`]; [`page`] renders the form for browsers. `docs/architecture.md`
+//! follows one request through them.
 
 pub mod abuse;
 pub mod app;

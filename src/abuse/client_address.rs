@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 /// The address of the client, as far as the trusted proxies report it. Kept in the extensions of
-/// every request on the public listener.
+/// every request.
 ///
 /// An IPv4-mapped IPv6 address becomes the IPv4 address: on a dual-stack socket every IPv4 peer has
 /// a mapped one.

@@ -177,8 +177,9 @@ impl Limits {
     /// most one for each bucket. A valid proof lifts the limits, up to a cap for its network and
     /// e-mail address.
     ///
-    /// The narrowest limit comes first, and an attempt that any of them rejects takes no permit: a
-    /// client that has used up its own permits cannot use up everybody's.
+    /// The narrowest limit comes first, and an attempt that any of them rejects takes no permit
+    /// (unless another attempt takes the last one in between): a client that has used up its own
+    /// permits cannot use up everybody's.
     ///
     /// # Errors
     /// The limit that rejects the attempt, and the time to wait.

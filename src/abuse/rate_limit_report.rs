@@ -27,7 +27,7 @@ pub struct Quota {
     pub next_in: Duration,
 }
 
-/// The buckets that an attempt has spent from.
+/// The buckets that an attempt is checked against.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BucketKeys {
     pub(super) address: u128,

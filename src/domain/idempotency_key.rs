@@ -33,7 +33,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// The characters, only for the keyed digest.
+    /// The characters, for the keyed digest, and to compare header and field.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

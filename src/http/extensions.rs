@@ -10,7 +10,7 @@ use crate::abuse::ClientAddress;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OutcomeCode(pub(super) &'static str);
 
-/// On a probe's response: its log event is at debug, not at info.
+/// On the response to a probe or a scrape: its log event is at debug, not at info.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogAtDebug;
 

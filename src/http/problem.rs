@@ -68,7 +68,7 @@ pub enum ProblemCode {
     IdempotencyInProgress,
     /// The idempotency key belongs to another e-mail address or password.
     IdempotencyKeyReused,
-    /// The body is larger than 64 KiB, or has more than 64 parts.
+    /// The body is larger than 64 KiB, or has more than 64 parts or 1,000 members.
     BodyTooLarge,
     /// The body has an unsupported media type or charset, or a content coding.
     UnsupportedMediaType,

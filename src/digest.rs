@@ -243,12 +243,8 @@ impl SubKey {
         for part in parts {
             context.update(part);
         }
-        let mut digest = [0; 32];
         // The tag of HMAC-SHA-256 has exactly 32 bytes.
-        for (byte, signed) in digest.iter_mut().zip(context.sign().as_ref()) {
-            *byte = *signed;
-        }
-        Digest(digest)
+        Digest(context.sign().as_ref().first_chunk().copied().unwrap_or_default())
     }
 }
 

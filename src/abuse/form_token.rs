@@ -48,12 +48,8 @@ impl FormTokens {
     /// Returns a token for a form that is issued now.
     pub fn issue(&self, now: Duration) -> String {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX).to_be_bytes();
-        let mut bytes = [0; TIME + TAG];
-        let signed = millis.into_iter().chain(tag(&self.key, millis));
-        for (byte, signed) in bytes.iter_mut().zip(signed) {
-            *byte = signed;
-        }
-        URL_SAFE_NO_PAD.encode(bytes)
+        let signature = tag(&self.key, millis);
+        URL_SAFE_NO_PAD.encode([millis.as_slice(), &signature].concat())
     }
 
     /// Returns a token for a form that is shown again for correction. The new one can be sent at

@@ -299,12 +299,8 @@ fn part_of_a_block(service: Rate) -> Option<Rate> {
 }
 
 fn key_of(digest: &Digest) -> u128 {
-    let mut key = [0; 16];
     // Half of a digest is enough to keep keys distinct.
-    for (byte, from) in key.iter_mut().zip(digest.as_bytes()) {
-        *byte = *from;
-    }
-    u128::from_be_bytes(key)
+    u128::from_be_bytes(digest.as_bytes().first_chunk().copied().unwrap_or_default())
 }
 
 #[cfg(test)]

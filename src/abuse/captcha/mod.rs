@@ -183,9 +183,6 @@ impl Captcha {
 /// secret.
 fn proof_digest(provider: &CaptchaProvider, token: &str) -> Digest {
     let text = format!("captcha {} {token}", provider.name);
-    let mut bytes = [0; 32];
-    for (byte, made) in bytes.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()) {
-        *byte = *made;
-    }
-    Digest::from_bytes(bytes)
+    let made = digest(&SHA256, text.as_bytes());
+    Digest::from_bytes(made.as_ref().first_chunk().copied().unwrap_or_default())
 }

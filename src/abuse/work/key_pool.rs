@@ -128,11 +128,7 @@ impl DerivedKey {
     /// Derives the key of this counter with a fresh nonce and salt.
     fn new(cost: NonZeroU32, counter: u32) -> Self {
         let (nonce, salt): ([u8; 16], [u8; 16]) = rand::random();
-        let mut password = [0; 20];
-        let bytes = nonce.into_iter().chain(counter.to_be_bytes());
-        for (byte, given) in password.iter_mut().zip(bytes) {
-            *byte = given;
-        }
+        let password = [nonce.as_slice(), &counter.to_be_bytes()].concat();
         let mut key = [0; KEY];
         derive(PBKDF2_HMAC_SHA256, cost, &salt, &password, &mut key);
         Self { nonce, salt, key }

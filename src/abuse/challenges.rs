@@ -59,7 +59,7 @@ pub struct Challenges {
 
 /// The reason why an attempt needs a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
+pub(super) enum Reason {
     /// The field that a person leaves empty was filled in.
     Honeypot,
     /// The form was sent sooner than a person can fill it in.
@@ -89,9 +89,7 @@ impl Reason {
             Self::Pressure => "pressure",
         }
     }
-}
 
-impl Reason {
     /// Returns whether the form itself looks automated.
     const fn is_robot(self) -> bool {
         match self {
@@ -270,8 +268,7 @@ impl Challenges {
         is_limited: impl FnOnce() -> bool + Send,
     ) -> Result<Option<ProofUse>, Rejection> {
         let now = self.clock.now();
-        let robot = self.robot(&signals, now);
-        let reason = robot.or_else(|| self.reason(owed));
+        let reason = self.robot(&signals, now).or_else(|| self.reason(owed));
         let Some(proof) = signals.proof else {
             let Some(reason) = reason else { return Ok(None) };
             return self.admit_without_proof(reason, address, is_limited).map(|()| None);
@@ -287,14 +284,10 @@ impl Challenges {
             }
             // The service is not asked about a token that nobody needs.
             Some(_) if reason.is_none() && !is_limited() => return Ok(None),
-            Some(captcha) => {
-                let verified =
-                    self.verify_captcha(captcha, &proof, reason, robot.is_some(), address);
-                match verified.await? {
-                    Some(proof) => proof,
-                    None => return Ok(None),
-                }
-            }
+            Some(captcha) => match self.verify_captcha(captcha, &proof, reason, address).await? {
+                Some(proof) => proof,
+                None => return Ok(None),
+            },
         };
         self.metrics.challenges().passed();
         Ok(Some(proof))
@@ -323,7 +316,9 @@ impl Challenges {
         }
     }
 
-    fn reason(&self, owed: Option<Difficulty>) -> Option<Reason> {
+    /// The reason to require a proof of every form. `owed` is the difficulty that the pressure asks
+    /// of this address.
+    pub(super) fn reason(&self, owed: Option<Difficulty>) -> Option<Reason> {
         match self.settings.required {
             Required::Off => None,
             Required::Always => Some(Reason::Always),
@@ -360,7 +355,6 @@ impl Challenges {
         captcha: &Captcha,
         token: &SecretString,
         reason: Option<Reason>,
-        robot: bool,
         address: IpAddr,
     ) -> Result<Option<ProofUse>, Rejection> {
         let provider = captcha.settings().provider.name;
@@ -396,7 +390,8 @@ impl Challenges {
             }
             Err(CaptchaError::Unavailable(error)) => {
                 metrics.unavailable("captcha");
-                let allow = captcha.settings().on_unavailable == OnUnavailable::Allow && !robot;
+                let allow = captcha.settings().on_unavailable == OnUnavailable::Allow
+                    && !reason.is_some_and(Reason::is_robot);
                 let on_unavailable = if allow { "allow" } else { "reject" };
                 if self.captcha_log.is_due() {
                     tracing::warn!(

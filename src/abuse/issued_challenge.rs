@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::captcha::Captcha;
 use super::challenges::Challenges;
 use super::work::Difficulty;
-use crate::config::Required;
 
 /// The route that issues challenges.
 pub const CHALLENGE_PATH: &str = "/signup/challenge";
@@ -63,11 +62,7 @@ impl Challenges {
     /// [`IssueError`] if the address asked too often, or no challenge can be made.
     pub async fn issue(&self, address: IpAddr) -> Result<IssuedChallenge, IssueError> {
         let difficulty = self.difficulty(address);
-        let required = match self.settings.required {
-            Required::Off => false,
-            Required::Always => true,
-            Required::Adaptive => difficulty.is_some(),
-        };
+        let required = self.reason(difficulty).is_some();
         if let Some(captcha) = &self.captcha {
             let site_key = Some(captcha.settings().site_key.clone());
             return Ok(IssuedChallenge { required, kind: self.kind(), site_key, work: None });

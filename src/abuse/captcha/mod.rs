@@ -3,6 +3,7 @@
 //!
 //! A token is sent to its service and nowhere else. It is never logged.
 
+mod error;
 mod site_verify;
 
 use std::time::Duration;
@@ -16,7 +17,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
-use self::site_verify::{SiteVerifyResponse, VerificationResult};
+pub(super) use self::error::CaptchaError;
+use self::error::ServiceError;
+use self::site_verify::SiteVerifyResponse;
 use super::proof::ProofError;
 use crate::captcha_provider::CaptchaProvider;
 use crate::config::{CaptchaSettings, OutboundSettings};
@@ -50,37 +53,6 @@ pub enum CaptchaClientError {
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built")]
     Client(#[from] reqwest::Error),
-}
-
-/// The reason why a token was not accepted.
-#[derive(Debug)]
-pub(super) enum CaptchaError {
-    /// The token is not valid.
-    Invalid(ProofError),
-    /// The operator's secret or site key is wrong; this is the service's code.
-    Misconfigured(&'static str),
-    /// The service did not verify the token.
-    Unavailable(ServiceError),
-    /// Too many tokens are being verified at once. Not an error of the service: sending that many
-    /// must not help a client past the captcha.
-    Busy,
-}
-
-/// An error of a captcha service.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ServiceError {
-    /// No connection, a broken one, or no response in time.
-    #[error("no response from the captcha service")]
-    Transport(#[source] reqwest::Error),
-    /// A status that no verification returns.
-    #[error("status {0} from the captcha service")]
-    Status(u16),
-    /// A response in another format.
-    #[error("unrecognised response from the captcha service")]
-    Unreadable,
-    /// The service reports an internal failure.
-    #[error("internal error of the captcha service")]
-    Internal,
 }
 
 impl Captcha {
@@ -131,15 +103,9 @@ impl Captcha {
         let slot = timeout(self.settings.timeout, self.slots.acquire()).await;
         let Ok(Ok(_slot)) = slot else { return Err(CaptchaError::Busy) };
         let response = self.post(token).await.map_err(CaptchaError::Unavailable)?;
-        match response.evaluate(&self.settings) {
-            VerificationResult::Valid => {
-                let proof = proof_digest(self.settings.provider, token);
-                Ok(ProofUse { proof, lasts: REMEMBERED })
-            }
-            VerificationResult::Invalid(error) => Err(CaptchaError::Invalid(error)),
-            VerificationResult::Misconfigured(code) => Err(CaptchaError::Misconfigured(code)),
-            VerificationResult::Failed => Err(CaptchaError::Unavailable(ServiceError::Internal)),
-        }
+        response.evaluate(&self.settings)?;
+        let proof = proof_digest(self.settings.provider, token);
+        Ok(ProofUse { proof, lasts: REMEMBERED })
     }
 
     /// The body of a verification. Leaves out the client's address, which no service needs.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::super::proof::ProofError;
+use super::error::{CaptchaError, ServiceError};
 use crate::config::CaptchaSettings;
 
 /// The members that all services have, and those of one service that are checked.
@@ -16,19 +17,6 @@ pub(super) struct SiteVerifyResponse {
     error_codes: Vec<String>,
 }
 
-/// The result of a verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum VerificationResult {
-    /// The token is valid.
-    Valid,
-    /// The token is not valid.
-    Invalid(ProofError),
-    /// The service rejects the operator's secret, with this code.
-    Misconfigured(&'static str),
-    /// The service reports an internal failure.
-    Failed,
-}
-
 /// Codes that no token can cause. The code logged is one of these strings, never a part of a
 /// response.
 const MISCONFIGURED: [&str; 4] =
@@ -36,31 +24,36 @@ const MISCONFIGURED: [&str; 4] =
 
 impl SiteVerifyResponse {
     /// Evaluates the response by the requirements of the settings.
-    pub(super) fn evaluate(&self, settings: &CaptchaSettings) -> VerificationResult {
+    ///
+    /// # Errors
+    /// If the token is not valid, or the service did not verify it.
+    pub(super) fn evaluate(&self, settings: &CaptchaSettings) -> Result<(), CaptchaError> {
         let has = |code: &str| self.error_codes.iter().any(|known| known == code);
         if let Some(code) = MISCONFIGURED.into_iter().find(|code| has(code)) {
-            return VerificationResult::Misconfigured(code);
+            return Err(CaptchaError::Misconfigured(code));
         }
+        if !self.success && has("internal-error") {
+            return Err(CaptchaError::Unavailable(ServiceError::Internal));
+        }
+        self.check(settings).map_err(CaptchaError::Invalid)
+    }
+
+    fn check(&self, settings: &CaptchaSettings) -> Result<(), ProofError> {
         if !self.success {
-            let failed = has("internal-error");
-            return if failed {
-                VerificationResult::Failed
-            } else {
-                VerificationResult::Invalid(ProofError::Rejected)
-            };
+            return Err(ProofError::Rejected);
         }
         let hostname = self.hostname.as_deref().unwrap_or_default().to_lowercase();
         if !settings.hostnames.contains(&hostname) {
-            return VerificationResult::Invalid(ProofError::Hostname);
+            return Err(ProofError::Hostname);
         }
         if settings.action.is_some() && settings.action != self.action {
-            return VerificationResult::Invalid(ProofError::Action);
+            return Err(ProofError::Action);
         }
         let least = settings.min_score_percent.map(|percent| f64::from(percent) / 100.0);
         match (least, self.score) {
-            (None, _) => VerificationResult::Valid,
-            (Some(least), Some(score)) if score >= least => VerificationResult::Valid,
-            (Some(_), _) => VerificationResult::Invalid(ProofError::Score),
+            (None, _) => Ok(()),
+            (Some(least), Some(score)) if score >= least => Ok(()),
+            (Some(_), _) => Err(ProofError::Score),
         }
     }
 }
@@ -88,15 +81,21 @@ mod tests {
         }
     }
 
-    fn result(json: &str) -> VerificationResult {
+    fn result(json: &str) -> Result<(), CaptchaError> {
         serde_json::from_str::<SiteVerifyResponse>(json).unwrap().evaluate(&settings())
+    }
+
+    fn rejected_for(json: &str) -> Option<ProofError> {
+        match result(json) {
+            Err(CaptchaError::Invalid(error)) => Some(error),
+            _ => None,
+        }
     }
 
     #[test]
     fn every_requirement_must_be_met() {
-        use VerificationResult::{Invalid, Valid};
         let ok = r#"{"success":true,"hostname":"WWW.example.com","action":"signup","score":0.5}"#;
-        assert_eq!(result(ok), Valid);
+        assert!(result(ok).is_ok());
         for (change, to, error) in [
             (r#""hostname":"WWW.example.com","#, "", ProofError::Hostname),
             ("WWW.example.com", "example.com", ProofError::Hostname),
@@ -107,18 +106,20 @@ mod tests {
             (r#","score":0.5"#, "", ProofError::Score),
             ("true", "false", ProofError::Rejected),
         ] {
-            assert_eq!(result(&ok.replace(change, to)), Invalid(error), "{to}");
+            assert_eq!(rejected_for(&ok.replace(change, to)), Some(error), "{to}");
         }
     }
 
     #[test]
     fn a_wrong_secret_is_a_misconfiguration() {
-        let codes = |code| result(&format!(r#"{{"success":false,"error-codes":["{code}"]}}"#));
+        let json = |code| format!(r#"{{"success":false,"error-codes":["{code}"]}}"#);
         let secret = "invalid-input-secret";
-        assert_eq!(codes(secret), VerificationResult::Misconfigured(secret));
-        assert_eq!(codes("internal-error"), VerificationResult::Failed);
+        let rejected = result(&json(secret));
+        assert!(matches!(rejected, Err(CaptchaError::Misconfigured(code)) if code == secret));
+        let failed = result(&json("internal-error"));
+        assert!(matches!(failed, Err(CaptchaError::Unavailable(ServiceError::Internal))));
         for code in ["invalid-input-response", "timeout-or-duplicate", "bad-request", "new-code"] {
-            assert_eq!(codes(code), VerificationResult::Invalid(ProofError::Rejected), "{code}");
+            assert_eq!(rejected_for(&json(code)), Some(ProofError::Rejected), "{code}");
         }
     }
 }

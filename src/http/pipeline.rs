@@ -60,20 +60,17 @@ pub(super) struct PostHead {
     report: RateLimitReport,
     key: Result<Option<IdempotencyKey>, Violation>,
     deadline: Instant,
-    under_way: Option<FormUnderWay>,
+    /// Counts the form until the response.
+    _under_way: Option<FormUnderWay>,
 }
 
 /// A form after every rule was applied.
 #[derive(Debug)]
 pub(super) struct ParsedForm {
-    id: RequestId,
-    client: ClientAddress,
-    report: RateLimitReport,
-    deadline: Instant,
+    head: PostHead,
     checked: Result<(NewUser, Option<IdempotencyKey>), Problem>,
     signals: ClientSignals,
     locale: Option<Locale>,
-    under_way: Option<FormUnderWay>,
 }
 
 impl ParsedForm {
@@ -111,7 +108,7 @@ impl SignupPipeline {
         let report = request.extensions().get::<RateLimitReport>().cloned().unwrap_or_default();
         let key = idempotency_key::from_header(request.headers());
         let (form, under_way) = Form::read(request, self.body_timeout).await?;
-        Ok((PostHead { id, client, report, key, deadline, under_way }, form))
+        Ok((PostHead { id, client, report, key, deadline, _under_way: under_way }, form))
     }
 
     /// Applies every rule. `run` reports all errors together. `negotiated` is the language of the
@@ -122,19 +119,11 @@ impl SignupPipeline {
         submission: &Submission<'_>,
         negotiated: Locale,
     ) -> ParsedForm {
-        let PostHead { id, client, report, key, deadline, under_way } = head;
         let locale = locale(submission);
         let order = locale.unwrap_or(negotiated).name_order();
-        ParsedForm {
-            id,
-            client,
-            report,
-            deadline,
-            checked: self.check(submission, key, order),
-            signals: self.challenges.client_signals(submission),
-            locale,
-            under_way,
-        }
+        let checked = self.check(submission, head.key.clone(), order);
+        let signals = self.challenges.client_signals(submission);
+        ParsedForm { head, checked, signals, locale }
     }
 
     /// Admits the attempt and creates the user.
@@ -146,9 +135,7 @@ impl SignupPipeline {
         form: ParsedForm,
         challenge: ChallengeMode,
     ) -> Result<SignedUp, Problem> {
-        let ParsedForm { id, client, report, deadline, checked, signals, locale, under_way } = form;
-        // Counts until the response.
-        let _under_way = under_way;
+        let ParsedForm { head, checked, signals, locale } = form;
         let in_language = |problem: Problem| problem.in_language(locale);
         let (user, key) = checked.map_err(in_language)?;
         let is_own_form = self.challenges.is_own_form(&signals);
@@ -157,11 +144,11 @@ impl SignupPipeline {
             ChallengeMode::Skipped => None,
         };
         let attempt = CountedAttempt::default();
-        let admission =
-            self.admission(signals, client, user.email.clone(), report.clone(), attempt.clone());
-        let request =
-            signup::Request { user, key, request_id: id.to_string(), is_own_form, admission };
-        self.create(request, &attempt, deadline, &report).await.map_err(in_language)
+        let (email, report) = (user.email.clone(), head.report.clone());
+        let admission = self.admission(signals, head.client, email, report, attempt.clone());
+        let request_id = head.id.to_string();
+        let request = signup::Request { user, key, request_id, is_own_form, admission };
+        self.create(request, &attempt, head.deadline, &head.report).await.map_err(in_language)
     }
 
     /// Creates the user, or stops waiting at the deadline.

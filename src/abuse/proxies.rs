@@ -32,11 +32,14 @@ pub struct Proxies {
     trusted: Vec<IpNet>,
     header: ForwardedHeader,
     metrics: HttpMetrics,
-    watch: ProxyWatch,
-    unreadable: ProxyWatch,
-    unreadable_visitor: ProxyWatch,
+    misconfigured: ProxyWatch,
+    /// Bounds the lines about hops that are no addresses.
+    unreadable: LogGate,
     servers: ServerClients,
-    forged: ProxyWatch,
+    /// Bounds the lines about visitors that are no addresses.
+    unreadable_visitor: LogGate,
+    /// Bounds the lines about servers without a token.
+    forged: LogGate,
 }
 
 /// The client of a request, and whether its peer is trusted.
@@ -58,11 +61,11 @@ impl Proxies {
             trusted: settings.trusted.clone(),
             header: settings.header,
             metrics,
-            watch: ProxyWatch::new(),
-            unreadable: ProxyWatch::new(),
-            unreadable_visitor: ProxyWatch::new(),
+            misconfigured: ProxyWatch::new(),
+            unreadable: LogGate::new(),
             servers: ServerClients::new(settings.server_clients.clone()),
-            forged: ProxyWatch::new(),
+            unreadable_visitor: LogGate::new(),
+            forged: LogGate::new(),
         }
     }
 
@@ -128,7 +131,7 @@ impl Proxies {
     /// Returns whether requests came recently through a proxy that is not trusted. All clients
     /// behind it count as one.
     pub fn is_misconfigured(&self) -> bool {
-        self.watch.is_active()
+        self.misconfigured.is_active()
     }
 
     fn is_trusted(&self, address: ClientAddress) -> bool {
@@ -179,7 +182,7 @@ impl Proxies {
     fn report_unreadable(&self, proxy: ClientAddress) {
         let outcome = ForwardedOutcome::Unreadable;
         self.metrics.forwarded(outcome);
-        if self.unreadable.record() {
+        if self.unreadable.is_due() {
             tracing::warn!(
                 proxy = %proxy,
                 reason = outcome.name(),
@@ -189,9 +192,9 @@ impl Proxies {
     }
 
     /// Reports a server whose header is not used: all its visitors count as one client.
-    fn report_server(&self, outcome: ForwardedOutcome, watch: &ProxyWatch, message: &'static str) {
+    fn report_server(&self, outcome: ForwardedOutcome, log: &LogGate, message: &'static str) {
         self.metrics.forwarded(outcome);
-        if watch.record() {
+        if log.is_due() {
             tracing::warn!(
                 setting = "http.server_clients",
                 reason = outcome.name(),
@@ -202,7 +205,7 @@ impl Proxies {
 
     fn report_misconfiguration(&self, outcome: ForwardedOutcome, proxy: ClientAddress) {
         self.metrics.forwarded(outcome);
-        if self.watch.record() {
+        if self.misconfigured.record() {
             tracing::error!(
                 proxy = %proxy,
                 reason = outcome.name(),
@@ -308,9 +311,9 @@ mod tests {
         assert!(!proxies.is_misconfigured(), "any client may send the header");
         assert_eq!(client(&proxies, "10.0.0.2", &["6.6.6.6"]), "10.0.0.2");
         assert!(proxies.is_misconfigured());
-        assert!(!proxies.watch.record(), "logged within the minute");
+        assert!(!proxies.misconfigured.record(), "logged within the minute");
         advance(Duration::from_mins(1)).await;
-        assert!(proxies.watch.record() && !proxies.watch.record());
+        assert!(proxies.misconfigured.record() && !proxies.misconfigured.record());
         advance(REMEMBERED).await;
         assert!(!proxies.is_misconfigured());
     }

@@ -121,18 +121,14 @@ impl Challenges {
         let max_buckets = limits.max_buckets;
         let adaptive = settings.required == Required::Adaptive;
         let limiter = |rate: Rate, network, site| {
-            let names = [network, site];
-            let metrics = names.map(|name| metrics.limiter(name));
-            NetworkLimiter::new(rate, max_buckets, state, names, metrics)
+            NetworkLimiter::new(rate, max_buckets, state, [network, site], metrics)
         };
         Ok(Self {
             form_tokens: FormTokens::new(digests, settings.fill_time.clone()),
             work: ProofOfWork::start(&settings.work, digests, lifecycle),
             captcha: settings.captcha.as_ref().map(Captcha::new).transpose()?,
-            pressure: adaptive.then(|| {
-                let metrics = [metrics.limiter("pressure"), metrics.limiter("site_pressure")];
-                Pressure::new(settings.adaptive, max_buckets, state, metrics)
-            }),
+            pressure: adaptive
+                .then(|| Pressure::new(settings.adaptive, max_buckets, state, metrics)),
             without_proof: (adaptive && without_proof > 0).then(|| {
                 let rate = Rate { burst: without_proof, every: HOUR / without_proof };
                 limiter(rate, "without_proof", "site_without_proof")

@@ -110,7 +110,6 @@ impl Limits {
             attempts,
             events: events.map(|rate| {
                 let names = ["events", "site_events"];
-                let metrics = names.map(|name| metrics.limiter(name));
                 NetworkLimiter::new(rate, max_buckets, state, names, metrics)
             }),
             state: state.clone(),
@@ -134,18 +133,16 @@ impl Limits {
     /// # Errors
     /// The time to wait, if the address has posted too often.
     pub fn acquire_post(&self, address: IpAddr, report: &RateLimitReport) -> Result<(), Rejection> {
-        let network = Network::from(address);
+        let Some(posts) = &self.posts else { return Ok(()) };
         if self.is_exempt(address) {
-            if let Some(posts) = &self.posts {
-                posts.limiter.metrics().exempt();
-            }
+            posts.limiter.metrics().exempt();
             return Ok(());
         }
-        let Some(posts) = &self.posts else { return Ok(()) };
+        let network = Network::from(address);
         posts.check(network.bits(), report)?;
         // A site without permits gets no further buckets for its networks.
-        if let (Some(posts), Some(site)) = (&self.site_posts, network.site()) {
-            posts.try_acquire(site.bits(), report)?;
+        if let (Some(site_posts), Some(site)) = (&self.site_posts, network.site()) {
+            site_posts.try_acquire(site.bits(), report)?;
         }
         posts.try_acquire(network.bits(), report)
     }

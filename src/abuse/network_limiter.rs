@@ -8,7 +8,7 @@ use super::keyed_limiter::KeyedLimiter;
 use super::network::{Network, SITE_FACTOR};
 use super::state::AbuseState;
 use crate::limits::Rate;
-use crate::telemetry::LimiterMetrics;
+use crate::telemetry::Metrics;
 
 /// The buckets of networks, and of their sites.
 #[derive(Debug)]
@@ -18,21 +18,18 @@ pub(super) struct NetworkLimiter {
 }
 
 impl NetworkLimiter {
-    /// A limiter with at most `capacity` buckets of each kind, which `state` keeps under the names
-    /// of networks and of sites.
+    /// A limiter with at most `capacity` buckets of each kind, which `state` keeps and `metrics`
+    /// counts under the names of networks and of sites.
     pub(super) fn new(
         rate: Rate,
         capacity: usize,
         state: &AbuseState,
         names: [&'static str; 2],
-        metrics: [LimiterMetrics; 2],
+        metrics: &Metrics,
     ) -> Self {
-        let [networks, sites] = metrics;
-        let [networks_name, sites_name] = names;
-        Self {
-            networks: state.limiter(networks_name, rate, capacity, networks),
-            sites: state.limiter(sites_name, site_rate(rate), capacity, sites),
-        }
+        let limiter = |name, rate| state.limiter(name, rate, capacity, metrics.limiter(name));
+        let [networks, sites] = names;
+        Self { networks: limiter(networks, rate), sites: limiter(sites, site_rate(rate)) }
     }
 
     /// Takes a permit of a network, and one of its site.
@@ -86,7 +83,8 @@ mod tests {
     const RATE: Rate = Rate { burst: 3, every: Duration::from_hours(1) };
 
     fn limiter() -> NetworkLimiter {
-        NetworkLimiter::new(RATE, 10_000, &AbuseState::default(), ["a", "b"], Default::default())
+        let (state, metrics) = (AbuseState::default(), Metrics::default());
+        NetworkLimiter::new(RATE, 10_000, &state, ["a", "b"], &metrics)
     }
 
     fn network(text: &str) -> Network {

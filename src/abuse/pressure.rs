@@ -19,7 +19,7 @@ use super::windows::{Count, WINDOW, Windows};
 use super::work::Difficulty;
 use crate::config::AdaptiveSettings;
 use crate::limits::Rate;
-use crate::telemetry::LimiterMetrics;
+use crate::telemetry::{LimiterMetrics, Metrics};
 
 /// With fewer outcomes in a window, the unsuccessful share is not significant.
 const MIN_OUTCOMES: u32 = 50;
@@ -86,7 +86,7 @@ impl Pressure {
         settings: AdaptiveSettings,
         max_networks: usize,
         state: &AbuseState,
-        metrics: [LimiterMetrics; 2],
+        metrics: &Metrics,
     ) -> Self {
         let burst = settings.address_burst.saturating_mul(BUCKET_FACTOR);
         let rate = Rate { burst, every: settings.address_refill };
@@ -194,7 +194,7 @@ mod tests {
     };
 
     fn pressure() -> Pressure {
-        Pressure::new(SETTINGS, 10_000, &AbuseState::default(), Default::default())
+        Pressure::new(SETTINGS, 10_000, &AbuseState::default(), &Metrics::default())
     }
 
     /// The n-th network, each in a block of its own.

@@ -162,15 +162,10 @@ impl Challenges {
         &self.form_tokens
     }
 
-    /// The name of the field that a person leaves empty.
-    pub fn honeypot(&self) -> Option<&str> {
-        self.settings.honeypot.as_deref()
-    }
-
     /// Reads the parts of a form that show whether a person filled it in.
     pub fn client_signals(&self, form: &Submission<'_>) -> ClientSignals {
         let captcha = self.settings.captcha.as_ref().map(|captcha| captcha.provider);
-        ClientSignals::from_form(form, self.honeypot(), captcha)
+        ClientSignals::from_form(form, self.settings.honeypot.as_deref(), captcha)
     }
 
     /// Returns whether the built-in page issued the form.

@@ -15,10 +15,10 @@ use super::request_id::RequestId;
 use super::sealed_greeting::SealedGreetings;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
-use crate::domain::{Field, IdempotencyKey, PasswordRule};
+use crate::domain::{Field, IdempotencyKey};
 use crate::origin::AllowedOrigins;
 use crate::page::messages::Messages;
-use crate::page::{Alert, BackLink, ErrorLine, FormValues, FormView, Page, RuleLine};
+use crate::page::{Alert, BackLink, ErrorLine, FormValues, FormView, Page};
 use crate::texts::Locale;
 
 /// Cached by the user's browser only, so that its Back button shows the form as it was, with its
@@ -57,7 +57,7 @@ impl Pages {
     ) -> Response {
         let values = FormValues::empty(return_to, ui_locales);
         let token = self.challenges.form_tokens().issue(self.clock.now());
-        self.respond(self.form(&values, &token, None, NextStep::StartOver, locale), locale)
+        self.respond(self.form(&values, &token, None, None, locale), locale)
     }
 
     /// The page after a sign-up, with the sealed greeting of its URL.
@@ -142,18 +142,18 @@ impl Pages {
             reference: code.status().is_server_error().then(|| id.to_string()),
             back: None,
         };
-        match (problem.form(), next_step(code)) {
-            (Some(values), step @ (NextStep::Retry | NextStep::StartOver)) => {
-                let tokens = self.challenges.form_tokens();
-                let token = tokens.reissue(values.form_token.as_deref(), self.clock.now());
-                self.form(values, &token, Some(&alert), step, locale)
-            }
+        let (values, key) = match (problem.form(), next_step(code)) {
+            (Some(values), NextStep::Retry) => (values, values.key.as_deref()),
+            (Some(values), NextStep::StartOver) => (values, None),
             (None, _) | (_, NextStep::None) => {
                 let back = self.back(code, referrer);
                 let alert = Alert { reference: Some(id.to_string()), back, ..alert };
-                self.page.notice(Messages::for_locale(locale), &alert)
+                return self.page.notice(Messages::for_locale(locale), &alert);
             }
-        }
+        };
+        let tokens = self.challenges.form_tokens();
+        let token = tokens.reissue(values.form_token.as_deref(), self.clock.now());
+        self.form(values, &token, Some(&alert), key, locale)
     }
 
     /// The link back from a page without the form: to the built-in form, or to the page of another
@@ -171,28 +171,18 @@ impl Pages {
         self.origins.contains(&origin).then_some(BackLink::Site(page))
     }
 
-    /// The form with its values, and the posted key or a new one.
+    /// The form with its values, and with `key` if it is valid, else a new one.
     fn form(
         &self,
         values: &FormValues,
         form_token: &str,
         alert: Option<&Alert<'_>>,
-        step: NextStep,
+        key: Option<&str>,
         locale: Locale,
     ) -> Result<String, askama::Error> {
-        let kept = values.key.as_deref().filter(|key| IdempotencyKey::parse(key).is_ok());
-        let key = match (step, kept) {
-            (NextStep::Retry, Some(key)) => key.to_owned(),
-            (NextStep::Retry | NextStep::StartOver | NextStep::None, _) => {
-                format!("{:032x}", rand::random::<u128>())
-            }
-        };
-        let line = |rule: &PasswordRule| -> RuleLine {
-            (rule.code(), locale.password_rule(rule).into_owned())
-        };
-        let rules: Vec<_> = self.page.password_rules().iter().map(line).collect();
-        let honeypot = self.challenges.honeypot();
-        let view = FormView { values, alert, key: &key, form_token, honeypot, rules: &rules };
+        let posted = key.filter(|key| IdempotencyKey::parse(key).is_ok());
+        let key = posted.map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned);
+        let view = FormView { values, alert, key: &key, form_token };
         self.page.form(Messages::for_locale(locale), &view)
     }
 }
@@ -242,8 +232,8 @@ mod tests {
 
     use super::super::problem::{ADVICE_WITH_SCRIPT, DETAIL};
     use super::*;
-    use crate::domain::Violation;
     use crate::domain::violation::CharacterType;
+    use crate::domain::{PasswordRule, Violation};
     use crate::texts::texts_of;
 
     /// One of each kind of violation.

@@ -22,7 +22,7 @@ use crate::texts::Locale;
 pub use asset::Asset;
 pub use form_values::{FormValues, metadata_name};
 pub use greeting::Greeting;
-pub use model::{Alert, BackLink, ErrorLine, FormView, RuleLine};
+pub use model::{Alert, BackLink, ErrorLine, FormView};
 pub use paths::{FORM, SUCCESS};
 pub use view::Page;
 

@@ -45,9 +45,6 @@ pub enum BackLink {
     Site(Url),
 }
 
-/// A line of the password rules: the code of its error, and its text.
-pub type RuleLine = (&'static str, String);
-
 /// The content of the form.
 #[derive(Debug)]
 pub struct FormView<'a> {
@@ -59,8 +56,4 @@ pub struct FormView<'a> {
     pub key: &'a str,
     /// The signed time at which this form was issued.
     pub form_token: &'a str,
-    /// The name of the honeypot field.
-    pub honeypot: Option<&'a str>,
-    /// The texts of the password rules.
-    pub rules: &'a [RuleLine],
 }

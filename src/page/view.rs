@@ -42,6 +42,8 @@ pub struct Page {
     password_rules_attribute: String,
     /// True if the page after a sign-up is the same for new and known addresses.
     uniform: bool,
+    /// The name of the field that a person leaves empty.
+    honeypot: Option<String>,
     /// True if every form needs a proof, which a form without JavaScript cannot send.
     needs_script: bool,
 }
@@ -76,8 +78,8 @@ struct SuccessTemplate<'a> {
 
 /// A line of the list of password rules.
 struct RuleView<'a> {
-    code: &'a str,
-    text: &'a str,
+    code: &'static str,
+    text: Cow<'a, str>,
     /// True if the password that was sent does not meet it.
     is_unmet: bool,
 }
@@ -119,6 +121,7 @@ impl Page {
         let checks = script::password_checks(&rules.password);
         // With adaptive challenges, every visit would solve one in advance for the few that need
         // it.
+        let honeypot = challenge.honeypot.clone();
         let challenge = (needs_script || widget.is_some()).then_some(challenge_policy);
         let policy = json!({
             "password": checks,
@@ -136,6 +139,7 @@ impl Page {
             name_order: rules.name_order,
             password_rules_attribute: script::password_rules_attribute(&rules.password),
             uniform,
+            honeypot,
             needs_script,
         }
     }
@@ -199,7 +203,7 @@ impl Page {
     /// The address outside this service that a browser is sent to after a sign-up: the form's
     /// `return_to` if it is listed, else `success_url`. It may hold `{login_hint}`, which the script of the
     /// page replaces.
-    pub fn external_target(&self, form: &FormValues) -> Option<&str> {
+    fn external_target(&self, form: &FormValues) -> Option<&str> {
         let listed = form.return_to.as_ref().and_then(|requested| {
             self.settings.return_to.iter().find(|address| address.text == *requested)
         });
@@ -247,11 +251,15 @@ impl Page {
     /// Never in practice: all values are text.
     pub fn form(&self, messages: &Messages, view: &FormView<'_>) -> Result<String, askama::Error> {
         let errors = view.alert.map_or([].as_slice(), |alert| alert.errors.as_slice());
-        let rules = view.rules.iter().map(|(code, text)| {
-            let unmet = errors.iter().find(|error| error.code == *code);
+        let rules = self.password_rules.iter().map(|rule| {
+            let code = rule.code();
+            let unmet = errors.iter().find(|error| error.code == code);
             // This error names what the password contains.
             let named = unmet.filter(|error| error.code == CONTAINS_USER_INFO);
-            let text = named.map_or(text.as_str(), |error| error.message.as_str());
+            let text = named.map_or_else(
+                || messages.locale.password_rule(rule),
+                |error| error.message.as_str().into(),
+            );
             RuleView { code, text, is_unmet: unmet.is_some() }
         });
         let rules: Vec<_> = rules.collect();

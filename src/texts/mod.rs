@@ -5,15 +5,15 @@
 //! and nothing about requests.
 
 mod catalogue;
-#[cfg(test)]
-mod checks;
 mod field_errors;
 mod locale;
 mod negotiation;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::load;
 pub use locale::Locale;
 pub use negotiation::quality;
 
 #[cfg(test)]
-pub(crate) use checks::texts_of;
+pub(crate) use tests::texts_of;

@@ -6,8 +6,10 @@ use crate::domain::{DomainName, EmailAddress};
 /// The address without the parts that its provider most likely ignores, so that a thousand
 /// spellings of one mailbox share a bucket.
 pub(super) fn normalize_mailbox(email: &EmailAddress, settings: &EmailKeySettings) -> String {
-    let domain = DomainName::from_email(email.domain());
-    let (local, domain) = (email.local_part(), domain.as_ref());
+    // A domain that has no A-label form stays as it is, in lower case.
+    let name = DomainName::from_mail_domain(email.domain());
+    let domain = name.as_ref().map_or(email.domain(), DomainName::as_ref);
+    let local = email.local_part();
     let quoted = local.starts_with('"');
     // An address whose local part is only a tag or only dots stays as it is.
     let mailbox = match local.split_once('+') {
@@ -29,7 +31,7 @@ mod tests {
     fn normalized(email: &str) -> String {
         let settings = EmailKeySettings {
             ignore_plus_tag: true,
-            ignore_dots: vec![DomainName::from_email("gmail.com")],
+            ignore_dots: vec![DomainName::parse("gmail.com").unwrap()],
         };
         normalize_mailbox(&EmailAddress::parse(email).unwrap(), &settings)
     }
@@ -43,6 +45,11 @@ mod tests {
         }
         assert_eq!(normalized("ada.lovelace+x@example.com"), "ada.lovelace@example.com");
         assert_eq!(normalized("ada@bücher.example"), normalized("ada@xn--bcher-kva.example"));
+    }
+
+    #[test]
+    fn a_domain_without_an_a_label_form_is_only_lower_cased() {
+        assert_eq!(normalized("ada@Ev\u{200d}il.net"), "ada@ev\u{200d}il.net");
     }
 
     #[test]

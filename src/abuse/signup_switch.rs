@@ -3,40 +3,25 @@
 use std::sync::Arc;
 
 use crate::config::SignupSwitchSettings;
-use crate::telemetry::Metrics;
 
 /// Open, or closed with an optional message from the operator.
 #[derive(Debug)]
-pub struct SignupSwitch {
-    settings: SignupSwitchSettings,
-    metrics: Arc<Metrics>,
-}
+pub struct SignupSwitch(SignupSwitchSettings);
 
 impl SignupSwitch {
     /// A switch in the position that the settings give.
-    pub const fn new(settings: SignupSwitchSettings, metrics: Arc<Metrics>) -> Self {
-        Self { settings, metrics }
+    pub const fn new(settings: SignupSwitchSettings) -> Self {
+        Self(settings)
     }
 
-    /// `None` while sign-ups are open; otherwise the operator's message, if there is one.
-    pub const fn closed(&self) -> Option<Option<&Arc<str>>> {
-        match &self.settings {
-            SignupSwitchSettings::Open => None,
-            SignupSwitchSettings::Closed { text } => Some(text.as_ref()),
-        }
-    }
-
-    /// Checks that sign-ups are open, and counts a post that came while they are closed.
+    /// Checks that sign-ups are open.
     ///
     /// # Errors
     /// The operator's message, if there is one, while sign-ups are closed.
     pub fn check(&self) -> Result<(), Option<Arc<str>>> {
-        match &self.settings {
+        match &self.0 {
             SignupSwitchSettings::Open => Ok(()),
-            SignupSwitchSettings::Closed { text } => {
-                self.metrics.closed_rejected();
-                Err(text.clone())
-            }
+            SignupSwitchSettings::Closed { text } => Err(text.clone()),
         }
     }
 }

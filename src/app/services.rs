@@ -83,7 +83,7 @@ impl Services {
         let policy = http::SignupPolicy::new(&rules, &challenges, &existence, &page);
         let state = RouterState {
             pipeline: Arc::new(SignupPipeline {
-                switch: SignupSwitch::new(signup_switch, Arc::clone(metrics)),
+                switch: SignupSwitch::new(signup_switch),
                 origins: origins(&http.origins),
                 rules,
                 challenges,

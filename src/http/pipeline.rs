@@ -101,9 +101,10 @@ impl SignupPipeline {
     ) -> Result<(PostHead, Form), Problem> {
         let deadline = Instant::now() + self.request_timeout;
         self.origins.check_present(&request)?;
-        self.switch
-            .check()
-            .map_err(|text| Problem::new(ProblemCode::SignupsClosed).with_detail(text))?;
+        if let Err(text) = self.switch.check() {
+            self.metrics.closed_rejected();
+            return Err(Problem::new(ProblemCode::SignupsClosed).with_detail(text));
+        }
         let client = client(&request);
         let report = request.extensions().get::<RateLimitReport>().cloned().unwrap_or_default();
         let key = idempotency_key::from_header(request.headers());

@@ -156,9 +156,9 @@ fn page_routes(pipeline: &SignupPipeline, pages: Arc<Pages>) -> Router {
         routes = routes.route("/example", get(handlers::example));
     }
     if pages.page.settings().enabled {
-        let form = match pipeline.switch.closed().map(Option::<&Arc<str>>::cloned) {
-            None => get(handlers::form),
-            Some(text) => get(async || Problem::new(ProblemCode::SignupsClosed).with_detail(text)),
+        let form = match pipeline.switch.check() {
+            Ok(()) => get(handlers::form),
+            Err(text) => get(async || Problem::new(ProblemCode::SignupsClosed).with_detail(text)),
         };
         routes = routes.route(FORM, form).route("/", get(handlers::root));
     }

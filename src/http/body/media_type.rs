@@ -1,7 +1,7 @@
 //! The media type of a body (RFC 9110, 8.3).
 
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::super::problem::{Problem, ProblemCode};
 use crate::form::ControlField;
@@ -24,9 +24,12 @@ impl MediaType {
     /// Parses the `Content-Type` of a request.
     ///
     /// # Errors
-    /// 415 for none, several, another type or a charset other than UTF-8; 400 for a multipart type
-    /// without a boundary.
+    /// 415 for none, several, another type, a charset other than UTF-8 or a content coding; 400 for
+    /// a multipart type without a boundary.
     pub(super) fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        if headers.contains_key(CONTENT_ENCODING) {
+            return Err(unsupported());
+        }
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         match (values.next().map(|value| value.to_str()), values.next()) {
             (Some(Ok(value)), None) => Self::parse(value),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
@@ -52,8 +52,9 @@ impl Form {
     ) -> Result<(Self, Option<FormUnderWay>), Problem> {
         let client = client(&request);
         let (head, body) = request.into_parts();
-        let media_type = media_type(&head.headers)?;
-        if announced_length(&head.headers).is_some_and(|length| length > MAX_BODY) {
+        let media_type = MediaType::from_headers(&head.headers)?;
+        let announced = announced_length(&head.headers).unwrap_or_default();
+        if announced > MAX_BODY {
             return Err(Problem::new(ProblemCode::BodyTooLarge));
         }
         let connection: Option<&RequestConnection> = head.extensions.get();
@@ -61,7 +62,6 @@ impl Form {
         // A request without a connection, as in a fuzz target, does not count.
         let waiting = connection.map(|connection| connection.wait_for_body(client));
         let waiting = waiting.map(|waiting| waiting.ok_or_else(too_many)).transpose()?;
-        let announced = announced_length(&head.headers).unwrap_or_default();
         // The head's buffer is as large as a head may be.
         drop(head);
         let cut = async {
@@ -130,13 +130,6 @@ fn cause(error: &axum::Error) -> ProblemCode {
         source = error.source();
     }
     ProblemCode::MalformedBody
-}
-
-fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
-    if headers.contains_key(CONTENT_ENCODING) {
-        return Err(Problem::new(ProblemCode::UnsupportedMediaType));
-    }
-    MediaType::from_headers(headers)
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {

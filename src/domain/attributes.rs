@@ -2,7 +2,7 @@
 
 use super::field::AttributeKind;
 use super::redacted::redacted_newtype;
-use super::{Field, PersonalName, PhoneNumber, PictureUrl, Rules, Username, Violation};
+use super::{Field, Rules, Violation, check_length, phone, picture};
 
 /// A parsed value of a root attribute.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -17,15 +17,13 @@ impl AttributeValue {
     ///
     /// The [`Violation`] of that rule.
     pub fn parse(kind: AttributeKind, text: &str, rules: &Rules) -> Result<Self, Violation> {
-        let value = match kind {
-            AttributeKind::PersonName { max_length } => {
-                PersonalName::parse(text, max_length)?.into()
-            }
-            AttributeKind::Picture => PictureUrl::parse(text, rules.picture)?.into(),
-            AttributeKind::Username => Username::parse(text, rules.username.clone())?.into(),
-            AttributeKind::PhoneNumber => PhoneNumber::parse_typed(text)?.into(),
-        };
-        Ok(Self(value))
+        match kind {
+            AttributeKind::PersonName { max_length } => check_length(text, &(1..=max_length))?,
+            AttributeKind::Picture => picture::check(text, rules.picture)?,
+            AttributeKind::Username => check_length(text, &rules.username)?,
+            AttributeKind::PhoneNumber => return phone::parse_typed(text).map(Self),
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 

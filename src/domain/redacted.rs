@@ -1,21 +1,14 @@
 //! The traits that all newtypes of personal data share.
 //!
-//! Their text can only be read explicitly, through `AsRef<str>` or `Into<String>`: `Debug` shows
-//! the type and not the value.
+//! Their text can only be read explicitly, through `AsRef<str>`: `Debug` shows the type and not the
+//! value.
 
-/// Implements `AsRef<str>`, `Into<String>`, and a `Debug` that is safe in any log, for a newtype
-/// over a `String`.
+/// Implements `AsRef<str>`, and a `Debug` that is safe in any log, for a newtype over a `String`.
 macro_rules! redacted_newtype {
     ($name:ident) => {
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
                 &self.0
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.0
             }
         }
 

@@ -11,7 +11,7 @@ use super::pointer::pointer;
 use super::value::BodyValue;
 use crate::domain::invisible::trim;
 use crate::domain::metadata::{MetadataKind, MetadataRules, MetadataValue, USER_METADATA, bounds};
-use crate::domain::{FieldError, Violation, parse_boolean};
+use crate::domain::{FieldError, Violation, check_length, parse_boolean};
 
 /// Reads the members that meet their rules. Adds an error for each that does not, for each key that
 /// is not allowed and for each required key that is absent.
@@ -84,14 +84,7 @@ fn read_text(kind: &MetadataKind, text: &str) -> Result<MetadataValue, Violation
     }
     match kind {
         MetadataKind::Text { length } => {
-            let count = text.chars().count();
-            if count > *length.end() {
-                Err(Violation::TooLong { max: *length.end() })
-            } else if count < *length.start() {
-                Err(Violation::TooShort { min: *length.start() })
-            } else {
-                Ok(MetadataValue::Text(text.to_owned()))
-            }
+            check_length(text, length).map(|()| MetadataValue::Text(text.to_owned()))
         }
         MetadataKind::OneOf(values) if values.iter().any(|value| value == text) => {
             Ok(MetadataValue::Text(text.to_owned()))

@@ -4,7 +4,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, SchemaType, T
 use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::domain::field::AttributeKind;
-use crate::domain::{Field, Username};
+use crate::domain::{Field, USERNAME_LENGTHS};
 
 /// The schemas of objects that have the root attributes as members.
 const SCHEMAS: [&str; 3] = ["SignUp", "Auth0SignUp", "User"];
@@ -26,7 +26,7 @@ fn property(field: Field, kind: AttributeKind) -> RefOr<Schema> {
     let (format, max_length) = match kind {
         AttributeKind::PersonName { max_length } => (None, Some(max_length)),
         AttributeKind::Picture => (Some(SchemaFormat::Custom("uri".to_owned())), None),
-        AttributeKind::Username => (None, Some(*Username::WIDEST.end())),
+        AttributeKind::Username => (None, Some(*USERNAME_LENGTHS.end())),
         AttributeKind::PhoneNumber => (None, None),
     };
     let spec = field.spec();

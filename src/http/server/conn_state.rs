@@ -1,7 +1,7 @@
 //! The state of a connection, the time limit of each state, and the memory charged for it.
 
 use std::cmp::Reverse;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,22 +56,6 @@ pub(super) enum ConnState {
 }
 
 impl ConnState {
-    const ALL: [Self; 5] = [Self::New, Self::Headers, Self::Body, Self::Active, Self::Idle];
-
-    const fn code(self) -> u8 {
-        match self {
-            Self::New => 0,
-            Self::Headers => 1,
-            Self::Body => 2,
-            Self::Active => 3,
-            Self::Idle => 4,
-        }
-    }
-
-    fn from_code(code: u8) -> Self {
-        Self::ALL.into_iter().find(|state| state.code() == code).unwrap_or(Self::Active)
-    }
-
     /// The reason that is counted when a connection stays in this state for too long.
     pub(super) const fn end(self) -> ConnectionEnd {
         match self {
@@ -106,25 +90,68 @@ pub(super) struct TrackedConnection {
     /// Notified with `evict`, for a request whose body is not complete.
     pub(super) cut: Notify,
     memory: Arc<MemoryBudget>,
-    charge: Mutex<Charge>,
-    /// True once it has to close.
-    is_evicted: AtomicBool,
-    opened: Instant,
-    state: AtomicU8,
-    /// The start of the last wait for the client, in milliseconds after `opened`.
-    since: AtomicU64,
+    /// Locked after the table, and before the numbers that an unfinished head is part of.
+    parts: Mutex<TrackedParts>,
+}
+
+/// The parts of a connection that change together.
+#[derive(Debug)]
+struct TrackedParts {
+    state: ConnState,
+    /// The start of the last wait for the client.
+    since: Instant,
     /// True while the client reads nothing of its response.
-    is_stalled: AtomicBool,
+    is_stalled: bool,
+    /// True once it has to close.
+    is_evicted: bool,
     /// The bytes of its request and of its response.
-    bytes: AtomicUsize,
+    bytes: usize,
+    charge: Charge,
     /// The request that arrives, or is being handled.
-    request: Mutex<RequestBytes>,
+    request: RequestBytes,
     /// Counts its unfinished head.
-    unfinished: Mutex<Option<Counted>>,
+    unfinished: Option<Counted>,
     /// The client whose body it waits for. A proxy names others than its own network.
-    client: Mutex<Option<Network>>,
+    client: Option<Network>,
     /// The socket, once hyper has released it.
-    socket: Mutex<Option<TcpStream>>,
+    socket: Option<TcpStream>,
+}
+
+impl TrackedParts {
+    fn new() -> Self {
+        Self {
+            state: ConnState::New,
+            since: Instant::now(),
+            is_stalled: false,
+            is_evicted: false,
+            bytes: 0,
+            charge: Charge::default(),
+            request: RequestBytes::default(),
+            unfinished: None,
+            client: None,
+            socket: None,
+        }
+    }
+
+    fn enter(&mut self, state: ConnState) {
+        if state != ConnState::Active {
+            self.since = Instant::now();
+        }
+        self.state = state;
+        if state != ConnState::Headers {
+            self.unfinished = None;
+        }
+    }
+
+    /// The charge for what it holds. One that is evicted will be free in a moment.
+    fn due(&self) -> Charge {
+        if self.is_evicted {
+            return Charge { class: Class::Evicted, ..self.charge };
+        }
+        let is_handled = self.state == ConnState::Active && !self.is_stalled;
+        let class = if is_handled { Class::Handled } else { Class::Waiting };
+        Charge { amount: self.state.memory().saturating_add(self.bytes), class }
+    }
 }
 
 impl TrackedConnection {
@@ -137,168 +164,167 @@ impl TrackedConnection {
             evict: Notify::new(),
             cut: Notify::new(),
             memory,
-            charge: Mutex::default(),
-            is_evicted: AtomicBool::new(false),
-            opened: Instant::now(),
-            state: AtomicU8::new(ConnState::New.code()),
-            since: AtomicU64::new(0),
-            is_stalled: AtomicBool::new(false),
-            bytes: AtomicUsize::new(0),
-            request: Mutex::default(),
-            unfinished: Mutex::default(),
-            client: Mutex::default(),
-            socket: Mutex::default(),
+            parts: Mutex::new(TrackedParts::new()),
         };
-        connection.update_charge();
+        connection.change(|_| {});
         connection
     }
 
+    /// Makes a change, and charges for its result.
+    fn change<T>(&self, change: impl FnOnce(&mut TrackedParts) -> T) -> T {
+        let mut parts = self.lock();
+        let changed = change(&mut parts);
+        let due = parts.due();
+        self.set_charge(&mut parts, due);
+        changed
+    }
+
+    fn set_charge(&self, parts: &mut TrackedParts, to: Charge) {
+        if parts.charge != to {
+            self.memory.change(parts.charge, to);
+            parts.charge = to;
+        }
+    }
+
+    /// Enters the state that `next` returns.
+    fn enter_next(&self, next: impl FnOnce(&mut TrackedParts) -> ConnState) {
+        let must_close = self.change(|parts| {
+            let state = next(parts);
+            parts.enter(state);
+            parts.is_evicted && matches!(state, ConnState::Idle | ConnState::Headers)
+        });
+        if must_close {
+            self.evict.notify_one();
+        }
+    }
+
     pub(super) fn state(&self) -> ConnState {
-        ConnState::from_code(self.state.load(Ordering::Relaxed))
+        self.lock().state
     }
 
     /// Starts a request whose body has this length, where it is known. Returns whether its head was
     /// read with an earlier one.
     pub(super) fn start_request(&self, body: Option<u64>) -> bool {
-        let is_ahead = {
-            let mut request = lock(&self.request);
-            request.start(body);
-            request.is_ahead
-        };
-        let is_pipelined = is_ahead || self.state() == ConnState::Idle;
-        self.enter(ConnState::Active);
-        is_pipelined
+        self.change(|parts| {
+            parts.request.start(body);
+            let is_pipelined = parts.request.is_ahead || parts.state == ConnState::Idle;
+            parts.enter(ConnState::Active);
+            is_pipelined
+        })
     }
 
     /// Records that the whole body was read.
     pub(super) fn set_body_read(&self) {
-        lock(&self.request).set_body_read();
+        self.lock().request.set_body_read();
     }
 
     /// Returns whether the connection ends with the response: its client is still sending a body that
     /// nobody reads, or has sent a head that hyper keeps a large buffer for until the end.
     pub(super) fn closes_after_response(&self) -> bool {
-        let request = lock(&self.request);
-        request.is_body_unread() || request.head() > LARGE
+        let parts = self.lock();
+        parts.request.is_body_unread() || parts.request.head() > LARGE
     }
 
     /// Ends a request, whose response is sent. What a client has sent ahead is the start of a head.
     pub(super) fn end_request(&self) {
-        let is_ahead = lock(&self.request).end();
-        self.enter(if is_ahead { ConnState::Headers } else { ConnState::Idle });
+        self.enter_next(
+            |parts| {
+                if parts.request.end() { ConnState::Headers } else { ConnState::Idle }
+            },
+        );
     }
 
     /// Enters a state.
     pub(super) fn enter(&self, state: ConnState) {
-        if state != ConnState::Active {
-            self.start_waiting();
-        }
-        self.state.store(state.code(), Ordering::Relaxed);
-        if state != ConnState::Headers {
-            drop(lock(&self.unfinished).take());
-        }
-        self.update_charge();
-        if matches!(state, ConnState::Idle | ConnState::Headers)
-            && self.is_evicted.load(Ordering::Relaxed)
-        {
-            self.evict.notify_one();
-        }
+        self.enter_next(|_| state);
     }
 
     /// Starts to wait for the body of a client.
     pub(super) fn wait_for_body(&self, client: Network) {
-        *lock(&self.client) = Some(client);
-        self.enter(ConnState::Body);
+        self.enter_next(|parts| {
+            parts.client = Some(client);
+            ConnState::Body
+        });
     }
 
     /// The client whose body it waits for.
     pub(super) fn client(&self) -> Option<Network> {
-        lock(&self.client).filter(|_| self.state() == ConnState::Body)
+        let parts = self.lock();
+        parts.client.filter(|_| parts.state == ConnState::Body)
     }
 
     /// Keeps the count of its unfinished head until the head is complete.
     pub(super) fn keep_unfinished(&self, head: Counted) {
-        *lock(&self.unfinished) = Some(head);
+        self.lock().unfinished = Some(head);
     }
 
     /// Returns whether its unfinished head is counted.
     pub(super) fn has_unfinished(&self) -> bool {
-        lock(&self.unfinished).is_some()
+        self.lock().unfinished.is_some()
     }
 
     /// Adds bytes of the request.
     pub(super) fn add_request(&self, bytes: &[u8]) {
-        lock(&self.request).add(bytes);
-        self.add_bytes(bytes.len());
+        self.change(|parts| {
+            parts.request.add(bytes);
+            parts.bytes = parts.bytes.saturating_add(bytes.len());
+        });
     }
 
     /// Adds bytes of the response.
     pub(super) fn add_bytes(&self, more: usize) {
-        self.bytes.fetch_add(more, Ordering::Relaxed);
-        self.update_charge();
+        self.change(|parts| parts.bytes = parts.bytes.saturating_add(more));
     }
 
     /// Records that everything was sent, so that a connection without a request holds no bytes but those
     /// that its client has sent ahead.
     pub(super) fn flushed(&self) {
-        let left = {
-            let request = lock(&self.request);
-            match self.state() {
-                ConnState::Idle => 0,
-                ConnState::Headers if request.is_ahead => LARGE + request.head(),
-                ConnState::New | ConnState::Headers | ConnState::Body | ConnState::Active => return,
+        self.change(|parts| match parts.state {
+            ConnState::Idle => parts.bytes = 0,
+            ConnState::Headers if parts.request.is_ahead => {
+                parts.bytes = LARGE + parts.request.head();
             }
-        };
-        if self.bytes.swap(left, Ordering::Relaxed) != left {
-            self.update_charge();
-        }
+            ConnState::New | ConnState::Headers | ConnState::Body | ConnState::Active => {}
+        });
     }
 
     /// Records whether the client reads its response.
     pub(super) fn set_stalled(&self, is_stalled: bool) {
-        if self.is_stalled.swap(is_stalled, Ordering::Relaxed) != is_stalled {
-            if is_stalled {
-                self.start_waiting();
+        self.change(|parts| {
+            if is_stalled && !parts.is_stalled {
+                parts.since = Instant::now();
             }
-            self.update_charge();
-        }
+            parts.is_stalled = is_stalled;
+        });
     }
 
     /// Makes it close. Its memory no longer counts for evictions: it will be free in a moment.
     pub(super) fn close_for_others(&self) {
-        self.is_evicted.store(true, Ordering::Relaxed);
-        self.update_charge();
+        self.change(|parts| parts.is_evicted = true);
         self.evict.notify_one();
         self.cut.notify_one();
     }
 
     /// Returns whether its task may be dropped without a response.
     pub(super) fn may_be_dropped(&self) -> bool {
-        match self.state() {
+        let parts = self.lock();
+        match parts.state {
             ConnState::New | ConnState::Headers | ConnState::Idle => true,
             ConnState::Body => false,
-            ConnState::Active => self.is_stalled.load(Ordering::Relaxed),
+            ConnState::Active => parts.is_stalled,
         }
-    }
-
-    fn start_waiting(&self) {
-        let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.since.store(since, Ordering::Relaxed);
-    }
-
-    fn since(&self) -> Instant {
-        self.opened + Duration::from_millis(self.since.load(Ordering::Relaxed))
     }
 
     /// The deadline of its current state; `None` while a request is being handled.
     pub(super) fn deadline(&self, deadlines: &Deadlines) -> Option<Instant> {
-        let limit = match self.state() {
+        let parts = self.lock();
+        let limit = match parts.state {
             ConnState::New => deadlines.first_byte,
             ConnState::Headers => deadlines.header,
             ConnState::Idle => deadlines.idle,
             ConnState::Body | ConnState::Active => return None,
         };
-        Some(self.since() + limit)
+        Some(parts.since + limit)
     }
 
     /// Its place in the order of eviction, the lowest first: what waited for a second without a
@@ -311,13 +337,12 @@ impl TrackedConnection {
         by_size: bool,
         now: Instant,
     ) -> Option<(Reverse<bool>, u8, Instant)> {
-        if self.is_evicted.load(Ordering::Relaxed) {
+        let parts = self.lock();
+        if parts.is_evicted {
             return None;
         }
-        let state = self.state();
-        let is_stalled = self.is_stalled.load(Ordering::Relaxed);
-        let is_recent = now.saturating_duration_since(self.since()) < GRACE;
-        let group = match (state, is_stalled) {
+        let is_recent = now.saturating_duration_since(parts.since) < GRACE;
+        let group = match (parts.state, parts.is_stalled) {
             // Its next request may be anybody's, and it does not send slowly.
             (ConnState::New | ConnState::Headers | ConnState::Idle, false) if self.is_proxy => 3,
             (ConnState::New | ConnState::Headers | ConnState::Body, _) | (_, true) => {
@@ -330,65 +355,83 @@ impl TrackedConnection {
             (ConnState::Idle, false) => 1,
             (ConnState::Active, false) => return None,
         };
-        let is_large = by_size && self.holds_much();
-        Some((Reverse(is_large), group, self.since()))
+        Some((Reverse(by_size && parts.bytes > LARGE), group, parts.since))
     }
 
     /// Returns whether it holds more bytes than a usual form.
     pub(super) fn holds_much(&self) -> bool {
-        self.bytes.load(Ordering::Relaxed) > LARGE
-    }
-
-    fn update_charge(&self) {
-        let state = self.state();
-        let is_stalled = self.is_stalled.load(Ordering::Relaxed);
-        let charge = if self.is_evicted.load(Ordering::Relaxed) {
-            Charge { class: Class::Evicted, ..*lock(&self.charge) }
-        } else {
-            let class = if state == ConnState::Active && !is_stalled {
-                Class::Handled
-            } else {
-                Class::Waiting
-            };
-            Charge { amount: state.memory() + self.bytes.load(Ordering::Relaxed), class }
-        };
-        self.set_charge(charge);
+        self.lock().bytes > LARGE
     }
 
     /// The memory charged for it, in bytes.
     pub(super) fn charged(&self) -> usize {
-        lock(&self.charge).amount
+        self.lock().charge.amount
     }
 
     /// Ends the charge: nothing is left but the socket.
     pub(super) fn release_memory(&self) {
-        self.set_charge(Charge::default());
-    }
-
-    fn set_charge(&self, to: Charge) {
-        let mut charge = lock(&self.charge);
-        self.memory.change(*charge, to);
-        *charge = to;
+        self.set_charge(&mut self.lock(), Charge::default());
     }
 
     /// Stores the socket for a lingering close.
     pub(super) fn store_socket(&self, socket: TcpStream) {
-        *lock(&self.socket) = Some(socket);
+        self.lock().socket = Some(socket);
     }
 
     /// Takes the stored socket.
     pub(super) fn take_socket(&self) -> Option<TcpStream> {
-        lock(&self.socket).take()
+        self.lock().socket.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, TrackedParts> {
+        // Nothing panics while it holds the lock.
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for TrackedConnection {
     fn drop(&mut self) {
-        self.set_charge(Charge::default());
+        self.release_memory();
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each change is one assignment, so a poisoned value is still consistent.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::atomic::Ordering;
+    use std::thread;
+
+    use super::*;
+
+    /// The task of a connection and its eviction meet on two threads, many times.
+    #[test]
+    fn a_connection_that_is_evicted_never_counts_as_waiting_again() {
+        const ROUNDS: usize = 20_000;
+        let memory = Arc::new(MemoryBudget::new(0));
+        let network = IpAddr::from(Ipv4Addr::LOCALHOST).into();
+        let all: Vec<_> = (0..ROUNDS)
+            .map(|_| TrackedConnection::new(network, false, Arc::clone(&memory)))
+            .collect();
+        let round = AtomicUsize::new(0);
+        // Each thread waits for the other before every round.
+        let meet = |nth: usize| {
+            round.fetch_add(1, Ordering::SeqCst);
+            while round.load(Ordering::SeqCst) < 2 * nth {
+                thread::yield_now();
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for (nth, connection) in (1..).zip(&all) {
+                    meet(nth);
+                    connection.enter(ConnState::Headers);
+                }
+            });
+            for (nth, connection) in (1..).zip(&all) {
+                meet(nth);
+                connection.close_for_others();
+            }
+        });
+        assert_eq!(memory.excess(), 0);
+    }
 }

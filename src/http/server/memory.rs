@@ -30,7 +30,7 @@ pub(super) struct FormMemory {
 }
 
 /// The memory that is charged for one connection.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Charge {
     /// In bytes.
     pub(super) amount: usize,
@@ -38,7 +38,7 @@ pub(super) struct Charge {
 }
 
 /// The sum that a connection's memory belongs to.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Class {
     /// It waits for its client.
     #[default]

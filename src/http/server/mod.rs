@@ -15,6 +15,7 @@ mod timeout_stream;
 mod unfinished_body;
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
@@ -87,85 +88,34 @@ impl HttpServer {
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let Self { listener, limits, deadlines, live, metrics } = self;
         let table = ConnectionTable::new(limits, metrics.clone());
-        let stopping = CancellationToken::new();
         let overload = OverloadResponder::new();
         let graceful = GracefulShutdown::new();
-        let requests = TaskTracker::new();
         let mut http = http1::Builder::new();
         // hyper's one timer for heads and idle connections is off. `TimeoutStream` has a deadline
         // for each.
         http.header_read_timeout(None).max_headers(MAX_HEAD_FIELDS).max_buf_size(MAX_HEAD_BYTES);
+        let (stopping, requests) = (CancellationToken::new(), TaskTracker::new());
+        let server = ConnectionServer { http, live, requests, stopping, deadlines, metrics };
         let accept = async {
             loop {
                 table.room().await;
                 let (socket, peer) = accept(&listener).await;
-                let guard = match table.admit(peer.0, live.proxies().trusts(peer.0)) {
+                let guard = match table.admit(peer.0, server.live.proxies().trusts(peer.0)) {
                     Ok(guard) => guard,
                     Err(reason) => {
-                        metrics.connection_refused(reason);
+                        server.metrics.connection_refused(reason);
                         if let Some(rejecting) = overload.reject(socket) {
                             spawn_connection(rejecting);
                         }
                         continue;
                     }
                 };
-                let (live, requests) = (live.clone(), requests.clone());
-                let (http, watcher) = (http.clone(), graceful.watcher());
-                let (stopping, metrics) = (stopping.clone(), metrics.clone());
-                // Called after the first byte. A function, so that nothing of it is part of the
-                // task before: hyper allocates its buffers at once.
-                let at_shutdown = stopping.clone();
-                let open = move |socket, guard: ConnectionGuard, metrics| {
-                    let connection = Arc::clone(&guard.connection);
-                    let table = guard.table.clone();
-                    let service = service_fn(move |mut request: Request<Incoming>| {
-                        let body = request.body().size_hint().exact();
-                        let is_pipelined = connection.start_request(body);
-                        let in_request = RequestConnection::new(
-                            Arc::clone(&connection),
-                            table.clone(),
-                            at_shutdown.clone(),
-                        );
-                        request.extensions_mut().insert(peer);
-                        request.extensions_mut().insert(in_request);
-                        let active = requests.token();
-                        let response = live.router().oneshot(request);
-                        let connection = Arc::clone(&connection);
-                        async move {
-                            // One request of each connection at a time.
-                            if is_pipelined {
-                                yield_now().await;
-                            }
-                            let mut response = response.await;
-                            drop(active);
-                            if let Ok(response) = &mut response
-                                && connection.closes_after_response()
-                            {
-                                let close = HeaderValue::from_static("close");
-                                response.headers_mut().insert(CONNECTION, close);
-                            }
-                            response.map(|it| it.map(|body| IdleOnDrop::new(body, connection)))
-                        }
-                    });
-                    let socket = TimeoutStream::new(socket, &guard, deadlines, metrics);
-                    let connection = http.serve_connection(TokioIo::new(socket), service);
-                    Box::pin(serve(watcher.watch(connection), guard))
-                };
+                let (server, watcher) = (server.clone(), graceful.watcher());
+                // A block: an `async fn` would keep its arguments twice.
                 spawn_connection(async move {
-                    let waiting = first_byte(&socket, &guard.connection, deadlines, &metrics);
-                    let has_sent = tokio::select! {
-                        has_sent = waiting => has_sent,
-                        () = stopping.cancelled() => false,
-                    };
-                    if !has_sent {
-                        return;
+                    if server.is_ready(&socket, &guard).await {
+                        server.open(socket, peer, guard, watcher).await;
                     }
-                    // Evicted connections that waited here would themselves be what there is no room for.
-                    tokio::select! {
-                        () = guard.table.room() => {}
-                        () = guard.connection.evict.notified() => return,
-                    }
-                    open(socket, guard, metrics).await;
                 });
             }
         };
@@ -174,36 +124,103 @@ impl HttpServer {
             () = stop => {}
         }
         drop(listener);
-        stopping.cancel();
-        requests.close();
+        server.stopping.cancel();
+        server.requests.close();
         tokio::select! {
             () = graceful.shutdown() => {}
             () = async {
-                requests.wait().await;
+                server.requests.wait().await;
                 sleep(CLOSING).await;
             } => {}
         }
     }
 }
 
-/// Waits for the first byte of a connection. Returns `false` if it has to close without one.
-async fn first_byte(
-    socket: &TcpStream,
-    connection: &TrackedConnection,
+/// The parts of a server that its connections share.
+#[derive(Debug, Clone)]
+struct ConnectionServer {
+    http: http1::Builder,
+    live: LiveRouter,
+    /// The requests that are being handled.
+    requests: TaskTracker,
+    stopping: CancellationToken,
     deadlines: Deadlines,
-    metrics: &HttpMetrics,
-) -> bool {
-    let mut byte = [0];
-    tokio::select! {
-        peeked = timeout(deadlines.first_byte, socket.peek(&mut byte)) => {
-            if let Ok(peeked) = peeked {
-                peeked.is_ok()
-            } else {
-                metrics.connection_ended(ConnectionEnd::Silent);
-                false
-            }
+    metrics: HttpMetrics,
+}
+
+impl ConnectionServer {
+    /// Waits until a connection has sent something, and there is room for it. Returns `false` if it
+    /// has to close before.
+    async fn is_ready(&self, socket: &TcpStream, guard: &ConnectionGuard) -> bool {
+        let has_sent = tokio::select! {
+            has_sent = self.first_byte(socket, &guard.connection) => has_sent,
+            () = self.stopping.cancelled() => false,
+        };
+        if !has_sent {
+            return false;
         }
-        () = connection.evict.notified() => false,
+        // Evicted connections that waited here would themselves be what there is no room for.
+        tokio::select! {
+            () = guard.table.room() => true,
+            () = guard.connection.evict.notified() => false,
+        }
+    }
+
+    /// Waits for the first byte of a connection. Returns `false` if it has to close without one.
+    async fn first_byte(&self, socket: &TcpStream, connection: &TrackedConnection) -> bool {
+        let mut byte = [0];
+        tokio::select! {
+            peeked = timeout(self.deadlines.first_byte, socket.peek(&mut byte)) => {
+                if let Ok(peeked) = peeked {
+                    peeked.is_ok()
+                } else {
+                    self.metrics.connection_ended(ConnectionEnd::Silent);
+                    false
+                }
+            }
+            () = connection.evict.notified() => false,
+        }
+    }
+
+    /// Serves a connection that has sent something. Boxed, so that the task of a silent one has no
+    /// room for it: hyper allocates its buffers at once.
+    fn open(
+        self,
+        socket: TcpStream,
+        peer: Peer,
+        guard: ConnectionGuard,
+        watcher: Watcher,
+    ) -> Pin<Box<impl Future<Output = ()> + Send>> {
+        let Self { http, live, requests, stopping, deadlines, metrics } = self;
+        let connection = Arc::clone(&guard.connection);
+        let in_request =
+            RequestConnection::new(Arc::clone(&connection), guard.table.clone(), stopping);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let body = request.body().size_hint().exact();
+            let is_pipelined = connection.start_request(body);
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(in_request.clone());
+            let response = live.router().oneshot(request);
+            let (connection, active) = (Arc::clone(&connection), requests.token());
+            async move {
+                // One request of each connection at a time.
+                if is_pipelined {
+                    yield_now().await;
+                }
+                let mut response = response.await;
+                drop(active);
+                if let Ok(response) = &mut response
+                    && connection.closes_after_response()
+                {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                response.map(|it| it.map(|body| IdleOnDrop::new(body, connection)))
+            }
+        });
+        let socket = TimeoutStream::new(socket, &guard, deadlines, metrics);
+        let connection = http.serve_connection(TokioIo::new(socket), service);
+        Box::pin(serve(watcher.watch(connection), guard))
     }
 }
 

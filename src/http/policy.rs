@@ -18,7 +18,7 @@ use crate::domain::rules::Presence;
 use crate::domain::{Field, PictureSchemes, Rules, Terms, Violation};
 use crate::page::messages::Messages;
 use crate::page::web_file::pinned_files;
-use crate::page::{Page, metadata_name, script};
+use crate::page::{Page, metadata_name, password_checks, password_rules_attribute};
 use crate::texts::Locale;
 
 /// The document in every language, made once.
@@ -190,9 +190,9 @@ fn password(policy: &PasswordPolicy, locale: Locale) -> Map<String, Value> {
             "params": violation_params(&violation),
         })
     });
-    let mut members = script::password_checks(policy);
+    let mut members = password_checks(policy);
     members.insert("policy".to_owned(), policy.name().into());
     members.insert("rules".to_owned(), rules.collect());
-    members.insert("passwordrules".to_owned(), script::password_rules_attribute(policy).into());
+    members.insert("passwordrules".to_owned(), password_rules_attribute(policy).into());
     members
 }

@@ -8,8 +8,8 @@ mod greeting;
 mod inputs;
 pub mod messages;
 mod model;
+mod password_checks;
 mod paths;
-pub mod script;
 mod theme;
 mod view;
 pub mod web_file;
@@ -23,6 +23,7 @@ pub use asset::Asset;
 pub use form_values::{FormValues, metadata_name};
 pub use greeting::Greeting;
 pub use model::{Alert, BackLink, ErrorLine, FormView};
+pub use password_checks::{password_checks, password_rules_attribute};
 pub use paths::{FORM, SUCCESS};
 pub use view::Page;
 

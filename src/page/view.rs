@@ -14,8 +14,8 @@ use super::greeting::Greeting;
 use super::inputs::{self, Input, InputLabel, Kind};
 use super::messages::Messages;
 use super::model::{Alert, BackLink, ErrorLine, FormView};
+use super::password_checks::{password_checks, password_rules_attribute};
 use super::paths::{FORM, SUCCESS};
-use super::script;
 use super::theme::Theme;
 use super::widget::Widget;
 use crate::config::{ChallengeSettings, LOGIN_HINT, PageSettings, Required};
@@ -118,7 +118,7 @@ impl Page {
         let theme = Theme::new(&settings, widget.as_ref());
         let inputs = inputs::inputs(&settings, rules);
         let password_rules = rules.password.rules();
-        let checks = script::password_checks(&rules.password);
+        let checks = password_checks(&rules.password);
         // With adaptive challenges, every visit would solve one in advance for the few that need
         // it.
         let honeypot = challenge.honeypot.clone();
@@ -137,7 +137,7 @@ impl Page {
             theme,
             widget,
             name_order: rules.name_order,
-            password_rules_attribute: script::password_rules_attribute(&rules.password),
+            password_rules_attribute: password_rules_attribute(&rules.password),
             uniform,
             honeypot,
             needs_script,

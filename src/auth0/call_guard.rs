@@ -29,6 +29,8 @@ pub(super) struct CallGuard {
 #[derive(Debug)]
 #[must_use = "a call permit that is dropped has spent a permit of the budget"]
 pub struct CallPermit {
+    /// The priority that the call was admitted with.
+    pub(super) priority: Priority,
     call: GuardedCall,
     permit: Permit,
 }
@@ -73,7 +75,7 @@ impl CallGuard {
             | Priority::Background
             | Priority::BestEffort => self.breaker.admit(Instant::now()).map_err(circuit_open)?,
         };
-        Ok(CallPermit { call, permit })
+        Ok(CallPermit { priority, call, permit })
     }
 
     /// Returns whether the tenant asked for a wait of more than a minute, which is not over.
@@ -103,7 +105,7 @@ impl CallPermit {
         result: Result<Response, SendError>,
         clock: &dyn Clock,
     ) -> Result<ApiResponse, TransportError> {
-        let Self { call: guarded, permit } = self;
+        let Self { call: guarded, permit, .. } = self;
         let response = match result {
             Ok(response) => response,
             // Says nothing new about the tenant, so the breaker does not count it.

@@ -103,7 +103,7 @@ impl Client {
     ///
     /// `user_id` pins the user's id, without `auth0|`; `terms` were accepted with the sign-up.
     /// `correlation_id` (at most 64 characters) appears in the tenant's log. `permit` comes from
-    /// [`Client::admit`].
+    /// [`Client::admit`]; those of the repeated calls are taken with its priority.
     ///
     /// # Errors
     /// Only [`CreateUserError::Ambiguous`] leaves open whether the user exists now.
@@ -126,7 +126,7 @@ impl Client {
             request
         };
         let started = Instant::now();
-        let response = self.call(Priority::Create, Some(permit), request).await;
+        let response = self.call(permit.priority, Some(permit), request).await;
         let mut created = response
             .map_err(CreateUserError::from)
             .and_then(|(response, _)| create_user::created(&response, user, self.clock.now()));

@@ -135,6 +135,29 @@ async fn repeated_replays_take_no_permit_from_sign_ups() {
     assert_eq!(rejected_by_the_tenant(&app), 0);
 }
 
+/// A repeated create call may use the permits that new sign-ups may not.
+#[tokio::test]
+async fn a_repeat_whose_token_is_rejected_stays_a_repeat() {
+    let tenant = |tenant: &mut auth0_emulator::Tenant| {
+        tenant.plan = Plan::Custom { burst: 10, per_second: 1.0 / 60.0 };
+    };
+    let builder = TestApp::builder().auth0(tenant).set("auth0.budget.reserve_percent", "50");
+    let app = builder.set("auth0.budget.max_wait_ms", "100").spawn().await;
+    // The connection is known to keep pinned ids, so the call is repeated.
+    let before = ada_with("email", "before@example.com");
+    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.auth0.fault(Route::CreateUser, Fault::answer(500));
+    let low = Fault::answer(401)
+        .header("x-ratelimit-limit", "10")
+        .header("x-ratelimit-remaining", "4")
+        .body(r#"{"statusCode":401,"message":"Invalid token"}"#);
+    app.auth0.fault(Route::CreateUser, low);
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let statuses: Vec<_> = app.creates().iter().map(|call| call.status).collect();
+    assert_eq!(statuses, [201, 500, 401, 201].map(Some));
+    assert_eq!(metric(&app, "auth0_budget_exhausted_total").await, "0");
+}
+
 #[tokio::test]
 async fn calls_fail_fast_in_an_outage_and_recover_after_it() {
     let builder = TestApp::builder().set("auth0.breaker.failures", "3");

@@ -142,13 +142,11 @@ impl Ledger for Sqlite {
         let attempt = Arc::new(attempt);
         let (now, new) = (self.reader.now(), Arc::clone(&attempt));
         let begin = move |connection: &Connection, now| attempts::begin(connection, now, &new);
-        // Of two starts with one key, the second waits and meets the first.
-        let may_join = || {
-            self.keys.add(&attempt.key, StdInstant::now())
-                && attempt.urgency == Urgency::Unawaited
-                && self.writer.resolve(durability) <= Durability::Soon
-        };
-        let Err(begin) = self.writer.try_run_unawaited(now, may_join, begin) else {
+        let may_join = attempt.urgency == Urgency::Unawaited
+            && self.writer.resolve(durability) <= Durability::Soon;
+        // Every start adds its key: of two with the same one, the second waits and meets the first.
+        let register = || self.keys.add(&attempt.key, StdInstant::now()) && may_join;
+        let Err(begin) = self.writer.try_run_unawaited(now, register, begin) else {
             return Ok(BeginResult::Started);
         };
         self.writer.run(durability, begin).await

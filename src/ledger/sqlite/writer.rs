@@ -110,19 +110,22 @@ impl SqliteWriter {
     }
 
     /// Runs `work` at the time `now` with the next batch, or by itself if none comes within [`JOIN_WAIT`], and
-    /// waits for nothing. Returns `work` if it has to be waited for: `may_join` says no, there is no load, or
-    /// the thread does not keep up. `may_join` is called once, for one job at a time and in their order.
+    /// waits for nothing. Returns `work` if it has to be waited for: `register` says so, there is no load, or
+    /// the thread does not keep up.
+    ///
+    /// `register` is called once for every job, in their order. It returns whether this one may join.
     pub(super) fn try_run_unawaited<T, W>(
         &self,
         now: LedgerTime,
-        may_join: impl FnOnce() -> bool,
+        register: impl FnOnce() -> bool,
         work: W,
     ) -> Result<(), W>
     where
         W: FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     {
         let mut shared = lock(&self.shared);
-        if !may_join() || !self.accepts_unawaited(&shared) {
+        let may_join = register();
+        if !may_join || !self.accepts_unawaited(&shared) {
             return Err(work);
         }
         let (unawaited, guard) = (UnawaitedJob::new(&self.unawaited), Arc::clone(&self.guard));

@@ -24,10 +24,7 @@ pub(super) enum Durability {
     /// Synced within a second. For facts that can be determined again: if a power loss takes a
     /// resolution, the attempt is open and will be looked up.
     Soon,
-    /// [`Self::Synced`] or [`Self::Soon`], as `ledger.synchronous` says.
-    AsSet,
-    /// Survives a loss of power, whatever the setting. For facts that can never be determined
-    /// again.
+    /// Survives a loss of power. For facts that can never be determined again.
     Synced,
 }
 

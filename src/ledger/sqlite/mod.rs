@@ -92,6 +92,7 @@ pub struct Sqlite {
     reader: SqliteReader,
     keys: KeyFilter,
     guard: Arc<FileGuard>,
+    synchronous: Synchronous,
     secret: Digest,
 }
 
@@ -115,6 +116,14 @@ struct BadPage;
 struct LogInUse;
 
 impl Sqlite {
+    /// The durability of a write with this lease, at least as `ledger.synchronous` says.
+    const fn durability(&self, lease: Lease) -> Durability {
+        match self.synchronous {
+            Synchronous::Normal if !lease.synced => Durability::Soon,
+            Synchronous::Normal | Synchronous::Full => Durability::Synced,
+        }
+    }
+
     /// Empties the log, so that no deleted row is left in a file.
     async fn erase_deleted_rows(&self) -> Result<(), LedgerError> {
         let started_at = Instant::now();
@@ -138,12 +147,12 @@ impl Ledger for Sqlite {
         // A used proof may not be lost even where the identity of the attempt may: it would pass a
         // second time.
         let uses_proof = attempt.admission_cost.proof.is_some();
-        let durability = if uses_proof { Durability::Synced } else { durability(attempt.lease) };
+        let durability =
+            if uses_proof { Durability::Synced } else { self.durability(attempt.lease) };
         let attempt = Arc::new(attempt);
         let (now, new) = (self.reader.now(), Arc::clone(&attempt));
         let begin = move |connection: &Connection, now| attempts::begin(connection, now, &new);
-        let may_join = attempt.urgency == Urgency::Unawaited
-            && self.writer.resolve(durability) <= Durability::Soon;
+        let may_join = attempt.urgency == Urgency::Unawaited && durability <= Durability::Soon;
         // Every start adds its key: of two with the same one, the second waits and meets the first.
         let register = || self.keys.add(&attempt.key, StdInstant::now()) && may_join;
         let Err(begin) = self.writer.try_run_unawaited(now, register, begin) else {
@@ -154,7 +163,7 @@ impl Ledger for Sqlite {
 
     async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError> {
         let restart = move |connection: &_, now| attempts::restart(connection, now, id, lease);
-        self.writer.run(durability(lease), restart).await
+        self.writer.run(self.durability(lease), restart).await
     }
 
     async fn take_over(
@@ -166,7 +175,7 @@ impl Ledger for Sqlite {
         let take_over = move |connection: &_, now| {
             attempts::take_over(connection, now, id, lease, connection_ended_at)
         };
-        self.writer.run(durability(lease), take_over).await
+        self.writer.run(self.durability(lease), take_over).await
     }
 
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
@@ -319,9 +328,4 @@ impl From<rusqlite::Error> for LedgerError {
         };
         if damaged { Self::corrupt(error) } else { Self::unavailable(error) }
     }
-}
-
-/// The durability that a lease asks for.
-const fn durability(lease: Lease) -> Durability {
-    if lease.synced { Durability::Synced } else { Durability::AsSet }
 }

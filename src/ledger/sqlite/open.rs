@@ -89,9 +89,9 @@ impl Sqlite {
         let timeout = if serves { options.timeout } else { COMMAND_TIMEOUT };
         let reader = SqliteReader::open(Arc::clone(&guard), Arc::clone(&clock), timeout)?;
         let shared = Arc::clone(&guard);
-        let writer = SqliteWriter::start(connection, shared, synchronous, timeout, clock, batches);
+        let writer = SqliteWriter::start(connection, shared, timeout, clock, batches);
         let writer = writer.map_err(OpenError::unavailable)?;
-        Ok(Self { writer, reader, keys, guard, secret: secrets.current })
+        Ok(Self { writer, reader, keys, guard, synchronous, secret: secrets.current })
     }
 }
 

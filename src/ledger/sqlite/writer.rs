@@ -16,7 +16,6 @@ use super::job::{BATCH, BatchJob, Durability, JobEnd, Message, Shared, Unawaited
 use super::log_sync::LogSync;
 use super::writer_thread::WriterThread;
 use crate::clock::{Clock, LedgerTime};
-use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
 use crate::telemetry::BatchMetrics;
 
@@ -34,7 +33,6 @@ pub(super) struct SqliteWriter {
     /// The number of jobs that nobody waits for and that no batch has ended with.
     unawaited: Arc<AtomicUsize>,
     guard: Arc<FileGuard>,
-    synchronous: Synchronous,
     timeout: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -48,7 +46,6 @@ impl SqliteWriter {
     pub(super) fn start(
         connection: LedgerConnection,
         guard: Arc<FileGuard>,
-        synchronous: Synchronous,
         timeout: Duration,
         clock: Arc<dyn Clock>,
         batches: BatchMetrics,
@@ -74,7 +71,7 @@ impl SqliteWriter {
             }
         })?;
         let unawaited = Arc::default();
-        Ok(Self { messages: tx, shared, unawaited, guard, synchronous, timeout, clock })
+        Ok(Self { messages: tx, shared, unawaited, guard, timeout, clock })
     }
 
     /// Runs `work` inside a transaction, at the time of that moment, and returns after its commit.
@@ -259,17 +256,8 @@ impl SqliteWriter {
             });
             JobEnd { succeeded, reply }
         };
-        let (durability, deadline) = (self.resolve(durability), Instant::now() + self.timeout);
+        let deadline = Instant::now() + self.timeout;
         (BatchJob { transact: Box::new(transact), durability, deadline }, rx)
-    }
-
-    /// Replaces [`Durability::AsSet`] by what is set.
-    pub(super) const fn resolve(&self, durability: Durability) -> Durability {
-        match (durability, self.synchronous) {
-            (Durability::AsSet, Synchronous::Full) => Durability::Synced,
-            (Durability::AsSet, Synchronous::Normal) => Durability::Soon,
-            (Durability::Unsynced | Durability::Soon | Durability::Synced, _) => durability,
-        }
     }
 
     /// Moves the log to the database and empties it, so that nothing that was deleted is left in it.

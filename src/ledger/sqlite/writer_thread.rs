@@ -126,7 +126,7 @@ impl WriterThread {
         match needs.durability {
             // It was synced after the commit, or nothing has to be.
             Durability::Synced | Durability::Unsynced => {}
-            Durability::Soon | Durability::AsSet => self.log_sync.request(),
+            Durability::Soon => self.log_sync.request(),
         }
         for reply in replies {
             reply(committed.as_ref());

@@ -44,7 +44,7 @@ pub async fn inspect(settings: &LedgerSettings) -> Result<LedgerInspection, Open
             let secret_file = SecretFile::new(path, settings);
             sqlite::inspect(path.clone(), secret_file, secrets).await
         }
-        Database::Postgres(_) => Box::pin(postgres::inspect(settings, secrets)).await,
+        Database::Postgres(url) => Box::pin(postgres::inspect(url, settings, secrets)).await,
     }
 }
 

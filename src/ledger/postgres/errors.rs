@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use crate::ledger::{Closed, LedgerError};
+use crate::ledger::{Closed, LedgerError, OpenError};
 
 /// A call without a result.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +166,12 @@ fn is_of_rustls(error: &io::Error) -> bool {
 impl From<PostgresError> for LedgerError {
     fn from(error: PostgresError) -> Self {
         Self::Unavailable(Arc::new(error))
+    }
+}
+
+impl From<PostgresError> for OpenError {
+    fn from(error: PostgresError) -> Self {
+        LedgerError::from(error).into()
     }
 }
 

@@ -9,11 +9,11 @@ use super::connector::Connector;
 use super::errors::PostgresError;
 use super::migrate;
 use super::statement::Session;
-use crate::config::{Database, LedgerSettings};
+use crate::config::LedgerSettings;
 use crate::digest::DigestPair;
+use crate::ledger::OpenError;
 use crate::ledger::inspect::{LedgerInspection, SessionInspection};
 use crate::ledger::migrations::{POSTGRES, pending};
-use crate::ledger::{LedgerError, OpenError};
 
 /// The tables that a service writes, as far as this role may not.
 const UNWRITABLE: &str = "\
@@ -31,22 +31,21 @@ const SESSION: &str = "\
       pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on', \
       current_setting('default_transaction_isolation')";
 
-/// Inspects the database. `secrets` are the check values of the settings' secrets, if there are any.
+/// Inspects the database at `url`. `secrets` are the check values of the settings' secrets, if there
+/// are any.
 ///
 /// # Errors
 /// When it cannot be reached in time or was written with another secret.
 pub async fn inspect(
+    url: &SecretString,
     settings: &LedgerSettings,
     secrets: Option<DigestPair>,
 ) -> Result<LedgerInspection, OpenError> {
-    let Database::Postgres(url) = &settings.database else {
-        return Ok(LedgerInspection::default());
-    };
     // Each statement may wait for a lock or a lost reply.
     let limit = settings.timeout.saturating_mul(2);
     let inspected = timeout(limit, inspect_server(url, settings, secrets)).await;
     let inspected = inspected.unwrap_or(Err(PostgresError::Silent(limit)));
-    inspected.map_err(LedgerError::from)?.ok_or(OpenError::WrongSecret)
+    inspected?.ok_or(OpenError::WrongSecret)
 }
 
 /// Inspects the database; `None` when it was written with another secret.

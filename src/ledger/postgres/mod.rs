@@ -90,11 +90,11 @@ impl Postgres {
     /// When it cannot be reached or was written with another secret.
     pub async fn open(options: PostgresOptions, secrets: DigestPair) -> Result<Self, OpenError> {
         let PostgresOptions { url, synchronous, migrate, access, timeout } = options;
-        let connector = Connector::new(&url, timeout).map_err(LedgerError::from)?;
+        let connector = Connector::new(&url, timeout)?;
         let renew_secrets = access == Access::Service;
         let start = Preparation { migrate, secrets: Some(&secrets), renew_secrets };
         let Prepared { schema, pending, pending_indexes, is_known, .. } =
-            start.run(&connector).await.map_err(LedgerError::from)?;
+            start.run(&connector).await?;
         if pending > 0 {
             return Err(OpenError::Pending(pending + pending_indexes));
         }
@@ -106,7 +106,7 @@ impl Postgres {
             Access::Service => {
                 connector.warn_if_insecure();
                 if pending_indexes > 0 && migrate {
-                    let connector = Connector::new(&url, timeout).map_err(LedgerError::from)?;
+                    let connector = Connector::new(&url, timeout)?;
                     let schema = schema.clone();
                     indexes.spawn(async move { build(&connector, &schema).await });
                 } else if pending_indexes > 0 {
@@ -193,11 +193,10 @@ pub async fn migrations(
     url: &SecretString,
     timeout: Duration,
 ) -> Result<Vec<Migration>, OpenError> {
-    let connector = Connector::new(url, timeout).map_err(LedgerError::from)?;
-    let connection = connector.connect().await.map_err(LedgerError::from)?;
+    let connector = Connector::new(url, timeout)?;
+    let connection = connector.connect().await?;
     let client = &connection.client;
-    let applied = async { migrate::applied(client, &migrate::schema(client).await?).await };
-    let applied = applied.await.map_err(LedgerError::from)?;
+    let applied = migrate::applied(client, &migrate::schema(client).await?).await?;
     connection.close().await;
     Ok(status(&POSTGRES, &applied))
 }
@@ -207,11 +206,10 @@ pub async fn migrations(
 /// # Errors
 /// When the database cannot be reached or a migration fails. Those before it stay applied.
 pub async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, OpenError> {
-    let connector = Connector::new(url, timeout).map_err(LedgerError::from)?;
+    let connector = Connector::new(url, timeout)?;
     let start = Preparation { migrate: true, secrets: None, renew_secrets: false };
-    let Prepared { schema, applied, .. } =
-        start.run(&connector).await.map_err(LedgerError::from)?;
-    let indexes = migrate::build_indexes(&connector, &schema).await.map_err(LedgerError::from)?;
+    let Prepared { schema, applied, .. } = start.run(&connector).await?;
+    let indexes = migrate::build_indexes(&connector, &schema).await?;
     Ok(applied + indexes)
 }
 

@@ -11,7 +11,7 @@ use super::service_lock::{try_lock, try_lock_file_at};
 use super::{file, schema};
 use crate::config::Synchronous;
 use crate::ledger::secret_key::{or_current, sibling, sync_folder};
-use crate::ledger::{KeyError, LedgerError, OpenError};
+use crate::ledger::{KeyError, OpenError};
 
 /// A failed backup or restore. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,7 @@ pub async fn backup(path: PathBuf, target: PathBuf) -> Result<CopySummary, Backu
             return Err(OpenError::Absent { path }.into());
         }
         let source = file::connect(&path, Synchronous::Normal, OPEN_WAIT);
-        let source = source.map_err(LedgerError::from).map_err(OpenError::from)?;
+        let source = source.map_err(OpenError::from)?;
         if !schema::is_ledger(&source).map_err(|error| failed(&path, error))? {
             return Err(BackupError::NotLedger { path });
         }

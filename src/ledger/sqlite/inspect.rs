@@ -7,10 +7,10 @@ use rustix::fs::{Access as AccessMode, AtFlags, CWD, accessat};
 use super::open::{OPEN_WAIT, blocking};
 use super::{file, schema};
 use crate::digest::DigestPair;
+use crate::ledger::OpenError;
 use crate::ledger::inspect::{LedgerInspection, count_pending};
 use crate::ledger::migrations::{SQLITE, status};
 use crate::ledger::secret_key::{SecretFile, existing_folder, sibling};
-use crate::ledger::{LedgerError, OpenError};
 
 /// Inspects the file. `secrets` are the check values of the settings' secrets, if there are any.
 ///
@@ -39,13 +39,13 @@ pub async fn inspect(
 
 /// Reads the applied migrations of a ledger with one of these secrets.
 fn read(path: &Path, secrets: Option<&DigestPair>) -> Result<Vec<(i32, i64)>, OpenError> {
-    let connection = file::connect_read_only(path, OPEN_WAIT).map_err(LedgerError::from)?;
-    if schema::is_foreign(&connection).map_err(LedgerError::from)? {
+    let connection = file::connect_read_only(path, OPEN_WAIT)?;
+    if schema::is_foreign(&connection)? {
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
-    let applied = schema::applied(&connection).map_err(LedgerError::from)?;
+    let applied = schema::applied(&connection)?;
     if let Some(secrets) = secrets.filter(|_| !applied.is_empty())
-        && !schema::knows(&connection, secrets).map_err(LedgerError::from)?
+        && !schema::knows(&connection, secrets)?
     {
         return Err(OpenError::WrongSecret);
     }

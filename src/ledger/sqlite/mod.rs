@@ -329,3 +329,9 @@ impl From<rusqlite::Error> for LedgerError {
         if damaged { Self::corrupt(error) } else { Self::unavailable(error) }
     }
 }
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        LedgerError::from(error).into()
+    }
+}

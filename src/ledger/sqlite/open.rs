@@ -19,7 +19,7 @@ use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::migrations::{SQLITE, pending, status};
 use crate::ledger::secret_key::{SecretFile, create_folder};
-use crate::ledger::{Access, LedgerError, Migration, OpenError};
+use crate::ledger::{Access, Migration, OpenError};
 
 /// The longest wait for a lock of another process while the file is opened.
 pub(super) const OPEN_WAIT: Duration = Duration::from_secs(5);
@@ -56,30 +56,29 @@ impl Sqlite {
             file::create(&path, &secret_file, options.may_replace)?;
         }
         let guard = Arc::new(FileGuard::new(&path, lock).map_err(OpenError::unavailable)?);
-        let unchanged = file::connect_unchanged(&path, OPEN_WAIT).map_err(LedgerError::from)?;
-        if schema::is_foreign(&unchanged).map_err(LedgerError::from)? {
+        let unchanged = file::connect_unchanged(&path, OPEN_WAIT)?;
+        if schema::is_foreign(&unchanged)? {
             return Err(OpenError::Foreign { path });
         }
         drop(unchanged);
         let connection = LedgerConnection::open(&guard, OPEN_WAIT)?;
         let now = clock.now();
         if migrate {
-            schema::migrate(&connection, now).map_err(LedgerError::from)?;
+            schema::migrate(&connection, now)?;
         } else {
-            let applied = schema::applied(&connection).map_err(LedgerError::from)?;
+            let applied = schema::applied(&connection)?;
             let pending = pending(&SQLITE, &applied).count();
             if pending > 0 {
                 return Err(OpenError::Pending(pending));
             }
         }
-        let known = schema::recognise(&connection, secrets, serves, now);
-        if !known.map_err(LedgerError::from)? {
+        if !schema::recognise(&connection, secrets, serves, now)? {
             return Err(OpenError::WrongSecret);
         }
         secret_file.keep_new().map_err(OpenError::unavailable)?;
         let keys = if serves {
             let now = LedgerTime::from_epoch(now);
-            upkeep::take_over_file(&connection, now).map_err(LedgerError::from)?;
+            upkeep::take_over_file(&connection, now)?;
             guard.watch().map_err(OpenError::unavailable)?;
             // A damaged page is reported when it is met.
             KeyFilter::new(&connection, now).unwrap_or_else(|_| KeyFilter::unused())
@@ -153,9 +152,8 @@ pub async fn migrations(
         if !path.try_exists().map_err(OpenError::unavailable)? {
             return Ok(status(&SQLITE, &[]));
         }
-        let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT);
-        let applied = schema::applied(&connection.map_err(LedgerError::from)?);
-        Ok(status(&SQLITE, &applied.map_err(LedgerError::from)?))
+        let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT)?;
+        Ok(status(&SQLITE, &schema::applied(&connection)?))
     })
     .await
 }
@@ -173,12 +171,11 @@ pub async fn migrate(
 ) -> Result<usize, OpenError> {
     blocking(move || {
         file::create(&path, &secret_file, may_replace)?;
-        let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT);
-        let connection = connection.map_err(LedgerError::from)?;
-        if schema::is_foreign(&connection).map_err(LedgerError::from)? {
+        let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT)?;
+        if schema::is_foreign(&connection)? {
             return Err(OpenError::Foreign { path });
         }
-        let applied = schema::migrate(&connection, now).map_err(LedgerError::from)?;
+        let applied = schema::migrate(&connection, now)?;
         secret_file.keep_new().map_err(OpenError::unavailable)?;
         Ok(applied)
     })

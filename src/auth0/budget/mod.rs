@@ -42,21 +42,21 @@ use crate::telemetry::Metrics;
 /// The shortest `retry_after` that is reported.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
-/// The purpose of a call, which decides its place in the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The purpose of a call. Calls wait in the order of the variants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// A new sign-up.
-    Create,
     /// The repeated call of a sign-up whose client waits, after a lookup that found no user. Goes first,
     /// and is otherwise treated like a lookup: it ends the resolution, so that no further lookups follow.
     Repeat,
-    /// Resolves a sign-up whose client waits. Goes before creates, may use the reserve, and is never
-    /// rejected because the queue is full.
+    /// Resolves a sign-up whose client waits. May use the reserve, and is never rejected because the
+    /// queue is full.
     Lookup,
+    /// A new sign-up.
+    Create,
     /// Finds out whether the user that a create-user call conflicts with is its own. Goes after
     /// creates and is rejected like one, so that these lookups take no permit from sign-ups.
     Conflict,
-    /// Resolves an attempt that no client waits for. Goes last.
+    /// Resolves an attempt that no client waits for.
     Background,
     /// Adds detail to a response that is complete without it. Sent only if there is a permit to
     /// spare, and never waits.

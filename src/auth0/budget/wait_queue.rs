@@ -1,8 +1,7 @@
-//! The calls that wait for a permit: those that end a resolution first, then lookups of requests, then
-//! creates, then lookups after conflicts, then lookups in the background. First come, first served
-//! within each.
+//! The calls that wait for a permit, in the order of their [priorities](Priority). First come, first
+//! served within each.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -21,43 +20,35 @@ struct Waiter {
 /// The queues, one per priority.
 #[derive(Debug, Default)]
 pub(super) struct WaitQueue {
-    repeats: VecDeque<Waiter>,
-    lookups: VecDeque<Waiter>,
-    creates: VecDeque<Waiter>,
-    conflicts: VecDeque<Waiter>,
-    background: VecDeque<Waiter>,
+    queues: BTreeMap<Priority, VecDeque<Waiter>>,
     last_id: u64,
 }
 
 impl WaitQueue {
     /// The number of waiting calls.
     pub(super) fn len(&self) -> usize {
-        self.queues().into_iter().map(VecDeque::len).sum()
+        self.queues.values().map(VecDeque::len).sum()
     }
 
     /// The number of calls ahead of a newcomer of this priority.
     pub(super) fn ahead(&self, priority: Priority) -> usize {
-        match priority {
-            Priority::Repeat => self.repeats.len(),
-            Priority::Lookup => self.repeats.len() + self.lookups.len(),
-            Priority::Create => self.repeats.len() + self.lookups.len() + self.creates.len(),
-            Priority::Conflict => self.len() - self.background.len(),
-            Priority::Background | Priority::BestEffort => self.len(),
-        }
+        self.queues.range(..=priority).map(|(_, queue)| queue.len()).sum()
     }
 
     /// Joins the end of a queue. Returns the ticket number and the signal that wakes its holder.
     pub(super) fn join(&mut self, priority: Priority) -> (u64, Arc<Notify>) {
         self.last_id += 1;
         let (id, woken) = (self.last_id, Arc::new(Notify::new()));
-        self.queue_of(priority).push_back(Waiter { id, woken: Arc::clone(&woken) });
+        let waiter = Waiter { id, woken: Arc::clone(&woken) };
+        self.queues.entry(priority).or_default().push_back(waiter);
         (id, woken)
     }
 
     /// Leaves the queue and wakes the first of the remaining calls.
     pub(super) fn leave(&mut self, priority: Priority, id: u64) {
-        let queue = self.queue_of(priority);
-        if let Ok(index) = queue.binary_search_by_key(&id, |waiter| waiter.id) {
+        if let Some(queue) = self.queues.get_mut(&priority)
+            && let Ok(index) = queue.binary_search_by_key(&id, |waiter| waiter.id)
+        {
             queue.remove(index);
         }
         self.wake();
@@ -77,28 +68,13 @@ impl WaitQueue {
 
     /// Wakes every call.
     pub(super) fn wake_all(&self) {
-        for waiter in self.queues().into_iter().flatten() {
+        for waiter in self.queues.values().flatten() {
             waiter.woken.notify_one();
         }
     }
 
     fn first(&self) -> Option<&Waiter> {
-        self.queues().into_iter().find_map(VecDeque::front)
-    }
-
-    /// The queues in their order.
-    const fn queues(&self) -> [&VecDeque<Waiter>; 5] {
-        [&self.repeats, &self.lookups, &self.creates, &self.conflicts, &self.background]
-    }
-
-    const fn queue_of(&mut self, priority: Priority) -> &mut VecDeque<Waiter> {
-        match priority {
-            Priority::Repeat => &mut self.repeats,
-            Priority::Lookup => &mut self.lookups,
-            Priority::Create => &mut self.creates,
-            Priority::Conflict => &mut self.conflicts,
-            Priority::Background | Priority::BestEffort => &mut self.background,
-        }
+        self.queues.values().find_map(VecDeque::front)
     }
 }
 

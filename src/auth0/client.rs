@@ -66,7 +66,7 @@ impl Client {
     ) -> Result<Self, BuildError> {
         let Context { clock, lifecycle, metrics, .. } = context;
         let tenant_clock = TenantClock::new(Arc::clone(clock), Arc::clone(metrics));
-        let http = HttpClient::new(settings, tenant_clock)?;
+        let http = HttpClient::new(settings, tenant_clock, None)?;
         let tokens = TokenCache::new();
         let token_request = Arc::new(TokenRequest::new(http.clone(), settings, Arc::clone(clock))?);
         let refresher = TokenRefresher {

@@ -111,29 +111,14 @@ impl HttpClient {
     /// Builds the client for the tenant.
     ///
     /// No redirects (a token must not follow one) and no retries but our own (a create that the
-    /// tenant acted on must not be sent again).
+    /// tenant acted on must not be sent again). Records the certificates of its handshakes in `chain`.
     pub(super) fn new(
         settings: &Auth0Settings,
         tenant_clock: TenantClock,
+        chain: Option<&ObservedChain>,
     ) -> Result<Self, BuildError> {
-        Self::build(Recipe::new(settings, None)?, settings, tenant_clock)
-    }
-
-    /// Builds the same client, which records the certificates of its handshakes.
-    pub(super) fn observed(
-        settings: &Auth0Settings,
-        tenant_clock: TenantClock,
-        chain: &ObservedChain,
-    ) -> Result<Self, BuildError> {
-        Self::build(Recipe::new(settings, Some(chain))?, settings, tenant_clock)
-    }
-
-    fn build(
-        recipe: Recipe,
-        settings: &Auth0Settings,
-        tenant_clock: TenantClock,
-    ) -> Result<Self, BuildError> {
-        let client = recipe.client(settings.pool_max_idle).map_err(BuildError::Client)?;
+        let recipe = Recipe::new(settings, chain)?;
+        let client = recipe.client(recipe.max_idle).map_err(BuildError::Client)?;
         let unpooled = recipe.client(0).map_err(BuildError::Client)?;
         let pool = Mutex::new(Pool { client, generation: 0, replaced_at: Instant::now() });
         Ok(Self(Arc::new(HttpClientInner { recipe, unpooled, pool, tenant_clock })))

@@ -79,7 +79,7 @@ impl Inspector {
     ) -> Result<Self, BuildError> {
         let chain = ObservedChain::default();
         let tenant_clock = TenantClock::new(Arc::clone(&clock), Arc::new(Metrics::new()));
-        let http = HttpClient::observed(settings, tenant_clock, &chain)?;
+        let http = HttpClient::new(settings, tenant_clock, Some(&chain))?;
         Ok(Self {
             token: TokenRequest::new(http.clone(), settings, Arc::clone(&clock))?,
             http,

@@ -25,7 +25,6 @@ mod read_access;
 mod redirect;
 mod response;
 mod scopes;
-mod telemetry_header;
 mod tenant_clock;
 mod token;
 mod token_request;

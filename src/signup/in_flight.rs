@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use crate::digest::Digest;
+use crate::telemetry::chain;
 
 /// The sign-ups of this process, by key or by e-mail address and password.
 #[derive(Debug, Default)]
@@ -130,19 +131,33 @@ impl Leader {
         }
     }
 
-    /// Returns whether no request waits for the result any more.
-    pub(super) fn has_no_waiters(&self) -> bool {
-        self.tx.receiver_count() == 0
-    }
-
     /// Returns whether the waiters have their result already.
-    pub(super) fn has_announced(&self) -> bool {
+    fn has_announced(&self) -> bool {
         self.tx.borrow().is_some()
     }
 
-    /// Sends the result to every waiter. Requests that join before the leader is dropped get it
-    /// too. Later results change nothing.
-    pub(super) fn announce(&self, result: SignupResult) {
+    /// Sends the result of `request` to every waiter. Requests that join before the leader is dropped
+    /// get it too. Later results change nothing. Logs one that no client gets.
+    pub(super) fn announce(&self, request: &KeyedRequest, result: SignupResult) {
+        let is_unobserved = if self.has_announced() {
+            // The replayed user had been deleted, and this is the sign-up that followed.
+            !result.replayed
+        } else {
+            self.tx.receiver_count() == 0
+        };
+        if is_unobserved {
+            let outcome = result.outcome.code();
+            tracing::info!(
+                request_id = request.request_id,
+                outcome,
+                error = result.cause.as_deref().map(|cause| chain(cause)),
+                "a sign-up ended with no client waiting for it: {outcome}"
+            );
+        }
+        self.send(result);
+    }
+
+    fn send(&self, result: SignupResult) {
         self.tx.send_if_modified(|announced| {
             let is_first = announced.is_none();
             announced.get_or_insert(result);
@@ -154,7 +169,7 @@ impl Leader {
 impl Drop for Leader {
     fn drop(&mut self) {
         self.in_flight.lock().remove(&self.key);
-        self.announce(SignupResult::new(Outcome::Unknown));
+        self.send(SignupResult::new(Outcome::Unknown));
     }
 }
 
@@ -181,7 +196,7 @@ mod tests {
         let in_flight = Arc::default();
         let Join::Leader(leader) = join(&in_flight) else { panic!("a leader") };
         let Join::Follower(early) = join(&in_flight) else { panic!("a follower") };
-        leader.announce(SignupResult::new(Outcome::EmailTaken));
+        leader.send(SignupResult::new(Outcome::EmailTaken));
         let Join::Follower(late) = join(&in_flight) else { panic!("a follower") };
         for follower in [early, late] {
             assert!(matches!(wait_for_outcome(follower).await.outcome, Outcome::EmailTaken));

@@ -9,7 +9,6 @@
 mod active_attempts;
 mod address_lookup;
 mod admission;
-mod announce;
 mod call;
 mod ended_calls;
 mod existing_account_notice;

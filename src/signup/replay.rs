@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::address_lookup::created_user_id;
-use super::announce::announce;
 use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
@@ -104,7 +103,7 @@ impl Inner {
         leader: &Leader,
     ) -> Replay {
         if self.hides_existence {
-            announce(request, created(request, attempt, None).replay(), leader);
+            leader.announce(request, created(request, attempt, None).replay());
         }
         let user = match self.read_user(attempt).await {
             Some(Ok(None)) => return self.free_key(request, attempt).await,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::announce::announce;
 use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
@@ -43,7 +42,7 @@ impl Inner {
                 request.user.password.wipe();
                 self.conclude(&request, &call, result, leader).await;
             }
-            Err(early) => announce(&request, early, &leader),
+            Err(early) => leader.announce(&request, early),
         }
     }
 
@@ -159,12 +158,12 @@ impl Inner {
     ) {
         let is_early = self.can_be_found_again(&result);
         if is_early {
-            announce(request, result.clone(), &leader);
+            leader.announce(request, result.clone());
         }
         let urgency = if is_early { Urgency::Unawaited } else { Urgency::Awaited };
         self.finish(request, call, &result, urgency).await;
         if !is_early {
-            announce(request, result.clone(), &leader);
+            leader.announce(request, result.clone());
         }
         drop(leader);
         if matches!(result.outcome, Outcome::EmailTaken) {

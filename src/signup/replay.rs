@@ -12,9 +12,7 @@ use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
 use super::{Inner, POLL};
 use crate::auth0::{LookupError, Priority, User};
-use crate::ledger::{
-    Attempt, AttemptId, AttemptState, Basis, Lease, LedgerError, RESTARTS, Urgency, Worker,
-};
+use crate::ledger::{Attempt, AttemptState, Basis, Lease, LedgerError, RESTARTS, Urgency, Worker};
 
 /// The longest lookup of a user that is known to exist. After it, only id and address are replayed.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
@@ -52,7 +50,10 @@ impl Inner {
         if attempt.state == AttemptState::NotCreated {
             return self.restart(request, &attempt).await;
         }
-        let result = match self.wait_for_worker(attempt).await {
+        let result = match self.wait_for_worker(Some(attempt)).await {
+            Ok(Some(attempt)) if self.is_at_work_elsewhere(&attempt) => {
+                SignupResult::new(Outcome::InProgress)
+            }
             Ok(Some(attempt)) => match attempt.state {
                 AttemptState::NotCreated if is_abandoned(&attempt) => {
                     return self.restart(request, &attempt).await;
@@ -63,6 +64,7 @@ impl Inner {
                 AttemptState::Exists | AttemptState::NotCreated => recorded_end(&attempt),
                 AttemptState::Open | AttemptState::Unknown => self.resume(request, &attempt).await,
             },
+            // Deleted by an operator meanwhile.
             Ok(None) => SignupResult::new(Outcome::InProgress),
             // The tenant may have been called; an unreadable ledger cannot rule that out.
             Err(error) => SignupResult::because(Outcome::Unknown, error),
@@ -113,26 +115,26 @@ impl Inner {
         Replay::Result(created(request, attempt, user).replay())
     }
 
-    /// Waits until no living process works on the attempt any more; `None` when that takes too
-    /// long. This process is not waited for: here, a request with the same key joins the running one
+    /// Waits until no other living process works on the attempt. Returns it as it is then, or when that
+    /// takes too long; `None` when it was deleted.
+    ///
+    /// This process is not waited for: here, a request with the same key joins the running one
     /// ([`InFlight`](super::in_flight::InFlight)). Its attempt whose start was recorded late, or whose
     /// result is not recorded yet, is resumed.
-    async fn wait_for_worker(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
+    async fn wait_for_worker(
+        &self,
+        mut attempt: Option<Attempt>,
+    ) -> Result<Option<Attempt>, LedgerError> {
         let deadline = Instant::now() + self.timeouts.duplicate_wait;
-        loop {
-            if !self.is_at_work_elsewhere(&attempt) {
-                return Ok(Some(attempt));
-            }
-            if Instant::now() + POLL > deadline {
-                return Ok(None);
-            }
+        while let Some(current) = &attempt
+            && self.is_at_work_elsewhere(current)
+            && Instant::now() + POLL <= deadline
+        {
+            let id = current.id;
             sleep(POLL).await;
-            match self.ledger.get(attempt.id).await? {
-                Some(now) => attempt = now,
-                // Deleted by an operator: there is nothing to wait for.
-                None => return Ok(None),
-            }
+            attempt = self.ledger.get(id).await?;
         }
+        Ok(attempt)
     }
 
     /// Returns whether another living process works on the attempt.
@@ -182,28 +184,16 @@ impl Inner {
                 result
             }
             // Resolved meanwhile, deleted by an operator, or resumed by another replica.
-            Ok(false) => match self.wait_for_resolution(call.id).await {
-                Ok(Some(attempt)) => self.recorded_result(request, &attempt).await,
-                Ok(None) => SignupResult::new(Outcome::Unknown),
-                Err(error) => SignupResult::because(Outcome::Unknown, error),
-            },
+            Ok(false) => {
+                let current = async { self.wait_for_worker(self.ledger.get(call.id).await?).await };
+                match current.await {
+                    Ok(Some(attempt)) => self.recorded_result(request, &attempt).await,
+                    Ok(None) => SignupResult::new(Outcome::Unknown),
+                    Err(error) => SignupResult::because(Outcome::Unknown, error),
+                }
+            }
             // Nothing was sent now, but the tenant may have acted on an earlier call.
             Err(error) => SignupResult::because(Outcome::Unknown, error),
-        }
-    }
-
-    /// Waits until the attempt is resolved or no living process works on it, and returns it as it
-    /// is when that takes too long; `None` when it was deleted.
-    async fn wait_for_resolution(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
-        let deadline = Instant::now() + self.timeouts.duplicate_wait;
-        loop {
-            let attempt = self.ledger.get(id).await?;
-            let is_at_work =
-                attempt.as_ref().is_some_and(|attempt| self.is_at_work_elsewhere(attempt));
-            if !is_at_work || Instant::now() + POLL > deadline {
-                return Ok(attempt);
-            }
-            sleep(POLL).await;
         }
     }
 

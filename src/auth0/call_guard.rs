@@ -13,7 +13,7 @@ use super::budget::{Budget, Permit, Priority};
 use super::error::{Api, CallError, TransportError};
 use super::http_client::SendError;
 use super::response::ApiResponse;
-use super::wait::{LONGEST_UNPROVEN, RejectedCall, RequestedWait};
+use super::wait::{PROBE_INTERVAL, RejectedCall, RequestedWait};
 use crate::clock::Clock;
 use crate::config::{BreakerSettings, BudgetSettings};
 use crate::telemetry::Metrics;
@@ -130,7 +130,7 @@ impl CallPermit {
         let (headers, body) = (&response.headers, response.body());
         let rejected = RejectedCall { api: Api::Management, headers, body };
         let requested = RequestedWait::from_rejection(rejected, clock.now());
-        if let Some(wait) = requested.wait.filter(|wait| *wait > LONGEST_UNPROVEN) {
+        if let Some(wait) = requested.wait.filter(|wait| *wait > PROBE_INTERVAL) {
             let seconds = wait.as_secs();
             tracing::warn!(
                 wait_s = seconds,

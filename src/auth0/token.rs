@@ -18,6 +18,7 @@ use super::error::{Misconfiguration, TokenError};
 use super::read_access::ReadAccess;
 use super::scopes::{self, CREATE_USERS};
 use super::token_request::{TokenGrant, TokenRequest};
+use super::wait::PROBE_INTERVAL;
 use crate::clock::Clock;
 use crate::telemetry::{Metrics, Operation, chain};
 
@@ -39,10 +40,6 @@ const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The wait after the first failed request, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
-
-/// The longest time between two requests, whatever wait was reported: the quota may have been
-/// raised since then. A rejected request costs no token. A longer wait is a long one.
-const PROBE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The delay of the first request, unless a sign-up needs it sooner. Replicas that start together
 /// do not request together, and one that dies at once costs no token of the application's quota.

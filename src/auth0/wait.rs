@@ -15,10 +15,14 @@ use super::error::{Api, ErrorCode};
 use super::rate_headers::RateHeaders;
 
 /// The longest wait that is believed from any response.
-pub(super) const LONGEST_UNPROVEN: Duration = Duration::from_mins(1);
+const LONGEST_UNPROVEN: Duration = Duration::from_mins(1);
 
 /// The longest wait that is believed from Auth0: an application's token quota resets within a day.
 pub(super) const LONGEST: Duration = Duration::from_hours(24);
+
+/// The longest time without a probe, whatever wait was reported: the limit or the quota may have been
+/// raised since then. A rejected token request costs no token. A longer wait is a long one.
+pub(super) const PROBE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The longest `x-ratelimit-reset` that is accepted. No plan's bucket takes longer for a permit, so
 /// a larger value means that two clocks were mixed up.

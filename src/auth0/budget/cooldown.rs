@@ -6,14 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::grant::{Grant, NextSend};
-use crate::auth0::wait::RequestedWait;
+use crate::auth0::wait::{PROBE_INTERVAL, RequestedWait};
 
 /// The wait after a 429 that reports none: the first, doubled by each further one, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
-
-/// The longest time without a probe, whatever wait was reported: the tenant's limit may have been
-/// raised since then. A longer wait is a long one.
-const PROBE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The duration of the caution, counted from the time at which the next request may be sent.
 const CAUTION: Duration = Duration::from_mins(1);

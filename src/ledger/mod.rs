@@ -257,7 +257,8 @@ pub const RESTARTS: u8 = 3;
 /// The work of a process on an attempt, on behalf of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// The process.
+    /// The process. Recorded as [`Attempt::worker`]. A lease of the reconciler is another one:
+    /// [`Attempt::lease_owner`].
     pub process: Uuid,
     /// The time after which it has certainly stopped: every timeout of the attempt, and a margin.
     pub lasts: Duration,
@@ -333,7 +334,7 @@ impl PendingAttempts {
     }
 }
 
-/// The attempts that an operator asks for.
+/// A selection of attempts, for [`Ledger::find`].
 #[derive(Debug, Clone)]
 pub enum Find {
     /// All.

@@ -10,7 +10,7 @@ use crate::ledger::LedgerError;
 /// The shortest limit of a call, whatever the calls before it took.
 const SHORTEST: Duration = Duration::from_millis(200);
 
-/// A limit for all ledger calls of one sign-up together, so that a slow ledger delays its response
+/// A limit for the ledger calls of one sign-up together, so that a slow ledger delays its response
 /// once and not at each call. The calls run one after another.
 #[derive(Debug)]
 pub(super) struct LedgerWait {

@@ -124,7 +124,8 @@ pub struct Timeouts {
     /// Grace period after a call's connection closed. A lookup that finds no user after it proves
     /// that the call created none.
     pub absence_grace: Duration,
-    /// The longest wait of a sign-up for the ledger, over all its calls.
+    /// The longest wait of a sign-up for the ledger, over its calls other than the polling of another
+    /// replica's attempt.
     pub ledger: Duration,
 }
 

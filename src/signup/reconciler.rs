@@ -116,6 +116,7 @@ impl Reconciler {
                 if attempt.state == AttemptState::Open {
                     self.record(attempt, Outcome::Unknown).await?;
                     if let Some(marked) = self.service.ledger.get(attempt.id).await? {
+                        // Starts to count the grace period by this process's clock.
                         self.service.absence_left(&marked);
                     }
                 }
@@ -172,6 +173,7 @@ impl Reconciler {
     /// Looks up the user with the pinned id.
     async fn look_up(&self, attempt: &Attempt) -> Result<Outcome, UnresolvedReason> {
         let Inner { auth0, context, pin_support, timeouts, .. } = &*self.service;
+        // First: it also starts to count the grace period.
         let left = self.service.absence_left(attempt);
         if pin_support.is_ignored() {
             return Err(UnresolvedReason::Unpinned);

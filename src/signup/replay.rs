@@ -27,8 +27,8 @@ pub(super) enum Replay {
     Result(SignupResult),
     /// Its attempt ended with nothing sent, and has started again.
     Restarted(PreparedCall),
-    /// The key is free for a new attempt.
-    KeyIsFree,
+    /// The key is free, or its attempt has changed: look it up again.
+    LookAgain,
 }
 
 impl Inner {
@@ -78,7 +78,7 @@ impl Inner {
         let restart = self.ledger.restart(attempt.id, self.lease());
         match request.ledger_wait.limit(restart).await {
             Ok(true) => Replay::Restarted(call),
-            Ok(false) if attempt.restarts < RESTARTS => Replay::KeyIsFree,
+            Ok(false) if attempt.restarts < RESTARTS => Replay::LookAgain,
             Ok(false) => self.free_key(request, attempt).await,
             Err(error) => Replay::Result(error.into()),
         }
@@ -88,7 +88,7 @@ impl Inner {
     async fn free_key(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
         let free = self.ledger.free_key(attempt.id, attempt.state);
         match request.ledger_wait.limit(free).await {
-            Ok(()) => Replay::KeyIsFree,
+            Ok(()) => Replay::LookAgain,
             Err(error) => Replay::Result(error.into()),
         }
     }

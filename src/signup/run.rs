@@ -84,7 +84,7 @@ impl Inner {
             match Box::pin(self.replay_key(request, attempt, leader)).await {
                 Replay::Result(result) => return Err(result),
                 Replay::Restarted(call) => return Ok(Start::Restarted(call)),
-                Replay::KeyIsFree => {}
+                Replay::LookAgain => {}
             }
         }
         Err(SignupResult::new(Outcome::InProgress))
@@ -108,7 +108,7 @@ impl Inner {
                     match Box::pin(self.replay_key(request, *attempt, leader)).await {
                         Replay::Result(result) => return Err(result),
                         Replay::Restarted(call) => return Ok(call),
-                        Replay::KeyIsFree => {}
+                        Replay::LookAgain => {}
                     }
                     // Permits are perhaps spent, and a proof is not.
                     cost.charges.clear();

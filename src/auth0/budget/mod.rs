@@ -157,7 +157,7 @@ impl Budget {
         match taken {
             Ok(grant) => Ok(Permit { budget: Arc::clone(self), grant: Some(grant) }),
             Err(exhausted) => {
-                // Nobody is turned away for want of another call.
+                // Only a rejected create turns a sign-up away.
                 if priority == Priority::Create {
                     self.metrics.budget_exhausted();
                 }

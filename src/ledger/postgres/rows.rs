@@ -1,4 +1,4 @@
-//! The statements that return attempts, and the conversion of their rows.
+//! The statements that look attempts up, and the conversion of their rows.
 
 use tokio_postgres::types::FromSqlOwned;
 use tokio_postgres::{Error, Row};

@@ -1,4 +1,4 @@
-//! The statements that change rows. [`rows`](super::rows) has those that return attempts.
+//! The statements that return no attempts. [`rows`](super::rows) has those that look attempts up.
 
 pub(super) const RESTART: &str = "\
     UPDATE attempts SET state = 0, restarts = restarts + 1, worker = $2, \

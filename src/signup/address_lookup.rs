@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::call::{AttemptRunner, PAUSE};
 use super::identity::IMPLICIT_KEY_LIFETIME;
-use super::outcome::SignupResult;
+use super::outcome::{Outcome, SignupResult};
 use crate::auth0::{FoundUser, LookupError, Priority, User, UsersByEmail};
 use crate::clock::{LedgerTime, TenantTime};
 use crate::domain::{Field, full_user_id};
@@ -35,6 +35,17 @@ pub(super) enum AddressLookup {
     Taken,
     /// A user has the address, and may or may not be the attempt's own.
     Unclear,
+}
+
+impl AddressLookup {
+    /// The result of an attempt, if the lookup is conclusive.
+    pub(super) fn result(self) -> Option<SignupResult> {
+        match self {
+            Self::Own(user) => Some(user.into()),
+            Self::Taken => Some(SignupResult::new(Outcome::EmailTaken)),
+            Self::NoUser | Self::Unclear => None,
+        }
+    }
 }
 
 /// The claim of another attempt on a user with a candidate id, the weakest first.
@@ -304,15 +315,4 @@ impl AttemptRunner<'_> {
 /// The id of the user that an attempt created, or would have.
 pub(super) fn created_user_id(attempt: &Attempt) -> String {
     full_user_id(attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str())).into_owned()
-}
-
-impl From<AddressLookup> for Option<SignupResult> {
-    /// The result of an attempt, if the lookup is conclusive.
-    fn from(lookup: AddressLookup) -> Self {
-        match lookup {
-            AddressLookup::Own(user) => Some(user.into()),
-            AddressLookup::Taken => Some(SignupResult::email_taken()),
-            AddressLookup::NoUser | AddressLookup::Unclear => None,
-        }
-    }
 }

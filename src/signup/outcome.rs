@@ -138,11 +138,6 @@ impl SignupResult {
         }
     }
 
-    /// Another user has the address.
-    pub(super) const fn email_taken() -> Self {
-        Self::new(Outcome::EmailTaken)
-    }
-
     /// A result with its cause.
     pub fn because(outcome: Outcome, cause: impl StdError + Send + Sync + 'static) -> Self {
         Self { cause: Some(Arc::new(cause)), ..Self::new(outcome) }

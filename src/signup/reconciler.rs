@@ -75,9 +75,7 @@ impl Reconciler {
             let (wait, failed) = match timeout_at(until, self.check(&attempt)).await {
                 Ok(checked) => match checked? {
                     None => continue,
-                    Some(reason) => {
-                        (reason.next_check_in(attempt.check_count), reason.is_failure())
-                    }
+                    Some(reason) => reason.next_check(attempt.check_count),
                 },
                 // Too late for this round: the next one checks it first.
                 Err(_) => (Some(Duration::ZERO), false),

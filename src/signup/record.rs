@@ -11,7 +11,7 @@ use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use crate::ledger::{
     AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt,
-    Urgency,
+    Resolution, Urgency,
 };
 use crate::telemetry::{LogGate, chain};
 
@@ -162,15 +162,12 @@ impl Inner {
         let Ok(slot) = Arc::clone(&self.releases).try_acquire_owned() else { return };
         let inner = Arc::clone(self);
         let release = async move {
-            let PreparedCall { id, user_id, active: _active, .. } = call;
-            // Recorded as abandoned, so that a waiting request with the key starts it again
-            // (`is_abandoned`).
-            let result = SignupResult::new(Outcome::Abandoned).unsent();
-            let Some(resolution) = result.resolution(&user_id) else { return };
+            let PreparedCall { id, active: _active, .. } = call;
             let finish = FinishAttempt {
                 id,
-                resolution,
-                outcome_code: result.outcome.code(),
+                resolution: Resolution::Unsent,
+                // So that a waiting request with the key starts it again (`is_abandoned`).
+                outcome_code: Outcome::Abandoned.code(),
                 auth0_request_id: None,
                 // Void once a request has resumed the attempt.
                 basis: Basis::NotFound { connection_ended_at: None },

@@ -57,7 +57,7 @@ impl AttemptRunner<'_> {
             return user.into();
         }
         let lookup = self.look_up_address(Priority::Lookup).await.ok();
-        lookup.and_then(Option::from).unwrap_or(unknown)
+        lookup.and_then(AddressLookup::result).unwrap_or(unknown)
     }
 
     /// Resolves an attempt at a connection that does not keep pinned ids, or may not. A repeated
@@ -78,14 +78,14 @@ impl AttemptRunner<'_> {
         let Ok(lookup) = self.look_up_address(Priority::Lookup).await else { return unknown };
         let may_repeat = self.earlier_calls_ended || (is_absent && !self.may_still_run());
         if !matches!(lookup, AddressLookup::NoUser) || !may_repeat {
-            return Option::from(lookup).unwrap_or(unknown);
+            return lookup.result().unwrap_or(unknown);
         }
         match self.create(None, Priority::Repeat).await {
             Ok(created) => created.into(),
             // Another call created a user since the lookup.
             Err(CreateUserError::EmailTaken) => {
                 let lookup = self.look_up_address(Priority::Lookup).await.ok();
-                lookup.and_then(Option::from).unwrap_or(unknown)
+                lookup.and_then(AddressLookup::result).unwrap_or(unknown)
             }
             Err(error) if self.earlier_calls_ended => error.into(),
             Err(

@@ -64,33 +64,19 @@ impl UnresolvedReason {
         (is_at_work && is_leased).then_some(Self::UnderWay { left })
     }
 
-    /// Returns whether the check failed, so that the next one comes later than this one did.
-    pub(super) const fn is_failure(&self) -> bool {
+    /// The wait before the next check, after this many failed ones (`None` when no check will be
+    /// conclusive), and whether this one has failed too, so that the next one comes later.
+    pub(super) fn next_check(&self, failed_checks: u32) -> (Option<Duration>, bool) {
         match self {
+            Self::UnderWay { left } | Self::TooEarly { left } => (Some(*left), false),
             Self::Unproven
             | Self::AnotherAddress
             | Self::Resumed
             | Self::LedgerFailed(_)
-            | Self::LookupFailed(_) => true,
-            Self::UnderWay { .. } | Self::TooEarly { .. } | Self::Unpinned | Self::Forbidden => {
-                false
-            }
-        }
-    }
-
-    /// The wait before the next check, after this many failed ones; `None` when no check will be
-    /// conclusive.
-    pub(super) fn next_check_in(&self, failed_checks: u32) -> Option<Duration> {
-        match self {
-            Self::UnderWay { left } | Self::TooEarly { left } => Some(*left),
-            Self::Unproven
-            | Self::AnotherAddress
-            | Self::Resumed
-            | Self::LedgerFailed(_)
-            | Self::LookupFailed(_) => Some(backoff(failed_checks)),
+            | Self::LookupFailed(_) => (Some(backoff(failed_checks)), true),
             // Until the operator grants the scope.
-            Self::Forbidden => Some(LONGEST_BACKOFF),
-            Self::Unpinned => None,
+            Self::Forbidden => (Some(LONGEST_BACKOFF), false),
+            Self::Unpinned => (None, false),
         }
     }
 
@@ -131,11 +117,13 @@ mod tests {
     #[test]
     fn failing_checks_become_rare() {
         let waits = [0, 1, 2, 20, u32::MAX]
-            .map(|failed_checks| UnresolvedReason::Unproven.next_check_in(failed_checks));
-        let expected = [5, 10, 20, 600, 600].map(|seconds| Some(Duration::from_secs(seconds)));
+            .map(|failed_checks| UnresolvedReason::Unproven.next_check(failed_checks));
+        let expected =
+            [5, 10, 20, 600, 600].map(|seconds| (Some(Duration::from_secs(seconds)), true));
         assert_eq!(waits, expected);
-        assert_eq!(UnresolvedReason::Forbidden.next_check_in(0), Some(Duration::from_mins(10)));
-        assert_eq!(UnresolvedReason::Unpinned.next_check_in(0), None);
+        let forbidden = UnresolvedReason::Forbidden.next_check(0);
+        assert_eq!(forbidden, (Some(Duration::from_mins(10)), false));
+        assert_eq!(UnresolvedReason::Unpinned.next_check(0), (None, false));
     }
 
     /// An operator's check during a pause of the process must not void its result.

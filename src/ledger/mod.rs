@@ -9,6 +9,7 @@ mod access;
 mod admission_cost;
 mod attempt;
 mod attempt_row;
+mod files;
 mod inspect;
 mod instrumented;
 mod migrations;
@@ -32,12 +33,13 @@ pub use attempt::{
     Attempt, AttemptId, AttemptState, Basis, Binding, FinishAttempt, KeyRecord, NewAttempt, NewKey,
     PinnedUserId, Resolution, StoredKey, Urgency, Worker,
 };
+pub use files::existing_folder;
 pub use inspect::{LedgerInspection, SessionInspection, inspect};
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
 pub use open::{backup, migrate, migrations, open, restore};
 pub use postgres::PostgresError;
-pub use secret_key::{KeyError, SecretLocation, digests, existing_folder, secret_location};
+pub use secret_key::{KeyError, SecretLocation, digests, secret_location};
 pub use sqlite::{BackupError, CopySummary, Restored};
 
 use crate::clock::LedgerTime;

@@ -2,16 +2,14 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
-};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
-use rustix::process::geteuid;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use super::files::{create_folder, existing_folder, sibling, sync_folder};
 use crate::config::{Database, LedgerSettings};
 use crate::digest::Digests;
 
@@ -268,41 +266,4 @@ fn create(path: &Path) -> io::Result<()> {
     fs::remove_file(&draft)?;
     linked?;
     sync_folder(path)
-}
-
-/// Syncs the folder of this file, so that a new name in it survives a loss of power.
-pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| fs::File::open(or_current(folder))?.sync_all())
-}
-
-/// Creates the folder of this file, accessible to its owner only.
-pub(super) fn create_folder(file: &Path) -> io::Result<()> {
-    let Some(folder) = file.parent() else { return Ok(()) };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(or_current(folder))
-}
-
-/// Gives a file this owner, which only root can: an operator may be root, and the service is not.
-pub(super) fn set_owner(file: &Path, owner: &fs::Metadata) -> io::Result<()> {
-    if geteuid().is_root() {
-        return chown(file, Some(owner.uid()), Some(owner.gid()));
-    }
-    Ok(())
-}
-
-/// The folder of this file, or the nearest one above that exists.
-pub fn existing_folder(file: &Path) -> &Path {
-    let folder = file.ancestors().skip(1).map(or_current).find(|folder| folder.exists());
-    folder.unwrap_or_else(|| Path::new("/"))
-}
-
-/// Replaces the empty parent of a bare file name, which the system rejects.
-pub(super) fn or_current(folder: &Path) -> &Path {
-    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
-}
-
-/// The path of a file beside this one, with this suffix.
-pub(super) fn sibling(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

@@ -10,7 +10,7 @@ use super::open::{OPEN_WAIT, blocking};
 use super::service_lock::{try_lock, try_lock_file_at};
 use super::{file, schema};
 use crate::config::Synchronous;
-use crate::ledger::secret_key::{or_current, sibling, sync_folder};
+use crate::ledger::files::{or_current, sibling, sync_folder};
 use crate::ledger::{KeyError, OpenError};
 
 /// A failed backup or restore. Nothing was changed.

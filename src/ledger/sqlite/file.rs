@@ -13,7 +13,8 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Result};
 use super::schema;
 use crate::config::Synchronous;
 use crate::ledger::OpenError;
-use crate::ledger::secret_key::{SecretFile, create_folder, sibling};
+use crate::ledger::files::{create_folder, sibling};
+use crate::ledger::secret_key::SecretFile;
 
 /// The pause between two tries of an operation that SQLite does not wait for.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);

@@ -20,7 +20,7 @@ use super::file_id::FileId;
 use super::header::{FileHeader, is_log};
 use super::service_lock::ServiceLock;
 use crate::ledger::LedgerError;
-use crate::ledger::secret_key::sibling;
+use crate::ledger::files::sibling;
 use crate::telemetry::chain;
 
 /// The interval of the checks while nothing is written.

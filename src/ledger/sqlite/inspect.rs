@@ -8,9 +8,10 @@ use super::open::{OPEN_WAIT, blocking};
 use super::{file, schema};
 use crate::digest::DigestPair;
 use crate::ledger::OpenError;
+use crate::ledger::files::{existing_folder, sibling};
 use crate::ledger::inspect::{LedgerInspection, count_pending};
 use crate::ledger::migrations::{SQLITE, status};
-use crate::ledger::secret_key::{SecretFile, existing_folder, sibling};
+use crate::ledger::secret_key::SecretFile;
 
 /// Inspects the file. `secrets` are the check values of the settings' secrets, if there are any.
 ///

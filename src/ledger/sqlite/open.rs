@@ -17,8 +17,9 @@ use super::{Sqlite, SqliteOptions, file, schema, upkeep};
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
 use crate::digest::DigestPair;
+use crate::ledger::files::create_folder;
 use crate::ledger::migrations::{SQLITE, pending, status};
-use crate::ledger::secret_key::{SecretFile, create_folder};
+use crate::ledger::secret_key::SecretFile;
 use crate::ledger::{Access, Migration, OpenError};
 
 /// The longest wait for a lock of another process while the file is opened.

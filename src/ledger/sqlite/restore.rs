@@ -14,7 +14,8 @@ use crate::clock::utc;
 use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::OpenError;
-use crate::ledger::secret_key::{SecretFile, create_folder, or_current, set_owner, sibling};
+use crate::ledger::files::{create_folder, or_current, set_owner, sibling};
+use crate::ledger::secret_key::SecretFile;
 
 /// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]

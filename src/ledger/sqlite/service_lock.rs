@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::file_id::FileId;
-use crate::ledger::secret_key::sibling;
+use crate::ledger::files::sibling;
 
 /// The locks of a service. By POSIX rules, SQLite's locks would be lost if this process closed any
 /// descriptor of the database file, so this outlives every connection.

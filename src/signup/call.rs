@@ -11,12 +11,12 @@ use super::Inner;
 use super::active_attempts::ActiveAttempt;
 use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
-use super::outcome::{Outcome, SignupResult, strip_provider};
+use super::outcome::{Outcome, SignupResult};
 use crate::auth0::{
     Acceptance, CallPermit, CreateUserError, CreatedUser, Priority, TransportError,
 };
 use crate::clock::{LedgerTime, TenantTime};
-use crate::domain::TermsVersion;
+use crate::domain::{TermsVersion, strip_provider};
 use crate::ledger::{Attempt, AttemptId, PinnedUserId};
 
 /// The most tries of a call that was not sent, or that the tenant asked to send later.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Rejection;
 use crate::auth0::{CreateUserError, CreatedUser, TransportError, User};
-use crate::domain::PasswordRule;
+use crate::domain::{PasswordRule, strip_provider};
 use crate::ledger::{LedgerError, PinnedUserId, Resolution};
 
 /// Outcome of a sign-up that passed every validation rule.
@@ -259,11 +259,6 @@ enum Interruption {
     /// An earlier request, or a process that has ended, left it unresolved.
     #[error("an earlier request left the attempt unresolved")]
     LeftUnresolved,
-}
-
-/// Removes `auth0|` from an id as Auth0 returns it; an id of another provider stays as it is.
-pub(super) fn strip_provider(user_id: &str) -> &str {
-    user_id.strip_prefix("auth0|").unwrap_or(user_id)
 }
 
 #[cfg(test)]

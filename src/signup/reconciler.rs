@@ -11,11 +11,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::address_lookup::MAX_RIVALS;
-use super::outcome::{Outcome, SignupResult, strip_provider};
+use super::outcome::{Outcome, SignupResult};
 use super::unresolved::LONGEST_BACKOFF;
 use super::{Inner, UnresolvedReason};
 use crate::auth0::{LookupError, Priority, User};
 use crate::digest::DigestPair;
+use crate::domain::strip_provider;
 use crate::ledger::{
     Attempt, AttemptState, Basis, Find, FinishAttempt, LedgerError, Resolution, Urgency,
 };

@@ -71,7 +71,7 @@ impl CallGuard {
             Priority::Lookup => self.breaker.admit_always(),
             Priority::Create
             | Priority::Repeat
-            | Priority::Conflict
+            | Priority::Check
             | Priority::Background
             | Priority::BestEffort => self.breaker.admit(Instant::now()).map_err(circuit_open)?,
         };

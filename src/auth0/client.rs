@@ -267,7 +267,7 @@ impl Client {
         // A lookup that resolves a lost response does not depend on the connections of the others.
         let connection = match priority {
             Priority::Lookup | Priority::Background => ConnectionChoice::New,
-            Priority::Create | Priority::Repeat | Priority::Conflict | Priority::BestEffort => {
+            Priority::Create | Priority::Repeat | Priority::Check | Priority::BestEffort => {
                 ConnectionChoice::Pooled
             }
         };

@@ -161,8 +161,10 @@ impl Inner {
         let alive = self.heartbeat.alive_since();
         let runner = AttemptRunner::resuming(self, request, &call, alive, earlier_calls_ended);
         if !earlier_calls_ended && !self.keeps_user_ids(&request.ledger_wait).await {
-            // Nothing is sent again, so the grace period must not start over.
-            let work = runner.resolve_by_address(SignupResult::left_unresolved());
+            // Nothing is sent again, so the grace period must not start over. Until it ends, clients who
+            // come back cause lookups only, and these leave the limit to sign-ups.
+            let unknown = SignupResult::left_unresolved();
+            let work = runner.resolve_by_address(unknown, Priority::Check);
             let result = runner.within_timeout(work).await;
             if !matches!(result.outcome, Outcome::Unknown) {
                 let connection_ended_at = attempt.connection_ended_at;

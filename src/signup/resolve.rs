@@ -24,15 +24,15 @@ impl AttemptRunner<'_> {
         if self.service.keeps_user_ids(&self.request.ledger_wait).await {
             self.resolve_by_id(unknown).await
         } else {
-            self.resolve_by_address(unknown).await
+            self.resolve_by_address(unknown, Priority::Lookup).await
         }
     }
 
     /// Resolves an attempt at a connection that keeps pinned ids: looks the user up, then repeats
     /// the call. The repeat alone is enough where lookups fail.
     async fn resolve_by_id(&self, unknown: SignupResult) -> SignupResult {
-        if let Ok(Some(user)) = self.look_up_id().await {
-            return self.confirm(user, unknown).await;
+        if let Ok(Some(user)) = self.look_up_id(Priority::Lookup).await {
+            return self.confirm(user, unknown, Priority::Lookup).await;
         }
         match self.create(None, Priority::Repeat).await {
             Ok(created) => created.into(),
@@ -52,30 +52,34 @@ impl AttemptRunner<'_> {
 
     /// The result of an attempt whose pinned id a user has. Without a client's key, another form
     /// may have pinned the same id.
-    async fn confirm(&self, user: User, unknown: SignupResult) -> SignupResult {
+    async fn confirm(&self, user: User, unknown: SignupResult, priority: Priority) -> SignupResult {
         if self.request.has_client_key() {
             return user.into();
         }
-        let lookup = self.look_up_address(Priority::Lookup).await.ok();
+        let lookup = self.look_up_address(priority).await.ok();
         lookup.and_then(AddressLookup::result).unwrap_or(unknown)
     }
 
     /// Resolves an attempt at a connection that does not keep pinned ids, or may not. A repeated
     /// call could create a second user there, so it needs proof that the first created none: it has
     /// ended, and nobody has the address.
-    pub(super) async fn resolve_by_address(&self, unknown: SignupResult) -> SignupResult {
+    pub(super) async fn resolve_by_address(
+        &self,
+        unknown: SignupResult,
+        priority: Priority,
+    ) -> SignupResult {
         let mut is_absent = false;
         if !self.service.pin_support.is_ignored() {
-            match self.look_up_id().await {
+            match self.look_up_id(priority).await {
                 Ok(Some(user)) => {
                     self.service.learn_pin_support(true);
-                    return self.confirm(user, unknown).await;
+                    return self.confirm(user, unknown, priority).await;
                 }
                 Ok(None) => is_absent = true,
                 Err(_) => {}
             }
         }
-        let Ok(lookup) = self.look_up_address(Priority::Lookup).await else { return unknown };
+        let Ok(lookup) = self.look_up_address(priority).await else { return unknown };
         let may_repeat = self.earlier_calls_ended || (is_absent && !self.may_still_run());
         if !matches!(lookup, AddressLookup::NoUser) || !may_repeat {
             return lookup.result().unwrap_or(unknown);
@@ -104,7 +108,7 @@ impl AttemptRunner<'_> {
         }
         self.meet_user();
         let is_about_email = matches!(taken.outcome, Outcome::EmailTaken);
-        match self.look_up_address(Priority::Conflict).await {
+        match self.look_up_address(Priority::Check).await {
             Ok(AddressLookup::Own(user)) => user.into(),
             Ok(AddressLookup::NoUser) if is_about_email => self.conflict_without_user(taken),
             Ok(AddressLookup::Unclear) => SignupResult::new(Outcome::Unknown),
@@ -133,9 +137,9 @@ impl AttemptRunner<'_> {
 
     /// Looks up the user with the pinned id. A user with another address is not the attempt's, so
     /// such a response is not usable.
-    async fn look_up_id(&self) -> Result<Option<User>, LookupError> {
+    async fn look_up_id(&self, priority: Priority) -> Result<Option<User>, LookupError> {
         let Self { service, request, call, .. } = self;
-        let found = service.auth0.user(call.user_id.as_str(), Priority::Lookup).await?;
+        let found = service.auth0.user(call.user_id.as_str(), priority).await?;
         let email = request.user.email.as_ref();
         match found {
             Some(user) if user.email.is_none() => Ok(Some(User::known(&user.user_id, email))),

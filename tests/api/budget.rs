@@ -240,3 +240,43 @@ async fn clients_who_come_back_after_an_outage_are_resolved_by_two_calls_each() 
     let lookups = app.auth0.calls(Route::GetUser).len();
     assert!(lookups <= CLIENTS * 3 / 2, "{lookups} lookups");
 }
+
+/// At a connection of which it is not known yet whether it keeps ids, a repeated call has to wait until
+/// the earlier one has certainly ended. Until then lookups are all that a client who comes back causes.
+#[tokio::test]
+async fn clients_who_come_back_too_early_leave_the_limit_to_new_sign_ups() {
+    const CLIENTS: usize = 20;
+    let builder = TestApp::builder().set("auth0.breaker.failures", "1000");
+    let app = builder.set("auth0.budget.max_wait_ms", "1000").spawn().await;
+    let post = |name: String| {
+        let form = ada_with("email", format!("{name}@example.com"));
+        TestResponse::receive(
+            app.post().header("idempotency-key", format!("key-of-{name:0>9}")).json(&form),
+        )
+    };
+    let client = |nth: usize| post(format!("client{nth}"));
+    app.auth0.fault(Route::CreateUser, Fault::close().always());
+    // Until the first response of the tenant its limit is not known.
+    assert_eq!(client(0).await.problem(), "outcome_unknown");
+    let responses = futures_util::future::join_all((1..CLIENTS).map(client)).await;
+    assert!(responses.iter().all(|response| response.problem() == "outcome_unknown"));
+    app.auth0.clear_faults();
+    app.auth0.clear_journal();
+    app.auth0.tenant(|tenant| tenant.plan = Plan::Custom { burst: 5, per_second: 5.0 });
+    let come_back = futures_util::future::join_all((0..CLIENTS).map(async |nth| {
+        loop {
+            client(nth).await;
+        }
+    }));
+    let newcomer = async {
+        while app.auth0.calls(Route::GetUser).len() < 10 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        // It also shows that the connection keeps ids, and so ends the wait of the others.
+        assert_eq!(post("newcomer".to_owned()).await.status, StatusCode::CREATED);
+    };
+    tokio::select! {
+        _ = come_back => unreachable!("every client goes on"),
+        () = newcomer => {}
+    }
+}

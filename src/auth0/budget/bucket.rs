@@ -348,7 +348,7 @@ impl Bucket {
         let kept = match (self.known, priority) {
             (Knowledge::Unknown | Knowledge::Unreported, _) => 0.0,
             (Knowledge::Reported, Priority::Lookup | Priority::Repeat) => CUSHION,
-            (Knowledge::Reported, Priority::Create | Priority::Conflict | Priority::Background) => {
+            (Knowledge::Reported, Priority::Create | Priority::Check | Priority::Background) => {
                 CUSHION.max(self.reserve * self.limit)
             }
             // The lower half is reserved for calls that need it.

@@ -53,9 +53,10 @@ pub enum Priority {
     Lookup,
     /// A new sign-up.
     Create,
-    /// Finds out whether the user that a create-user call conflicts with is its own. Goes after
-    /// creates and is rejected like one, so that these lookups take no permit from sign-ups.
-    Conflict,
+    /// Finds out whether the user that a create-user call conflicts with is its own, or looks again for
+    /// the user of a call that cannot be repeated yet. Goes after creates and is rejected like one, so
+    /// that these lookups take no permit from sign-ups.
+    Check,
     /// Resolves an attempt that no client waits for.
     Background,
     /// Adds detail to a response that is complete without it. Sent only if there is a permit to

@@ -336,7 +336,7 @@ async fn lookups_after_conflicts_go_after_creates_and_are_rejected_like_them() {
     let mut order = JoinSet::new();
     for (name, priority) in [
         ("background", Priority::Background),
-        ("conflict", Priority::Conflict),
+        ("conflict", Priority::Check),
         ("create", Priority::Create),
     ] {
         let budget = Arc::clone(&budget);
@@ -353,7 +353,7 @@ async fn lookups_after_conflicts_go_after_creates_and_are_rejected_like_them() {
     let waiting = (0..5).map(|_| budget.take(Priority::Create));
     let full = async {
         sleep(Duration::from_millis(1)).await;
-        budget.take(Priority::Conflict).await.map(drop).unwrap_err()
+        budget.take(Priority::Check).await.map(drop).unwrap_err()
     };
     tokio::select! {
         _ = futures_util::future::join_all(waiting) => panic!("no call waits"),

@@ -86,7 +86,7 @@ mod tests {
     fn what_resolves_an_attempt_goes_first_and_background_lookups_last() {
         let mut queue = WaitQueue::default();
         let last = queue.join(Priority::Background).0;
-        let conflict = queue.join(Priority::Conflict).0;
+        let conflict = queue.join(Priority::Check).0;
         let [a, b] = [Priority::Create, Priority::Create].map(|priority| queue.join(priority).0);
         let [x, y] = [Priority::Lookup, Priority::Lookup].map(|priority| queue.join(priority).0);
         let repeat = queue.join(Priority::Repeat).0;
@@ -94,7 +94,7 @@ mod tests {
             Priority::Repeat,
             Priority::Lookup,
             Priority::Create,
-            Priority::Conflict,
+            Priority::Check,
             Priority::Background,
         ];
         assert_eq!(priorities.map(|priority| queue.ahead(priority)), [1, 3, 5, 6, 7]);
@@ -104,7 +104,7 @@ mod tests {
             (y, Priority::Lookup),
             (a, Priority::Create),
             (b, Priority::Create),
-            (conflict, Priority::Conflict),
+            (conflict, Priority::Check),
             (last, Priority::Background),
         ];
         for (id, priority) in order {

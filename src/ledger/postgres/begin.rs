@@ -104,7 +104,10 @@ impl Postgres {
         let Rows { rows, is_repeat } = self.connections.run_or_repeat(choose, &repeat).await?;
         if is_charged && !is_repeat {
             let error: Option<String> = rows::value(&rows, 3)?;
-            self.shared_limits.record(error.is_some(), Instant::now());
+            // A start whose key is taken may have ended before it charged anything.
+            if error.is_some() || rows::value::<String>(&rows, 0)? != "existing" {
+                self.shared_limits.record(error.is_some(), Instant::now());
+            }
             if let Some(error) = error
                 && LIMITS_LOG.is_due()
             {

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::journal::JournalEntry;
 
 /// A parsed request body.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
 pub(crate) enum ParsedBody {
     /// A JSON object or a form, with its members in the order received.
     Object(BodyMembers),
@@ -106,60 +108,28 @@ impl ParsedBody {
     }
 }
 
-impl<'de> Deserialize<'de> for ParsedBody {
+impl<'de> Deserialize<'de> for BodyMembers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(BodyVisitor)
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
-/// Deserializes a [`ParsedBody`]. Only the outermost object needs to keep its order.
-struct BodyVisitor;
+/// Deserializes [`BodyMembers`], in their order.
+struct MembersVisitor;
 
-impl<'de> Visitor<'de> for BodyVisitor {
-    type Value = ParsedBody;
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = BodyMembers;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+        f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ParsedBody, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BodyMembers, A::Error> {
         let mut members = BodyMembers::default();
         while let Some((name, value)) = map.next_entry()? {
             members.put(name, value);
         }
-        Ok(ParsedBody::Object(members))
-    }
-
-    fn visit_unit<E>(self) -> Result<ParsedBody, E> {
-        Ok(ParsedBody::Other(Value::Null))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<ParsedBody, E> {
-        Ok(ParsedBody::Other(value.into()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<ParsedBody, E> {
-        Ok(ParsedBody::Other(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<ParsedBody, E> {
-        Ok(ParsedBody::Other(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<ParsedBody, E> {
-        Ok(ParsedBody::Other(value.into()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<ParsedBody, E> {
-        Ok(ParsedBody::Other(value.into()))
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<ParsedBody, A::Error> {
-        let mut items: Vec<Value> = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(ParsedBody::Other(Value::Array(items)))
+        Ok(members)
     }
 }
 

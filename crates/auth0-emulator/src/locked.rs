@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 /// A mutex whose value is only accessible inside a closure.
+#[derive(Default)]
 pub(crate) struct Locked<T>(Mutex<T>);
 
 impl<T> Locked<T> {

@@ -136,14 +136,8 @@ struct PermitBucket {
 }
 
 /// The buckets of one tenant.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct PlanBuckets(Locked<HashMap<EndpointGroup, PermitBucket>>);
-
-impl Default for PlanBuckets {
-    fn default() -> Self {
-        Self(Locked::new(HashMap::new()))
-    }
-}
 
 impl PlanBuckets {
     /// Takes a permit at `now`, in seconds since 1970.

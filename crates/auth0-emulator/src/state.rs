@@ -69,18 +69,18 @@ impl EmulatorState {
             initial,
             bases: OnceLock::new(),
             clock: TenantClock::default(),
-            users: Locked::new(UserStore::default()),
+            users: Locked::default(),
             ids: IdGenerator::new(),
             journal: Journal::new(journal_limit),
-            faults: FaultQueue::new(),
+            faults: FaultQueue::default(),
             buckets: PlanBuckets::default(),
             latency_rng: LatencyRng::new(seed),
             quota: QuotaCounter::default(),
-            assertions: Locked::new(HashSet::new()),
-            logins: Locked::new(Logins::default()),
+            assertions: Locked::default(),
+            logins: Locked::default(),
             generation: AtomicU64::new(0),
             connections: AtomicU64::new(0),
-            wires: Locked::new(Vec::new()),
+            wires: Locked::default(),
         }
     }
 

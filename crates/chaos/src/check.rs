@@ -88,7 +88,7 @@ impl ClientCheck<'_> {
                 Err((FindingKind::Unknown, format!("unexpected response: {response}")))
             }
             Observed::NotCreated(code) => self.check_not_created(code, observation),
-            Observed::Unresolved(_) | Observed::Lost(_) | Observed::HungUp(_) => Ok(()),
+            Observed::Unresolved(_) | Observed::Lost(_) | Observed::HungUp => Ok(()),
         }
     }
 

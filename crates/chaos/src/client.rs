@@ -102,7 +102,7 @@ impl ClientContext {
                 rng.random_range(PATIENCE)
             };
             let request = timeout(patience, self.send(person, plan, replica));
-            let hung_up = (Observed::HungUp("hung up"), None);
+            let hung_up = (Observed::HungUp, None);
             let (result, retry_after) = request.await.unwrap_or(hung_up);
             observed.push(Observation {
                 at: started_at.elapsed(),
@@ -193,7 +193,7 @@ const fn is_done(result: &Observed, behavior: ClientBehavior) -> bool {
         Observed::NotCreated(_) => {
             matches!(behavior, ClientBehavior::AcceptsFailure | ClientBehavior::Abandons)
         }
-        Observed::Unresolved(_) | Observed::Lost(_) | Observed::HungUp(_) => {
+        Observed::Unresolved(_) | Observed::Lost(_) | Observed::HungUp => {
             matches!(behavior, ClientBehavior::Abandons)
         }
     }

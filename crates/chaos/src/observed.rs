@@ -23,7 +23,7 @@ pub(crate) enum Observed {
     /// The connection failed or ended before the response did.
     Lost(&'static str),
     /// The client hung up.
-    HungUp(&'static str),
+    HungUp,
 }
 
 impl Observed {
@@ -34,7 +34,7 @@ impl Observed {
 
     /// Returns whether there was no response.
     pub(crate) const fn is_missing(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::HungUp(_))
+        matches!(self, Self::Lost(_) | Self::HungUp)
     }
 
     /// The user's id in a 201; empty if it has none.
@@ -64,7 +64,8 @@ impl fmt::Display for Observed {
             Self::NotCreated(code) | Self::Unresolved(code) | Self::Unexpected(code) => {
                 f.write_str(code)
             }
-            Self::Lost(why) | Self::HungUp(why) => f.write_str(why),
+            Self::Lost(why) => f.write_str(why),
+            Self::HungUp => f.write_str("hung up"),
         }
     }
 }
@@ -105,11 +106,9 @@ pub(crate) async fn observe(request: RequestBuilder) -> (Observed, Option<Durati
             let status = response.status().as_u16();
             match response.bytes().await {
                 Ok(body) => (read(status, &body), wait),
-                Err(error) if error.is_timeout() => (Observed::HungUp("timed out"), None),
                 Err(_) => (Observed::Lost("response cut off"), None),
             }
         }
-        Err(error) if error.is_timeout() => (Observed::HungUp("timed out"), None),
         Err(error) if error.is_connect() => (Observed::Lost("no connection"), None),
         Err(_) => (Observed::Lost("connection lost"), None),
     }

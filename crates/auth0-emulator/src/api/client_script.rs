@@ -7,16 +7,18 @@ use crate::response::TenantResponse;
 use crate::route::client_id_in;
 use crate::state::Call;
 
-/// Returns the script of the tenant's one application.
+/// Returns the script of one of the tenant's applications.
 pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     let tenant = &call.tenant;
-    if client_id_in(&call.entry.path) != Some(&tenant.client_id) {
+    let applications = [&tenant.client_id, &tenant.login_client_id];
+    let asked = client_id_in(&call.entry.path);
+    let Some(id) = applications.into_iter().find(|id| asked == Some(id)) else {
         return TenantResponse::text(
             StatusCode::NOT_FOUND,
             "text/plain; charset=utf-8",
             "Not found",
         );
-    }
+    };
     let mut connection = json!({
         "name": tenant.connection,
         "passwordPolicy": tenant.policy.name(),
@@ -32,7 +34,7 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
         members.insert("password_complexity_options".to_owned(), value);
     }
     let client = json!({
-        "id": tenant.client_id,
+        "id": id,
         "tenant": "emulator",
         "strategies": [{ "name": "auth0", "connections": [connection] }],
     });

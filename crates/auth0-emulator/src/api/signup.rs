@@ -133,5 +133,9 @@ fn created_user(user: &TenantUser, members: &BodyMembers) -> Map<String, Value> 
             .map(|(name, value)| (name.to_owned(), value.clone())),
     );
     created_user.insert("email".to_owned(), json!(user.email));
+    if members.get("phone_number").is_some() {
+        let is_verified = user.phone_verified.unwrap_or(false);
+        created_user.insert("phone_verified".to_owned(), Value::from(is_verified));
+    }
     created_user
 }

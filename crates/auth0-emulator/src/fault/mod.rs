@@ -44,7 +44,7 @@ pub(crate) enum ActTiming {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FaultEffect {
     /// The normal response. If the operation is not performed, there is none, as with
-    /// [`FaultEffect::Hang`].
+    /// [`Breakage::Hang`].
     Normal,
     /// This response instead.
     Canned(StatusCode, HeaderMap, Bytes),
@@ -52,17 +52,24 @@ pub(crate) enum FaultEffect {
     Truncated,
     /// The normal body, this many bytes at a time with a pause after each.
     Slow(usize, Duration),
-    /// No response; the connection stays open.
+    /// No response.
+    Break(Breakage),
+}
+
+/// What the client gets in place of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Breakage {
+    /// Nothing; the connection stays open.
     Hang,
-    /// No response; the connection is closed.
+    /// A closed connection.
     Close,
-    /// No response; the connection is reset.
+    /// A reset connection.
     Reset,
     /// `GOAWAY` with this error code, naming no stream as processed. On HTTP/1.1, a close.
     GoAway(u32),
     /// `RST_STREAM` with this error code. On HTTP/1.1, a close.
     StreamReset(u32),
-    /// The connection stays open but sends nothing more, not even a ping reply.
+    /// Nothing more on the whole connection, not even a ping reply. It stays open.
     BlackHole,
 }
 
@@ -107,7 +114,7 @@ impl Fault {
 
     /// Never responds, and does not perform the operation. The connection stays open.
     pub fn hang() -> Self {
-        Self::without_acting(FaultEffect::Hang)
+        Self::without_acting(FaultEffect::Break(Breakage::Hang))
     }
 
     /// Never responds, but performs the operation. The connection stays open.
@@ -117,7 +124,7 @@ impl Fault {
 
     /// Closes the connection, without performing the operation.
     pub fn close() -> Self {
-        Self::without_acting(FaultEffect::Close)
+        Self::without_acting(FaultEffect::Break(Breakage::Close))
     }
 
     /// Closes the connection after performing the operation.
@@ -127,7 +134,7 @@ impl Fault {
 
     /// Resets the connection, without performing the operation.
     pub fn reset() -> Self {
-        Self::without_acting(FaultEffect::Reset)
+        Self::without_acting(FaultEffect::Break(Breakage::Reset))
     }
 
     /// Resets the connection after performing the operation.
@@ -139,7 +146,10 @@ impl Fault {
     /// no response on an open connection. Combined with [`Fault::closing`], the connection is
     /// closed at once.
     pub fn act_later(after: Duration) -> Self {
-        Self { act: ActTiming::Later(after), ..Self::without_acting(FaultEffect::Hang) }
+        Self {
+            act: ActTiming::Later(after),
+            ..Self::without_acting(FaultEffect::Break(Breakage::Hang))
+        }
     }
 
     /// Sends half of the normal body, with the full `Content-Length`.
@@ -154,18 +164,18 @@ impl Fault {
 
     /// Sends `GOAWAY` before the call is processed, and ends the connection.
     pub fn goaway() -> Self {
-        Self::without_acting(FaultEffect::GoAway(NO_ERROR))
+        Self::without_acting(FaultEffect::Break(Breakage::GoAway(NO_ERROR)))
     }
 
     /// Sends `RST_STREAM` for the call. The connection stays usable.
     pub fn stream_reset() -> Self {
-        Self::without_acting(FaultEffect::StreamReset(INTERNAL_ERROR))
+        Self::without_acting(FaultEffect::Break(Breakage::StreamReset(INTERNAL_ERROR)))
     }
 
     /// Silences the connection: neither this call nor any other gets a response, and pings get no
     /// reply.
     pub fn black_hole() -> Self {
-        Self::without_acting(FaultEffect::BlackHole)
+        Self::without_acting(FaultEffect::Break(Breakage::BlackHole))
     }
 
     /// Performs the operation before the fault takes effect.
@@ -190,13 +200,15 @@ impl Fault {
     /// Closes the connection at once.
     #[must_use]
     pub fn closing(self) -> Self {
-        Self { effect: FaultEffect::Close, ..self }
+        Self { effect: FaultEffect::Break(Breakage::Close), ..self }
     }
 
     /// Sets another h2 error code, for [`Fault::goaway`] and [`Fault::stream_reset`].
     #[must_use]
     pub fn code(mut self, code: u32) -> Self {
-        if let FaultEffect::GoAway(known) | FaultEffect::StreamReset(known) = &mut self.effect {
+        if let FaultEffect::Break(Breakage::GoAway(known) | Breakage::StreamReset(known)) =
+            &mut self.effect
+        {
             *known = code;
         }
         self

@@ -11,7 +11,7 @@ use crate::route::Route;
 type FaultChooser = Arc<dyn Fn(&JournalEntry) -> Option<Fault> + Send + Sync>;
 
 /// The faults of one emulator.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct FaultQueue {
     /// The queued faults, oldest first.
     waiting: Locked<Vec<(Route, Fault)>>,
@@ -20,11 +20,6 @@ pub(crate) struct FaultQueue {
 }
 
 impl FaultQueue {
-    /// An empty queue.
-    pub(crate) fn new() -> Self {
-        Self { waiting: Locked::new(Vec::new()), choose: Locked::new(None) }
-    }
-
     /// Appends a fault.
     pub(crate) fn add(&self, route: Route, fault: Fault) {
         self.waiting.with(|faults| faults.push((route, fault)));
@@ -76,7 +71,7 @@ mod tests {
 
     #[test]
     fn faults_apply_in_order_and_as_many_times_as_set() {
-        let faults = FaultQueue::new();
+        let faults = FaultQueue::default();
         faults.add(Route::CreateUser, Fault::hang().times(2));
         faults.add(Route::CreateUser, Fault::close());
         faults.add(Route::Token, Fault::reset().always());
@@ -93,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_fault_with_zero_times_never_applies() {
-        let faults = FaultQueue::new();
+        let faults = FaultQueue::default();
         faults.add(Route::Any, Fault::hang().times(0));
         assert!(faults.take(Route::Token).is_none());
     }

@@ -19,7 +19,8 @@ pub(crate) struct FaultScript {
     /// The number of calls; 1 if absent.
     times: Option<RepeatCount>,
     /// Performs the operation before the fault takes effect.
-    after_acting: Option<bool>,
+    #[serde(default)]
+    after_acting: bool,
     /// The delay before anything else happens.
     delay_ms: Option<u64>,
     /// For `act_later`: the delay until the operation is performed.
@@ -122,7 +123,7 @@ impl FaultScript {
         if self.closing {
             fault = fault.closing();
         }
-        if self.after_acting == Some(true) {
+        if self.after_acting {
             fault = fault.after_acting();
         }
         fault = fault.delayed(ms(self.delay_ms));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::header::{DATE, HeaderValue};
 
 use crate::api;
-use crate::fault::{ActTiming, Fault, FaultEffect, Gate};
+use crate::fault::{ActTiming, Breakage, Fault, FaultEffect, Gate};
 use crate::journal::JournalEntry;
 use crate::rate::RateDecision;
 use crate::response::TenantResponse;
@@ -26,17 +26,7 @@ pub(super) enum Delivery {
     /// A response, this many bytes at a time with a pause after each.
     Slow(TenantResponse, usize, Duration),
     /// No response.
-    Hang,
-    /// A closed connection.
-    Close,
-    /// A reset connection.
-    Reset,
-    /// `GOAWAY` with this code.
-    GoAway(u32),
-    /// `RST_STREAM` with this code.
-    StreamReset(u32),
-    /// A silent connection.
-    BlackHole,
+    Broken(Breakage),
 }
 
 impl Delivery {
@@ -46,7 +36,7 @@ impl Delivery {
             Self::Complete(response) | Self::Truncated(response) | Self::Slow(response, ..) => {
                 Some(response.status.as_u16())
             }
-            _ => None,
+            Self::Broken(_) => None,
         }
     }
 
@@ -56,7 +46,7 @@ impl Delivery {
             Self::Complete(response) | Self::Truncated(response) | Self::Slow(response, ..) => {
                 Some(response)
             }
-            _ => None,
+            Self::Broken(_) => None,
         }
     }
 }
@@ -116,7 +106,7 @@ impl ReceivedCall {
                 None
             }
         };
-        delivery(effect, response)
+        apply(effect, response)
     }
 
     /// Returns whether the call takes a permit from the rate limit. A call that is never performed
@@ -152,7 +142,7 @@ async fn pause(time: Duration) {
 
 /// Combines the fault's effect with the operation's response, which is `None` if it was not
 /// performed.
-fn delivery(effect: FaultEffect, response: Option<TenantResponse>) -> Delivery {
+fn apply(effect: FaultEffect, response: Option<TenantResponse>) -> Delivery {
     match (effect, response) {
         (FaultEffect::Normal, Some(response)) => Delivery::Complete(response),
         (FaultEffect::Truncated, Some(response)) => Delivery::Truncated(response),
@@ -160,14 +150,9 @@ fn delivery(effect: FaultEffect, response: Option<TenantResponse>) -> Delivery {
         (FaultEffect::Canned(status, headers, body), _) => {
             Delivery::Complete(TenantResponse { status, headers, body })
         }
-        (FaultEffect::Close, _) => Delivery::Close,
-        (FaultEffect::Reset, _) => Delivery::Reset,
-        (FaultEffect::GoAway(code), _) => Delivery::GoAway(code),
-        (FaultEffect::StreamReset(code), _) => Delivery::StreamReset(code),
-        (FaultEffect::BlackHole, _) => Delivery::BlackHole,
-        (FaultEffect::Hang, _)
-        | (FaultEffect::Normal | FaultEffect::Truncated | FaultEffect::Slow(..), None) => {
-            Delivery::Hang
+        (FaultEffect::Break(breakage), _) => Delivery::Broken(breakage),
+        (FaultEffect::Normal | FaultEffect::Truncated | FaultEffect::Slow(..), None) => {
+            Delivery::Broken(Breakage::Hang)
         }
     }
 }

@@ -16,12 +16,16 @@ use super::wire::WireControl;
 use crate::api::MAX_BODY_BYTES;
 use crate::clock::TenantClock;
 use crate::control;
+use crate::fault::Breakage;
 use crate::journal::JournalEntry;
 use crate::state::EmulatorState;
 use crate::tasks::Tasks;
 
-/// The header with the tenant's own request id. The emulator sends the number in its journal.
-const REQUEST_ID: &str = "ot-baggage-auth0-request-id";
+/// The header with the tenant's own request id, of the Management API. The emulator sends the number in
+/// its journal.
+const MANAGEMENT_REQUEST_ID: &str = "ot-baggage-auth0-request-id";
+/// The same header of the Authentication API.
+const AUTHENTICATION_REQUEST_ID: &str = "x-auth0-requestid";
 
 /// Serves the requests of one connection.
 #[derive(Clone)]
@@ -74,12 +78,17 @@ impl ConnectionHandler {
         if !complete {
             return Err(NoResponse(None));
         }
+        let header = if entry.route().is_management() {
+            MANAGEMENT_REQUEST_ID
+        } else {
+            AUTHENTICATION_REQUEST_ID
+        };
         let call =
             ReceivedCall { state: Arc::clone(&self.state), tasks: self.tasks.clone(), entry, base };
         // If the task was cancelled, the emulator is stopping and closes the connection.
         let delivery = match self.tasks.spawn(call.delivery()).await {
             Ok(Some(delivery)) => delivery,
-            Ok(None) | Err(_) => Delivery::Close,
+            Ok(None) | Err(_) => Delivery::Broken(Breakage::Close),
         };
         if let Some(status) = delivery.status() {
             self.state.journal.set_status(number, status);
@@ -87,7 +96,7 @@ impl ConnectionHandler {
         let mut response = self.deliver(delivery, version).await?;
         let request_id = HeaderValue::try_from(format!("{:016x}", number + 1));
         if let Ok(id) = request_id {
-            response.headers_mut().insert(REQUEST_ID, id);
+            response.headers_mut().insert(header, id);
         }
         Ok(response)
     }
@@ -131,16 +140,18 @@ impl ConnectionHandler {
             Delivery::Slow(response, bytes, pause) => {
                 return Ok(response_body::slow(response, bytes, pause));
             }
-            Delivery::StreamReset(code) if is_h2 => {
-                return Err(NoResponse(Some(h2::Reason::from(code).into())));
-            }
-            Delivery::GoAway(code) if is_h2 => self.control.go_away(code),
-            Delivery::Hang => {}
-            Delivery::BlackHole => self.control.silence(),
-            Delivery::Reset => self.control.reset(),
-            Delivery::Close | Delivery::StreamReset(_) | Delivery::GoAway(_) => {
-                self.control.close();
-            }
+            Delivery::Broken(breakage) => match breakage {
+                Breakage::StreamReset(code) if is_h2 => {
+                    return Err(NoResponse(Some(h2::Reason::from(code).into())));
+                }
+                Breakage::GoAway(code) if is_h2 => self.control.go_away(code),
+                Breakage::Hang => {}
+                Breakage::BlackHole => self.control.silence(),
+                Breakage::Reset => self.control.reset(),
+                Breakage::Close | Breakage::StreamReset(_) | Breakage::GoAway(_) => {
+                    self.control.close();
+                }
+            },
         }
         // The connection's own task carries out the close or reset; no response may be sent before
         // that.

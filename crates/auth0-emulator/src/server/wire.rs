@@ -36,14 +36,8 @@ enum WireMode {
 }
 
 /// Breaks a connection from another task.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct WireControl(Locked<(WireMode, Option<Waker>)>);
-
-impl Default for WireControl {
-    fn default() -> Self {
-        Self(Locked::new((WireMode::Open, None)))
-    }
-}
 
 impl WireControl {
     /// Closes the connection.

@@ -9,7 +9,7 @@ const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
 
 /// Counts the issued tokens.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct QuotaCounter(Locked<DrawnTokens>);
 
 /// The tokens issued in the latest hour and day with a token.
@@ -28,12 +28,6 @@ pub(crate) struct QuotaDraw {
     pub(crate) retry_after_s: Option<i64>,
     /// The value of the quota header.
     pub(crate) header: String,
-}
-
-impl Default for QuotaCounter {
-    fn default() -> Self {
-        Self(Locked::new(DrawnTokens::default()))
-    }
 }
 
 impl QuotaCounter {

@@ -17,15 +17,17 @@ async fn a_signup_returns_200_with_a_bare_id() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let more = json!({"client_id": "demo-client", "given_name": "Ada", "user_metadata": {},
-        "app_metadata": {"admin": true}, "email_verified": true});
+        "phone_number": "+15550100123", "app_metadata": {"admin": true}, "email_verified": true});
     let response = sign_up(&client, &with(user("Ada@b.co"), more)).await;
     let id = auth0.users()[0]["user_id"].as_str().unwrap().to_owned();
     assert_eq!(response.status.as_u16(), 200);
     assert_eq!(
         response.body,
         json!({"_id": id.strip_prefix("auth0|").unwrap(), "email": "ada@b.co",
-            "email_verified": false, "given_name": "Ada", "user_metadata": {}})
+            "email_verified": false, "given_name": "Ada", "phone_number": "+15550100123",
+            "phone_verified": false, "user_metadata": {}})
     );
+    assert!(!response.header("x-auth0-requestid").is_empty());
     assert_eq!(response.header("access-control-allow-origin"), "*");
     assert!(response.header("cache-control").contains("no-store"));
     assert_eq!(auth0.users()[0].get("app_metadata"), None, "a public sign-up must not set it");
@@ -137,13 +139,15 @@ async fn lock_finds_its_connection_in_the_client_script() {
     let get = async |id: &str| {
         client.request(Method::GET, &format!("/client/{id}.js?t1")).send().await.unwrap()
     };
-    let script = get("demo-client").await;
-    assert!(script.headers()["content-type"].to_str().unwrap().contains("javascript"));
-    let text = script.text().await.unwrap();
-    let json = text.strip_prefix("Auth0.setClient(").unwrap().strip_suffix(");").unwrap();
-    let set: Value = serde_json::from_str(json).unwrap();
-    assert_eq!(set["id"], "demo-client");
-    assert_eq!(set["strategies"][0]["connections"][0]["passwordPolicy"], "good");
+    for id in ["demo-client", "demo-spa"] {
+        let script = get(id).await;
+        assert!(script.headers()["content-type"].to_str().unwrap().contains("javascript"));
+        let text = script.text().await.unwrap();
+        let json = text.strip_prefix("Auth0.setClient(").unwrap().strip_suffix(");").unwrap();
+        let set: Value = serde_json::from_str(json).unwrap();
+        assert_eq!(set["id"], id);
+        assert_eq!(set["strategies"][0]["connections"][0]["passwordPolicy"], "good");
+    }
     assert_eq!(get("other").await.status().as_u16(), 404);
 }
 

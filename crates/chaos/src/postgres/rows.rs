@@ -32,12 +32,6 @@ pub(crate) struct PostgresRows {
     url: String,
 }
 
-/// The quoted names of a table and its columns.
-struct TableColumns {
-    table: String,
-    columns: String,
-}
-
 impl PostgresRows {
     /// The ledger in this database.
     pub(crate) const fn new(url: String) -> Self {
@@ -47,7 +41,7 @@ impl PostgresRows {
     /// Copies all rows as of one moment into a separate schema.
     pub(crate) async fn copy(&self, name: CopyName) -> anyhow::Result<()> {
         let schema = schema(name);
-        let copies = self.for_each_table(|TableColumns { table, columns }| {
+        let copies = self.for_each_table(|table, columns| {
             format!("CREATE TABLE {schema}.{table} AS SELECT {columns} FROM public.{table};")
         });
         let copies = copies.await?;
@@ -61,7 +55,7 @@ impl PostgresRows {
     /// Ends the services' sessions and replaces all rows by those of a copy.
     pub(crate) async fn restore(&self, name: CopyName) -> anyhow::Result<()> {
         let schema = schema(name);
-        let restore = self.for_each_table(|TableColumns { table, columns }| {
+        let restore = self.for_each_table(|table, columns| {
             format!(
                 "DELETE FROM public.{table}; \
                  INSERT INTO public.{table} ({columns}) OVERRIDING SYSTEM VALUE \
@@ -82,8 +76,7 @@ impl PostgresRows {
 
     /// Deletes all rows.
     pub(crate) async fn empty(&self) -> anyhow::Result<()> {
-        let delete = self
-            .for_each_table(|TableColumns { table, .. }| format!("DELETE FROM public.{table};"));
+        let delete = self.for_each_table(|table, _| format!("DELETE FROM public.{table};"));
         let delete = delete.await?;
         let locks = self.locks().await?;
         self.change(&format!("{NO_FOREIGN_KEYS} {locks} {delete}")).await
@@ -91,10 +84,8 @@ impl PostgresRows {
 
     /// Locks every table against writes, so that no row is written between two tables' changes.
     async fn locks(&self) -> anyhow::Result<String> {
-        self.for_each_table(|TableColumns { table, .. }| {
-            format!("LOCK TABLE public.{table} IN EXCLUSIVE MODE;")
-        })
-        .await
+        self.for_each_table(|table, _| format!("LOCK TABLE public.{table} IN EXCLUSIVE MODE;"))
+            .await
     }
 
     /// Runs statements in one transaction, again after a deadlock.
@@ -110,16 +101,15 @@ impl PostgresRows {
         }
     }
 
-    /// One statement for each table.
+    /// One statement for each table, from its quoted name and those of its columns.
     async fn for_each_table(
         &self,
-        statement: impl Fn(TableColumns) -> String,
+        statement: impl Fn(&str, &str) -> String,
     ) -> anyhow::Result<String> {
         let rows = connect(&self.url).await?.query(TABLES, &[]).await?;
         let mut statements = String::new();
         for row in rows {
-            let table = TableColumns { table: row.try_get(0)?, columns: row.try_get(1)? };
-            statements.push_str(&statement(table));
+            statements.push_str(&statement(row.try_get(0)?, row.try_get(1)?));
         }
         Ok(statements)
     }

@@ -28,7 +28,7 @@ def start_tenant(programs, work, processes):
     processes.append(subprocess.Popen(command, stdout=open(log, "w"), cwd=work))
     wait_until(lambda: "\nready" in log.read_text(), log)
     lines = [line for line in log.read_text().splitlines() if line.startswith("AUTH0_")]
-    return dict(line.replace("'", "").split("=", 1) for line in lines)
+    return dict(line.split("=", 1) for line in lines)
 
 
 class Service:

@@ -168,7 +168,7 @@ def with_files(environment, folder):
     return environment
 
 
-def seconds(text):
+def milliseconds(text):
     return int(re.fullmatch(r"(\d+)s?", str(text))[1]) * 1000
 
 
@@ -176,8 +176,8 @@ def check_samples(program):
     """The sample files for systemd and compose are valid, and leave time to stop."""
     unit = (ROOT / "deploy/systemd/auth0-signup.service").read_text(encoding="utf-8")
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-    unit_stops = seconds(re.search(r"^TimeoutStopSec=(.*)$", unit, re.MULTILINE)[1])
-    compose_stops = seconds(compose["services"]["signup"]["stop_grace_period"])
+    unit_stops = milliseconds(re.search(r"^TimeoutStopSec=(.*)$", unit, re.MULTILINE)[1])
+    compose_stops = milliseconds(compose["services"]["signup"]["stop_grace_period"])
     for path, environment, stops in [
         ("deploy/systemd/environment", {}, unit_stops),
         ("compose.example.env", image_environment(), compose_stops),
@@ -208,15 +208,19 @@ def check_overlay(program, name, path):
     for kind, selector in [
         ("Deployment", lambda spec: spec["selector"]["matchLabels"]),
         ("Service", lambda spec: spec["selector"]),
-        ("NetworkPolicy", lambda spec: spec["podSelector"]["matchLabels"]),
         ("PodDisruptionBudget", lambda spec: spec["selector"]["matchLabels"]),
     ]:
         if kind in kinds:
             expect(selector(kinds[kind]["spec"]) == labels, f"{name}: {kind} does not select the pods")
+    # The policy is also that of the Job, which has the rights of the database's owner.
+    [selected] = kinds["NetworkPolicy"]["spec"]["podSelector"]["matchExpressions"]
+    for kind in [kind for kind in ("Deployment", "Job") if kind in kinds]:
+        label = kinds[kind]["spec"]["template"]["metadata"]["labels"][selected["key"]]
+        expect(label in selected["values"], f"{name}: NetworkPolicy does not select the {kind}")
     check_container(program, name, pod["spec"], kinds["ConfigMap"]["data"])
-    # Its settings are a part of the service's, so only their names are checked.
-    for entry in kinds.get("Job", pod)["spec"].get("template", pod)["spec"]["containers"][0]["env"]:
-        expect(known_variable(entry["name"]), f"{name}: {entry['name']} sets no key")
+    for kind in [kind for kind in ("Deployment", "Job") if kind in kinds]:
+        for entry in kinds[kind]["spec"]["template"]["spec"]["containers"][0]["env"]:
+            expect(known_variable(entry["name"]), f"{name}: {entry['name']} of the {kind} sets no key")
     return kinds
 
 

@@ -108,6 +108,7 @@ impl StartError {
                 | OpenError::Lost { .. }
                 | OpenError::Foreign { .. }
                 | OpenError::WrongSecret
+                | OpenError::Damaged(_)
                 | OpenError::Pending(_) => true,
                 OpenError::Unavailable(_) => false,
             },

@@ -60,6 +60,17 @@ pub struct InspectedToken {
     pub scopes: Option<Vec<String>>,
 }
 
+/// The response of a host to a request for the public metadata of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discovery {
+    /// The metadata of a tenant.
+    Tenant,
+    /// This status: the tenant fails or has no room, or a proxy responds in its place.
+    Failing(u16),
+    /// That of another program.
+    Other,
+}
+
 impl InspectedToken {
     /// Returns whether it has this scope, as far as is known.
     pub fn may_have(&self, scope: &str) -> bool {
@@ -95,15 +106,20 @@ impl Inspector {
         })
     }
 
-    /// Reads the tenant's public metadata. Returns whether the host is a tenant's.
+    /// Reads the tenant's public metadata.
     ///
     /// # Errors
     /// When there is no response.
-    pub async fn discover(&self) -> Result<bool, TransportError> {
+    pub async fn discover(&self) -> Result<Discovery, TransportError> {
         let url = self.url("/.well-known/openid-configuration");
         let response = self.http.exchange(Request::new(Method::GET, url)).await?;
         let body = response.json::<Value>().unwrap_or_default();
-        Ok(response.status == 200 && body.get("issuer").is_some_and(Value::is_string))
+        let has_issuer = body.get("issuer").is_some_and(Value::is_string);
+        Ok(match response.status {
+            200 if has_issuer => Discovery::Tenant,
+            status @ (429 | 500..) => Discovery::Failing(status),
+            _ => Discovery::Other,
+        })
     }
 
     /// The last handshake, with the tenant or with a proxy on https.

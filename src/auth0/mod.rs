@@ -42,7 +42,7 @@ pub use error::{
     TransportError,
 };
 pub use http_client::BuildError;
-pub use inspector::{InspectedToken, Inspector};
+pub use inspector::{Discovery, InspectedToken, Inspector};
 pub use lookup::{FoundUser, UsersByEmail};
 pub use scopes::is_used as is_used_scope;
 pub use token::TokenHealth;

@@ -7,13 +7,14 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
 use clap::Args;
 
 use super::output::print;
 use super::serve::{runtime, serve};
 use super::signals::Signals;
+use crate::app::StartError;
 use crate::config;
 use crate::origin::{AllowedOrigin, AllowedOrigins};
 use crate::page::example;
@@ -54,8 +55,12 @@ impl Demo {
             std::io::ErrorKind::NotFound => Ok(()),
             _ => Err(error).with_context(|| format!("{} could not be removed", folder.display())),
         })?;
-        served
-            .with_context(|| format!("if port {} is taken, choose another with --port", self.port))
+        served.map_err(|error| match error.downcast_ref() {
+            Some(StartError::Listen { source, .. }) => {
+                anyhow!("port {} cannot be used ({source}): choose another with --port", self.port)
+            }
+            _ => error,
+        })
     }
 
     fn variables(&self, tenant: &str, database: &str) -> Vec<(OsString, OsString)> {

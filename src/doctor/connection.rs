@@ -5,7 +5,7 @@ use super::finding::{Finding, or_ok};
 use super::kind::FindingKind;
 use super::{policy, tenant_error};
 use crate::auth0::connection::{ConnectionOptions, ConnectionRecord, UsernameBounds};
-use crate::auth0::{InspectedToken, Inspector, LookupError, Misconfiguration};
+use crate::auth0::{CallError, InspectedToken, Inspector, LookupError, Misconfiguration};
 use crate::config::{Auth0Settings, Settings};
 use crate::domain::rules::Presence;
 use crate::domain::{Field, Rules};
@@ -146,7 +146,13 @@ pub(super) async fn check_custom_domain(
     let domains = match tenant.custom_domains(token).await {
         Ok(domains) => domains,
         Err(LookupError::Forbidden) => return vec![Finding::not_checked(check, reason)],
-        Err(error) => return tenant_error::call(&error).into_iter().collect(),
+        // A plan without custom domains rejects the request.
+        Err(LookupError::Failed(CallError::Misconfigured(Misconfiguration::Plan { .. }))) => {
+            Vec::new()
+        }
+        Err(LookupError::Failed(_)) => {
+            return vec![Finding::not_checked(check, "the custom domains cannot be read")];
+        }
     };
     let ready: Vec<_> = domains.iter().filter(|domain| domain.status == "ready").collect();
     let has_default = ready.iter().any(|domain| domain.is_default);

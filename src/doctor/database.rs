@@ -64,6 +64,7 @@ fn failure(error: &StartError) -> Finding {
         StartError::Ledger(OpenError::Lost { .. } | OpenError::Absent { .. }) => {
             FindingKind::DatabaseLost
         }
+        StartError::Ledger(OpenError::Damaged(_)) => FindingKind::DatabaseDamaged,
         StartError::Ledger(OpenError::Foreign { .. }) => FindingKind::DatabaseForeign,
         StartError::Ledger(OpenError::WrongSecret) => FindingKind::DatabaseWrongSecret,
         _ => FindingKind::DatabaseUnreachable,

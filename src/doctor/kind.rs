@@ -92,6 +92,7 @@ kinds! {
     DatabaseRejected: Database.rejected Error ("database.url") "{}";
     DatabaseDenied: Database.denied Error ("database.url") "{}";
     DatabaseLost: Database.lost Error ("database.url") "{}";
+    DatabaseDamaged: Database.damaged Error ("database.url") "{}";
     DatabaseForeign: Database.foreign Error ("database.url") "{}";
     DatabaseWrongSecret: Database.wrong_secret Error ("secrets.key") "{}";
     MigrationsOk: Migrations.ok Ok "every migration is applied";
@@ -140,6 +141,7 @@ kinds! {
     TlsRejected: Tls.rejected Error ("auth0.ca_file") "{}";
     TenantOk: Tenant.ok Ok "{} responds as a tenant";
     TenantUnreachable: Tenant.unreachable Error ("auth0.domain") "{} does not respond: {}";
+    TenantFailing: Tenant.failing Error "{} responds with status {}";
     TenantUnrecognised: Tenant.unrecognised Warning ("auth0.domain")
         "{} responds, but not as a tenant of Auth0";
     TenantRedirects: Tenant.redirects Error ("auth0.domain") "{}";

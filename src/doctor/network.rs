@@ -13,7 +13,7 @@ use super::check::{DoctorCheck, Severity};
 use super::finding::Finding;
 use super::kind::FindingKind;
 use super::report::DoctorReport;
-use crate::auth0::{ChainProblem, ChainState, Inspector, ObservedHandshake};
+use crate::auth0::{ChainProblem, ChainState, Discovery, Inspector, ObservedHandshake};
 use crate::clock::{Clock, utc};
 use crate::config::{Auth0Settings, OutboundProxy, Settings};
 use crate::telemetry::{ClockSkew, chain};
@@ -70,7 +70,14 @@ pub(super) async fn check(
     let is_untrusted = tls.severity() == Severity::Error;
     report.push(tls);
     match response {
-        Ok(is_tenant) => {
+        Ok(Discovery::Failing(status)) => {
+            let details = vec![auth0.base.clone(), status.to_string()];
+            report.push(Finding::with(FindingKind::TenantFailing, details));
+            report.skip([DoctorCheck::Clock], "no response shows the tenant's time");
+            Some(tenant)
+        }
+        Ok(discovery) => {
+            let is_tenant = discovery == Discovery::Tenant;
             let kind =
                 if is_tenant { FindingKind::TenantOk } else { FindingKind::TenantUnrecognised };
             report.push(Finding::about(kind, &auth0.base));

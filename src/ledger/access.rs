@@ -53,6 +53,10 @@ pub enum OpenError {
          docs/ledger.md describes"
     )]
     WrongSecret,
+    /// It lacks something that the applied migrations have created, or holds data that this program did
+    /// not write.
+    #[error("the ledger is damaged: stop the service and restore a backup")]
+    Damaged(#[source] Cause),
     /// Migrations are pending, and the settings forbid applying them.
     #[error("pending migrations: {0}; run `auth0-signup migrate`")]
     Pending(usize),
@@ -69,6 +73,20 @@ impl OpenError {
 
 impl From<LedgerError> for OpenError {
     fn from(error: LedgerError) -> Self {
-        Self::unavailable(error)
+        match error {
+            LedgerError::Unavailable(_) => Self::unavailable(error),
+            LedgerError::Corrupt(cause) => Self::Damaged(cause),
+        }
+    }
+}
+
+/// A part of the ledger that is missing although every migration is applied.
+#[derive(Debug, thiserror::Error)]
+#[error("it has no table or function {0}")]
+pub(super) struct MissingPart(pub(super) String);
+
+impl From<MissingPart> for OpenError {
+    fn from(missing: MissingPart) -> Self {
+        Self::Damaged(Arc::new(missing))
     }
 }

@@ -509,6 +509,31 @@ async fn a_tenant_that_is_down_rejects_no_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_fails_is_not_taken_for_another_program() {
+    let patient = Patient::new().await;
+    for status in [429, 503] {
+        patient.auth0.clear_faults();
+        patient.auth0.fault(Route::Any, Fault::answer(status).always());
+        let found = patient.run(&[]);
+        assert!(found.message("tenant.failing").ends_with(&format!("status {status}")));
+        assert!(found.has("clock.skipped") && found.status == 1, "{:#}", found.report);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_custom_domains_that_nobody_needs_may_fail() {
+    let patient = Patient::with_all_scopes().await;
+    let plan = api(403, Some("operation_not_supported"), "The account is not allowed");
+    for (fault, id) in
+        [(plan, "custom_domain.ok"), (Fault::answer(503), "custom_domain.not_checked")]
+    {
+        patient.auth0.fault(Route::CustomDomains, fault);
+        let found = patient.run(&[]);
+        assert!(found.has(id) && found.status == 0, "{:#}", found.report);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn scopes_that_are_missing_or_too_many_are_named() {
     for (scopes, severity, ids) in [
         (&["read:users"][..], "error", &["scopes.create_users"][..]),
@@ -728,6 +753,15 @@ async fn the_ledger_and_its_secret_are_inspected_and_left_alone() {
     let found = patient.run(&[]);
     assert_eq!(found.ids("error"), ["secret.exposed"]);
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+
+    let database = patient.folder.path().join("data/signup.db");
+    let whole = fs::read(&database).unwrap();
+    let mut damaged = whole.clone();
+    let last = damaged.len() - 2 * 4096;
+    damaged[last..].fill(0xaa);
+    fs::write(&database, damaged).unwrap();
+    assert_eq!(patient.run(&[]).ids("error"), ["database.damaged"]);
+    fs::write(&database, whole).unwrap();
 
     let other = patient.set("SIGNUP__SECRETS__KEY", &"x".repeat(32));
     let found = other.run(&[]);

@@ -96,3 +96,47 @@ async fn a_pooler_and_the_defaults_of_a_database_are_seen() {
     assert!(session.is_pooled && !session.is_read_only, "{session:?}");
     assert_eq!(session.isolation, "serializable");
 }
+
+async fn a_ledger_without_a_table_is_damaged(backend: Backend) {
+    backend.open_plain().await.close().await;
+    for table in ["attempts", "attempt_keys", "used_proofs", "processes", "connections"] {
+        backend.execute(&format!("ALTER TABLE {table} RENAME TO hidden")).await;
+        let error = inspect(&backend.settings).await.unwrap_err();
+        assert!(matches!(error, OpenError::Damaged(_)), "{table}: {error:?}");
+        backend.execute(&format!("ALTER TABLE hidden RENAME TO {table}")).await;
+        inspected(&backend).await;
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_without_a_table_is_damaged_with_sqlite() {
+    a_ledger_without_a_table_is_damaged(Backend::sqlite()).await;
+}
+
+#[tokio::test]
+async fn a_ledger_without_a_table_is_damaged_with_postgres() {
+    a_ledger_without_a_table_is_damaged(Backend::postgres().await).await;
+}
+
+#[tokio::test]
+async fn a_ledger_without_a_function_is_damaged() {
+    let backend = Backend::postgres().await;
+    backend.open_plain().await.close().await;
+    backend.execute("DROP FUNCTION start_attempt").await;
+    let error = inspect(&backend.settings).await.unwrap_err();
+    assert!(matches!(error, OpenError::Damaged(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn damaged_pages_are_found() {
+    let backend = Backend::sqlite();
+    backend.open_plain().await.close().await;
+    let path = backend.url().replace("sqlite://", "");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The header and the schema stay.
+    let pages = bytes.len() / 4096;
+    bytes[(pages - 2) * 4096..].fill(0xaa);
+    std::fs::write(&path, bytes).unwrap();
+    let error = inspect(&backend.settings).await.unwrap_err();
+    assert!(matches!(error, OpenError::Damaged(_)), "{error:?}");
+}

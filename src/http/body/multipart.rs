@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures_util::stream;
+use http::header::{CONTENT_DISPOSITION, HeaderMap, HeaderValue};
 use multer::Multipart;
 
 use super::media_type::{check_field, is_utf8};
@@ -36,7 +37,7 @@ pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<BodyMembers<
             return Err(Problem::new(ProblemCode::UnsupportedMediaType));
         }
         let name = part.name().ok_or_else(malformed)?.to_owned();
-        let is_file = part.file_name().is_some();
+        let is_file = part.file_name().is_some() || has_encoded_file_name(part.headers());
         let content = part.bytes().await.map_err(|_| malformed())?;
         let value = if !is_file {
             let text = String::from_utf8(content.into()).map_err(|_| malformed())?;
@@ -50,6 +51,17 @@ pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<BodyMembers<
         pairs.push((name.into(), value));
     }
     Ok(members_from_pairs(pairs))
+}
+
+/// Returns whether a part has the parameter `filename*` (RFC 5987), which `multer` does not read.
+fn has_encoded_file_name(headers: &HeaderMap) -> bool {
+    const NAME: &[u8] = b"filename*";
+    let disposition = headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes);
+    let mut parameters = disposition.unwrap_or_default().split(|byte| *byte == b';');
+    parameters.any(|parameter| {
+        let name = parameter.trim_ascii_start().get(..NAME.len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(NAME))
+    })
 }
 
 const fn malformed() -> Problem {
@@ -75,14 +87,17 @@ mod tests {
     #[tokio::test]
     async fn text_is_unchanged_and_empty_files_are_skipped() {
         let file = "name=\"picture\"; filename=\"me.png\"";
+        let encoded = "name=\"nickname\"; filename*=UTF-8''n%C3%A9.txt";
         let empty = "name=\"cv\"; filename=\"\"";
-        let bytes = body(&[("name=\"name\"", "Zoë\r\nX".as_bytes()), (file, b"PNG"), (empty, b"")]);
+        let name = ("name=\"name\"", "Zoë\r\nX".as_bytes());
+        let bytes = body(&[name, (file, b"PNG"), (encoded, b"content"), (empty, b"")]);
         let members = members(bytes, "X").await.unwrap();
-        assert_eq!(members.len(), 2);
+        assert_eq!(members.len(), 3);
         assert!(
             matches!(&members[0], (name, BodyValue::Text(text)) if name == "name" && text == "Zoë\r\nX")
         );
         assert!(matches!(&members[1], (name, BodyValue::File) if name == "picture"));
+        assert!(matches!(&members[2], (name, BodyValue::File) if name == "nickname"));
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use super::migrate;
 use super::statement::Session;
 use crate::config::LedgerSettings;
 use crate::digest::DigestPair;
-use crate::ledger::OpenError;
+use crate::ledger::access::{MissingPart, OpenError};
 use crate::ledger::inspect::{LedgerInspection, SessionInspection};
 use crate::ledger::migrations::{POSTGRES, pending};
 
@@ -24,6 +24,17 @@ const UNWRITABLE: &str = "\
         AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')) \
     ORDER BY relname";
 
+/// The tables and functions that a service uses, as far as the schema has none of that name.
+const MISSING: &str = "\
+    SELECT name FROM unnest(ARRAY['attempts', 'attempt_keys', 'secret_checks', 'used_proofs', \
+      'limits', 'processes', 'connections']) AS name \
+    WHERE NOT EXISTS (SELECT FROM pg_class WHERE relkind = 'r' \
+      AND relnamespace = $1::text::regnamespace AND relname = name) \
+    UNION ALL \
+    SELECT name FROM unnest(ARRAY['start_attempt', 'ledger_now', 'limits_now', 'spend_permit']) AS name \
+    WHERE NOT EXISTS (SELECT FROM pg_proc \
+      WHERE pronamespace = $1::text::regnamespace AND proname = name)";
+
 /// Returns whether this role may create tables, whether the server takes no writes, and the
 /// isolation of transactions that name none.
 const SESSION: &str = "\
@@ -35,7 +46,7 @@ const SESSION: &str = "\
 /// are any.
 ///
 /// # Errors
-/// When it cannot be reached in time or was written with another secret.
+/// When it cannot be reached in time, was written with another secret, or lacks a table or a function.
 pub async fn inspect(
     url: &SecretString,
     settings: &LedgerSettings,
@@ -44,16 +55,14 @@ pub async fn inspect(
     // Each statement may wait for a lock or a lost reply.
     let limit = settings.timeout.saturating_mul(2);
     let inspected = timeout(limit, inspect_server(url, settings, secrets)).await;
-    let inspected = inspected.unwrap_or(Err(PostgresError::Silent(limit)));
-    inspected?.ok_or(OpenError::WrongSecret)
+    inspected.unwrap_or_else(|_| Err(PostgresError::Silent(limit).into()))
 }
 
-/// Inspects the database; `None` when it was written with another secret.
 async fn inspect_server(
     url: &SecretString,
     settings: &LedgerSettings,
     secrets: Option<DigestPair>,
-) -> Result<Option<LedgerInspection>, PostgresError> {
+) -> Result<LedgerInspection, OpenError> {
     let connector = Connector::new(url, settings.timeout)?;
     let connection = connector.connect().await?;
     let client = &connection.client;
@@ -61,38 +70,52 @@ async fn inspect_server(
     let applied = migrate::applied(client, &schema).await?;
     let (separate, required): (Vec<_>, Vec<_>) =
         pending(&POSTGRES, &applied).partition(|script| migrate::is_separate(script));
-    let unwritable = unwritable(client, &schema).await?;
+    if required.is_empty()
+        && let Some(missing) = names(client, MISSING, &schema).await?.into_iter().next()
+    {
+        return Err(MissingPart(missing).into());
+    }
+    let unwritable = names(client, UNWRITABLE, &schema).await?;
     if let Some(secrets) = secrets.filter(|_| required.is_empty() && unwritable.is_empty())
         && !migrate::knows(client, &schema, &secrets).await?
     {
-        return Ok(None);
+        return Err(OpenError::WrongSecret);
     }
     connection.close().await;
 
     let synchronous = settings.synchronous;
     let session = Session { schema: schema.clone(), synchronous, limit: settings.timeout };
     let own = connector.connect_own(&session.options(), None).await?;
-    let rows = own.client.query_typed(SESSION, &[(&unquoted(&schema), Type::TEXT)]).await?;
-    let (may_create, is_read_only, isolation) = match rows.first() {
-        Some(row) => (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?),
-        None => Default::default(),
-    };
+    let (may_create, is_read_only, isolation) = session_defaults(&own.client, &schema).await?;
     let session = SessionInspection { is_pooled: !own.is_own, is_read_only, isolation };
     own.close().await;
-    Ok(Some(LedgerInspection {
+    Ok(LedgerInspection {
         is_new: applied.is_empty(),
         pending: required.len(),
         pending_indexes: separate.len(),
         unwritable,
         may_create,
         session: Some(session),
-    }))
+    })
 }
 
-async fn unwritable(client: &Client, schema: &str) -> Result<Vec<String>, PostgresError> {
-    let rows = client.query_typed(UNWRITABLE, &[(&schema, Type::TEXT)]).await?;
-    let tables: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
-    Ok(tables?)
+/// The names that a query finds in a schema.
+async fn names(client: &Client, query: &str, schema: &str) -> Result<Vec<String>, PostgresError> {
+    let rows = client.query_typed(query, &[(&schema, Type::TEXT)]).await?;
+    let names: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
+    Ok(names?)
+}
+
+/// The values of [`SESSION`].
+async fn session_defaults(
+    client: &Client,
+    schema: &str,
+) -> Result<(bool, bool, String), PostgresError> {
+    let rows = client.query_typed(SESSION, &[(&unquoted(schema), Type::TEXT)]).await?;
+    Ok(match rows.first() {
+        Some(row) => (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?),
+        None => Default::default(),
+    })
 }
 
 /// The name of a schema without the quotes of an identifier.

@@ -7,16 +7,21 @@ use rustix::fs::{Access as AccessMode, AtFlags, CWD, accessat};
 use super::open::{OPEN_WAIT, blocking};
 use super::{file, schema};
 use crate::digest::DigestPair;
-use crate::ledger::OpenError;
 use crate::ledger::files::{existing_folder, sibling};
 use crate::ledger::inspect::{LedgerInspection, count_pending};
 use crate::ledger::migrations::{SQLITE, status};
 use crate::ledger::secret_key::SecretFile;
+use crate::ledger::{LedgerError, OpenError};
+
+/// The database library's report about a file.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BadFile(String);
 
 /// Inspects the file. `secrets` are the check values of the settings' secrets, if there are any.
 ///
 /// # Errors
-/// When it is another program's, was written with another secret, was lost, or cannot be read.
+/// When it is another program's, was written with another secret, was lost, is damaged, or cannot be read.
 pub async fn inspect(
     path: PathBuf,
     secret_file: SecretFile,
@@ -41,8 +46,10 @@ pub async fn inspect(
 /// Reads the applied migrations of a ledger with one of these secrets.
 fn read(path: &Path, secrets: Option<&DigestPair>) -> Result<Vec<(i32, i64)>, OpenError> {
     let connection = file::connect_read_only(path, OPEN_WAIT)?;
-    if schema::is_foreign(&connection)? {
-        return Err(OpenError::Foreign { path: path.to_owned() });
+    schema::check(&connection, path)?;
+    let report: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if report != "ok" {
+        return Err(LedgerError::corrupt(BadFile(report)).into());
     }
     let applied = schema::applied(&connection)?;
     if let Some(secrets) = secrets.filter(|_| !applied.is_empty())

@@ -58,9 +58,7 @@ impl Sqlite {
         }
         let guard = Arc::new(FileGuard::new(&path, lock).map_err(OpenError::unavailable)?);
         let unchanged = file::connect_unchanged(&path, OPEN_WAIT)?;
-        if schema::is_foreign(&unchanged)? {
-            return Err(OpenError::Foreign { path });
-        }
+        schema::check(&unchanged, &path)?;
         drop(unchanged);
         let connection = LedgerConnection::open(&guard, OPEN_WAIT)?;
         let now = clock.now();
@@ -173,9 +171,7 @@ pub async fn migrate(
     blocking(move || {
         file::create(&path, &secret_file, may_replace)?;
         let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT)?;
-        if schema::is_foreign(&connection)? {
-            return Err(OpenError::Foreign { path });
-        }
+        schema::check(&connection, &path)?;
         let applied = schema::migrate(&connection, now)?;
         secret_file.keep_new().map_err(OpenError::unavailable)?;
         Ok(applied)

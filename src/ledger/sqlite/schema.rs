@@ -1,11 +1,15 @@
 //! The tables of a file: their migrations, and the secret that they were written with.
 
+use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::digest::DigestPair;
+use crate::ledger::access::{MissingPart, OpenError};
 use crate::ledger::migrations::{SQLITE, pending};
+
+type Result<T, E = rusqlite::Error> = std::result::Result<T, E>;
 
 /// Returns the applied migrations: `(version, milliseconds)`.
 pub(super) fn applied(connection: &Connection) -> Result<Vec<(i32, i64)>> {
@@ -16,22 +20,60 @@ pub(super) fn applied(connection: &Connection) -> Result<Vec<(i32, i64)>> {
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// Returns whether a file with tables is not a ledger: another program's database.
+/// The tables that every version of a ledger has.
+const OF_EVERY_VERSION: [&str; 3] = ["schema_migrations", "attempts", "secret_checks"];
+
+/// The tables that a ledger has once every migration is applied.
+pub(super) const TABLES: [&str; 7] = [
+    "schema_migrations",
+    "attempts",
+    "secret_checks",
+    "attempt_keys",
+    "used_proofs",
+    "processes",
+    "connections",
+];
+
+/// Returns whether a file with tables is another program's database: it has none that only a ledger has.
 pub(super) fn is_foreign(connection: &Connection) -> Result<bool> {
     let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
     let tables: i64 = connection.query_row(tables, [], |row| row.get(0))?;
-    Ok(tables > 0 && !is_ledger(connection)?)
+    let has_own = has_table(connection, "secret_checks")? || has_table(connection, "attempt_keys")?;
+    Ok(tables > 0 && !has_own)
 }
 
 /// Returns whether the file has the tables that every version of a ledger has.
 pub(super) fn is_ledger(connection: &Connection) -> Result<bool> {
-    let tables = ["schema_migrations", "attempts", "secret_checks"];
+    Ok(first_missing(connection, &OF_EVERY_VERSION)?.is_none())
+}
+
+/// Checks that a file is empty, or a ledger with all tables of its version.
+///
+/// # Errors
+/// When it belongs to another program, or is damaged.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    if is_foreign(connection)? {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
+    let applied = applied(connection)?;
+    let expected = match pending(&SQLITE, &applied).count() {
+        0 => TABLES.as_slice(),
+        _ if has_table(connection, "secret_checks")? => &OF_EVERY_VERSION,
+        _ => &[],
+    };
+    match first_missing(connection, expected)? {
+        None => Ok(()),
+        Some(table) => Err(MissingPart(table.to_owned()).into()),
+    }
+}
+
+fn first_missing<'t>(connection: &Connection, tables: &[&'t str]) -> Result<Option<&'t str>> {
     for table in tables {
         if !has_table(connection, table)? {
-            return Ok(false);
+            return Ok(Some(table));
         }
     }
-    Ok(true)
+    Ok(None)
 }
 
 fn has_table(connection: &Connection, name: &str) -> Result<bool> {
@@ -110,4 +152,23 @@ fn immediate(connection: &Connection) -> Result<Transaction<'_>> {
 /// Milliseconds since the Unix epoch.
 fn millis(at: Duration) -> i64 {
     i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_ledger_has_exactly_the_tables_that_are_checked() {
+        let connection = Connection::open_in_memory().unwrap();
+        check(&connection, Path::new("new")).unwrap();
+        migrate(&connection, Duration::ZERO).unwrap();
+        let mut names =
+            connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+        let names: Result<Vec<String>> = names.query_map([], |row| row.get(0)).unwrap().collect();
+        let (mut names, mut expected) = (names.unwrap(), TABLES);
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+    }
 }

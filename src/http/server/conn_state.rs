@@ -288,14 +288,18 @@ impl TrackedConnection {
         });
     }
 
-    /// Records whether the client reads its response.
+    /// Records whether the client reads its response. Closes an evicted connection whose client does not.
     pub(super) fn set_stalled(&self, is_stalled: bool) {
-        self.change(|parts| {
+        let must_close = self.change(|parts| {
             if is_stalled && !parts.is_stalled {
                 parts.since = Instant::now();
             }
             parts.is_stalled = is_stalled;
+            parts.is_evicted && is_stalled
         });
+        if must_close {
+            self.evict.notify_one();
+        }
     }
 
     /// Makes it close. Its memory no longer counts for evictions: it will be free in a moment.

@@ -337,6 +337,20 @@ mod tests {
         drop((third, fourth));
     }
 
+    /// Its request was complete after it had been chosen, and before it was evicted.
+    #[tokio::test(start_paused = true)]
+    async fn an_evicted_connection_closes_once_its_client_stops_reading() {
+        let table = table(2, 10);
+        let guard = connect(&table, 1).unwrap();
+        guard.connection.enter(ConnState::Active);
+        guard.connection.close_for_others();
+        assert!(is_evicted(&guard).await && !guard.connection.may_be_dropped());
+        guard.connection.set_stalled(false);
+        assert!(!is_evicted(&guard).await);
+        guard.connection.set_stalled(true);
+        assert!(is_evicted(&guard).await && guard.connection.may_be_dropped());
+    }
+
     /// Behind a proxy every connection has its network, and a body has its client's.
     #[tokio::test(start_paused = true)]
     async fn bodies_of_a_client_behind_a_proxy_make_room_first() {

@@ -58,7 +58,7 @@ pub enum ProblemCode {
     NotFound,
     /// The route takes other methods.
     MethodNotAllowed,
-    /// The body did not arrive in time.
+    /// The body did not arrive in time, or the service needed its memory for others or stops.
     RequestTimeout,
     /// The e-mail address belongs to a user.
     EmailTaken,
@@ -76,7 +76,7 @@ pub enum ProblemCode {
     InvalidFields,
     /// The head of the request is too large.
     HeadersTooLarge,
-    /// Too many requests from an address, or for an e-mail address.
+    /// Too many requests from an address or for an e-mail address, or too many of a client under way.
     RateLimited,
     /// An error of this service.
     Internal,

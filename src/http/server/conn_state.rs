@@ -90,7 +90,7 @@ pub(super) struct TrackedConnection {
     /// Notified with `evict`, for a request whose body is not complete.
     pub(super) cut: Notify,
     memory: Arc<MemoryBudget>,
-    /// Locked after the table, and before the numbers that an unfinished head is part of.
+    /// Lock order: the table, this, the counts of unfinished heads.
     parts: Mutex<TrackedParts>,
 }
 
@@ -234,7 +234,7 @@ impl TrackedConnection {
         );
     }
 
-    /// Enters a state.
+    /// Enters a state. Closes an evicted connection that no longer has a request.
     pub(super) fn enter(&self, state: ConnState) {
         self.enter_next(|_| state);
     }

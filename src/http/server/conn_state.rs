@@ -56,16 +56,6 @@ pub(super) enum ConnState {
 }
 
 impl ConnState {
-    /// The reason that is counted when a connection stays in this state for too long.
-    pub(super) const fn end(self) -> ConnectionEnd {
-        match self {
-            Self::New => ConnectionEnd::Silent,
-            Self::Headers => ConnectionEnd::SlowHead,
-            Self::Body | Self::Active => ConnectionEnd::SlowReader,
-            Self::Idle => ConnectionEnd::Idle,
-        }
-    }
-
     /// The memory of a connection in this state, without the bytes of its request.
     const fn memory(self) -> usize {
         match self {
@@ -81,8 +71,9 @@ impl ConnState {
 pub(super) struct TrackedConnection {
     /// The network that it counts for.
     pub(super) network: Network,
-    /// A trusted proxy's: any client's next request may come through it.
-    is_proxy: bool,
+    /// A trusted proxy's: any client's next request may come through it, and it may have any number of
+    /// unfinished heads.
+    pub(super) is_proxy: bool,
     /// Its index in the table; beyond it once it was removed.
     pub(super) index: AtomicUsize,
     /// Notified when it has to close to make room for others.
@@ -319,16 +310,17 @@ impl TrackedConnection {
         }
     }
 
-    /// The deadline of its current state; `None` while a request is being handled.
-    pub(super) fn deadline(&self, deadlines: &Deadlines) -> Option<Instant> {
+    /// The deadline of its current state, and the reason that is counted when it passes; `None` while a
+    /// request is being handled.
+    pub(super) fn deadline(&self, deadlines: &Deadlines) -> Option<(Instant, ConnectionEnd)> {
         let parts = self.lock();
-        let limit = match parts.state {
-            ConnState::New => deadlines.first_byte,
-            ConnState::Headers => deadlines.header,
-            ConnState::Idle => deadlines.idle,
+        let (limit, end) = match parts.state {
+            ConnState::New => (deadlines.first_byte, ConnectionEnd::Silent),
+            ConnState::Headers => (deadlines.header, ConnectionEnd::SlowHead),
+            ConnState::Idle => (deadlines.idle, ConnectionEnd::Idle),
             ConnState::Body | ConnState::Active => return None,
         };
-        Some(parts.since + limit)
+        Some((parts.since + limit, end))
     }
 
     /// Its place in the order of eviction, the lowest first: what waited for a second without a

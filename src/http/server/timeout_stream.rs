@@ -36,8 +36,6 @@ pub(super) struct TimeoutStream {
     socket: Option<TcpStream>,
     connection: Arc<TrackedConnection>,
     table: ConnectionTable,
-    /// A trusted proxy may have any number of unfinished heads.
-    is_proxy: bool,
     deadlines: Deadlines,
     metrics: HttpMetrics,
     /// Created at the first wait, reset for later ones.
@@ -59,7 +57,6 @@ impl TimeoutStream {
             socket: Some(socket),
             connection: Arc::clone(&guard.connection),
             table: guard.table.clone(),
-            is_proxy: guard.is_proxy(),
             deadlines,
             metrics,
             timer: None,
@@ -89,8 +86,9 @@ impl TimeoutStream {
     /// # Errors
     /// When its address has too many of them.
     fn count_unfinished(&mut self) -> io::Result<()> {
-        let is_head = self.connection.state() == ConnState::Headers;
-        if !is_head || self.is_proxy || self.table.count_unfinished_head(&self.connection) {
+        let connection = &self.connection;
+        let counts = connection.state() == ConnState::Headers && !connection.is_proxy;
+        if !counts || self.table.count_unfinished_head(connection) {
             return Ok(());
         }
         Err(self.end(ConnectionEnd::Unfinished))
@@ -112,7 +110,7 @@ impl TimeoutStream {
 
     /// Resolves at the deadline of the current state; never while a request is being handled.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
-        let Some(deadline) = self.connection.deadline(&self.deadlines) else {
+        let Some((deadline, end)) = self.connection.deadline(&self.deadlines) else {
             return Poll::Pending;
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
@@ -120,7 +118,7 @@ impl TimeoutStream {
             timer.as_mut().reset(deadline);
         }
         ready!(timer.as_mut().poll(context));
-        Poll::Ready(self.end(self.connection.state().end()))
+        Poll::Ready(self.end(end))
     }
 
     /// Returns the result of a write, or an error when the client has read nothing for too long.

@@ -26,10 +26,8 @@ pub(in crate::http) struct RequestConnection {
 /// A body that is arriving. Dropping it ends the wait.
 #[derive(Debug)]
 pub(in crate::http) struct UnfinishedBody {
-    connection: Arc<TrackedConnection>,
-    table: ConnectionTable,
+    request: RequestConnection,
     client: Network,
-    stopping: CancellationToken,
     _counted: Counted,
 }
 
@@ -54,42 +52,43 @@ impl RequestConnection {
         let client = Network::from(client.ip());
         let counted = self.table.count_unfinished_body(client)?;
         self.connection.wait_for_body(client);
-        let Self { connection, table, stopping } = self.clone();
-        Some(UnfinishedBody { connection, table, client, stopping, _counted: counted })
+        Some(UnfinishedBody { request: self.clone(), client, _counted: counted })
     }
 }
 
 impl UnfinishedBody {
     /// Records that the whole body was read.
     pub(in crate::http) fn set_read(&self) {
-        self.connection.set_body_read();
+        self.request.connection.set_body_read();
     }
 
     /// The number of further forms that there is memory for.
     pub(in crate::http) fn room(&self) -> usize {
-        self.table.room_for_forms()
+        self.request.table.room_for_forms()
     }
 
     /// Ends the wait for a body that is complete. `None` if the client has `room` forms under way:
     /// so one client cannot take the last places, and another one gets its first.
     pub(in crate::http) fn complete(self, room: usize) -> Option<FormUnderWay> {
-        let counted = self.table.count_under_way(room, self.client)?;
-        let memory = self.table.hold_form(&self.connection);
+        let RequestConnection { connection, table, .. } = &self.request;
+        let counted = table.count_under_way(room, self.client)?;
+        let memory = table.hold_form(connection);
         Some(FormUnderWay { _counted: counted, _memory: memory })
     }
 
     /// Resolves when the body has to be given up: to make room for other clients, or because the
     /// service stops.
     pub(in crate::http) async fn cut(&self) {
+        let RequestConnection { connection, stopping, .. } = &self.request;
         tokio::select! {
-            () = self.connection.cut.notified() => {}
-            () = self.stopping.cancelled() => sleep(BODY_AT_SHUTDOWN).await,
+            () = connection.cut.notified() => {}
+            () = stopping.cancelled() => sleep(BODY_AT_SHUTDOWN).await,
         }
     }
 }
 
 impl Drop for UnfinishedBody {
     fn drop(&mut self) {
-        self.connection.enter(ConnState::Active);
+        self.request.connection.enter(ConnState::Active);
     }
 }

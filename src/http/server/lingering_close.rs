@@ -4,7 +4,6 @@
 //! the response (RFC 9112, 9.6). So further input is read for a while and discarded.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -21,15 +20,19 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// The bytes that are discarded at once, on the stack: a client that lingers costs no buffer.
 const CHUNK: usize = 4 * 1024;
 
-/// The most connections that receive the 503 at a time. Further ones are closed without it.
-const MAX_RESPONDING: usize = 64;
+/// Permits for connections that are read from after their last response. Further ones are closed at
+/// once.
+static LINGERING: Semaphore = Semaphore::const_new(1_024);
+
+/// Permits for connections that receive the 503. Further ones are closed without it.
+static REJECTING: Semaphore = Semaphore::const_new(64);
 
 /// Sent to a connection that does not fit. Its request is not read.
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
     connection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Shuts down the sending side, and discards the bytes that the client still sends.
-pub(super) async fn linger(mut socket: TcpStream) {
+async fn linger(mut socket: TcpStream) {
     let reading = async {
         socket.shutdown().await?;
         let mut total = 0;
@@ -48,26 +51,23 @@ pub(super) async fn linger(mut socket: TcpStream) {
     }
 }
 
-/// Sends a 503 to connections that do not fit.
-#[derive(Debug, Clone)]
-pub(super) struct OverloadResponder(Arc<Semaphore>);
-
-impl OverloadResponder {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_RESPONDING)))
+/// Closes a connection after its last response.
+pub(super) async fn close_lingering(socket: TcpStream) {
+    if let Ok(_permit) = LINGERING.try_acquire() {
+        linger(socket).await;
     }
+}
 
-    /// The task that rejects a connection; `None` when too many are being rejected.
-    pub(super) fn reject(&self, mut socket: TcpStream) -> Option<impl Future<Output = ()> + use<>> {
-        let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
-        Some(async move {
-            // Clients treat a response that precedes their request as a protocol error.
-            if let Ok(Ok(())) = timeout(SILENCE, socket.readable()).await
-                && let Ok(Ok(())) = timeout(SILENCE, socket.write_all(OVERLOADED)).await
-            {
-                linger(socket).await;
-            }
-            drop(permit);
-        })
-    }
+/// The task that sends a 503 to a connection that does not fit; `None` when too many receive one.
+pub(super) fn reject_overload(mut socket: TcpStream) -> Option<impl Future<Output = ()>> {
+    let permit = REJECTING.try_acquire().ok()?;
+    Some(async move {
+        // Clients treat a response that precedes their request as a protocol error.
+        if let Ok(Ok(())) = timeout(SILENCE, socket.readable()).await
+            && let Ok(Ok(())) = timeout(SILENCE, socket.write_all(OVERLOADED)).await
+        {
+            linger(socket).await;
+        }
+        drop(permit);
+    })
 }

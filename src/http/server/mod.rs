@@ -27,7 +27,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -38,7 +37,7 @@ pub use self::conn_state::Deadlines;
 use self::conn_state::TrackedConnection;
 pub use self::connection_table::ConnectionLimits;
 use self::connection_table::{ConnectionGuard, ConnectionTable};
-use self::lingering_close::{OverloadResponder, linger};
+use self::lingering_close::{close_lingering, reject_overload};
 pub use self::listen::listen;
 pub use self::live_router::{LiveRouter, Routing};
 use self::timeout_stream::{IdleOnDrop, TimeoutStream};
@@ -56,10 +55,6 @@ const MAX_HEAD_FIELDS: usize = 128;
 /// The time that connections without a request have to close at shutdown, so that a client that
 /// sent half a head does not delay it.
 const CLOSING: Duration = Duration::from_secs(1);
-
-/// Permits for connections that are read from after their last response. Further ones are closed at
-/// once.
-static LINGERING: Semaphore = Semaphore::const_new(1_024);
 
 /// The pause after a failed accept, which mostly means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -88,7 +83,6 @@ impl HttpServer {
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let Self { listener, limits, deadlines, live, metrics } = self;
         let table = ConnectionTable::new(limits, metrics.clone());
-        let overload = OverloadResponder::new();
         let graceful = GracefulShutdown::new();
         let mut http = http1::Builder::new();
         // hyper's one timer for heads and idle connections is off. `TimeoutStream` has a deadline
@@ -104,7 +98,7 @@ impl HttpServer {
                     Ok(guard) => guard,
                     Err(reason) => {
                         server.metrics.connection_refused(reason);
-                        if let Some(rejecting) = overload.reject(socket) {
+                        if let Some(rejecting) = reject_overload(socket) {
                             spawn_connection(rejecting);
                         }
                         continue;
@@ -244,10 +238,8 @@ async fn serve(connection: impl Future<Output = hyper::Result<()>> + Send, guard
         () = evicted => return,
     }
     tracked.release_memory();
-    if let Some(socket) = tracked.take_socket()
-        && let Ok(_lingering) = LINGERING.try_acquire()
-    {
-        linger(socket).await;
+    if let Some(socket) = tracked.take_socket() {
+        close_lingering(socket).await;
     }
 }
 

@@ -188,7 +188,30 @@ impl Challenges {
         if let Some(pressure) = self.pressure_on(address) {
             pressure.record_try(address.into());
         }
-        self.verify(signals, address, owed, is_limited).await
+        let now = self.clock.now();
+        let reason = self.robot(&signals, now).or_else(|| self.reason(owed));
+        let Some(proof) = signals.proof else {
+            let Some(reason) = reason else { return Ok(None) };
+            return self.admit_without_proof(reason, address, is_limited).map(|()| None);
+        };
+        let proof = match &self.captcha {
+            None => {
+                let owed = owed.unwrap_or(Difficulty::Base);
+                self.work.verify(proof.expose_secret(), owed, now).map_err(|error| {
+                    self.metrics.challenges().failed(error.name());
+                    self.record_robot(address);
+                    Rejection::ChallengeFailed
+                })?
+            }
+            // The service is not asked about a token that nobody needs.
+            Some(_) if reason.is_none() && !is_limited() => return Ok(None),
+            Some(captcha) => match self.verify_captcha(captcha, &proof, reason, address).await? {
+                Some(proof) => proof,
+                None => return Ok(None),
+            },
+        };
+        self.metrics.challenges().passed();
+        Ok(Some(proof))
     }
 
     /// Counts an attempt that passed all limits. Its outcome may count too.
@@ -249,39 +272,6 @@ impl Challenges {
 
     fn is_exempt(&self, address: IpAddr) -> bool {
         any_contains(&self.exempt, address)
-    }
-
-    async fn verify(
-        &self,
-        signals: ClientSignals,
-        address: IpAddr,
-        owed: Option<Difficulty>,
-        is_limited: impl FnOnce() -> bool + Send,
-    ) -> Result<Option<ProofUse>, Rejection> {
-        let now = self.clock.now();
-        let reason = self.robot(&signals, now).or_else(|| self.reason(owed));
-        let Some(proof) = signals.proof else {
-            let Some(reason) = reason else { return Ok(None) };
-            return self.admit_without_proof(reason, address, is_limited).map(|()| None);
-        };
-        let proof = match &self.captcha {
-            None => {
-                let owed = owed.unwrap_or(Difficulty::Base);
-                self.work.verify(proof.expose_secret(), owed, now).map_err(|error| {
-                    self.metrics.challenges().failed(error.name());
-                    self.record_robot(address);
-                    Rejection::ChallengeFailed
-                })?
-            }
-            // The service is not asked about a token that nobody needs.
-            Some(_) if reason.is_none() && !is_limited() => return Ok(None),
-            Some(captcha) => match self.verify_captcha(captcha, &proof, reason, address).await? {
-                Some(proof) => proof,
-                None => return Ok(None),
-            },
-        };
-        self.metrics.challenges().passed();
-        Ok(Some(proof))
     }
 
     /// Records a form that looks automated, or whose proof is wrong.

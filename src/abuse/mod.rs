@@ -28,7 +28,6 @@ mod server_clients;
 mod signup_switch;
 mod source_counts;
 mod state;
-mod timing_floor;
 mod windows;
 mod work;
 

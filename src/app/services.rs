@@ -7,7 +7,7 @@ use crate::abuse::{
     AbuseState, AddressLog, Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch,
 };
 use crate::auth0::Client;
-use crate::config::{Auth0CompatSettings, Database, ExistenceSettings, OriginSettings, Settings};
+use crate::config::{Auth0CompatSettings, Database, OriginSettings, Settings};
 use crate::context::Context;
 use crate::http::server::Routing;
 use crate::http::{self, Auth0Compat, Origins, RouterState, SignupPipeline};
@@ -77,9 +77,9 @@ impl Services {
         // After a sign-up, a site usually sends people on to the tenant to log in.
         let custom_domain = auth0.custom_domain.iter().map(|domain| format!("https://{domain}"));
         page.redirect_origins.extend(custom_domain.chain([auth0.base.clone()]));
-        let is_uniform = matches!(existence, ExistenceSettings::Uniform(_));
-        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info, is_uniform));
         let existence = ExistencePolicy::new(&existence);
+        let is_uniform = existence.is_uniform();
+        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info, is_uniform));
         let policy = http::SignupPolicy::new(&rules, &challenges, &existence, &page);
         let state = RouterState {
             pipeline: Arc::new(SignupPipeline {

@@ -53,19 +53,6 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Every limit.
-    pub const ALL: [Self; 9] = [
-        Self::Posts,
-        Self::SitePosts,
-        Self::Address,
-        Self::Site,
-        Self::Email,
-        Self::WithProof,
-        Self::Block,
-        Self::Service,
-        Self::FailedCaptchas,
-    ];
-
     /// Returns whether a valid proof lets an attempt pass this limit.
     pub const fn yields_to_proof(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! A limit that is on, and the limits on attempts.
+//! A limit that is on.
 
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
@@ -16,7 +16,7 @@ pub(super) struct ActiveLimit {
 
 impl ActiveLimit {
     /// The same buckets, of which every permit counts as two.
-    fn halved(&self) -> Self {
+    pub(super) fn halved(&self) -> Self {
         let rate = self.rate.halved();
         Self { limit: self.limit, rate, limiter: self.limiter.at_rate(rate) }
     }
@@ -49,33 +49,6 @@ impl ActiveLimit {
     fn rejection(&self, state: BucketState, report: &RateLimitReport) -> Rejection {
         report.record(quota(self.limit, state));
         Rejection::Limited { limit: self.limit, retry_after: state.next_in }
-    }
-}
-
-/// The limits on attempts.
-#[derive(Debug)]
-pub(super) struct AttemptLimits {
-    pub(super) address: Option<ActiveLimit>,
-    pub(super) site: Option<ActiveLimit>,
-    pub(super) email: Option<ActiveLimit>,
-    pub(super) with_proof: Option<ActiveLimit>,
-    pub(super) block: Option<ActiveLimit>,
-    pub(super) service: Option<ActiveLimit>,
-}
-
-impl AttemptLimits {
-    /// The same buckets, of which every permit counts as two.
-    pub(super) fn halved(&self) -> Self {
-        let half = |active: &Option<ActiveLimit>| active.as_ref().map(ActiveLimit::halved);
-        let Self { address, site, email, with_proof, block, service } = self;
-        Self {
-            address: half(address),
-            site: half(site),
-            email: half(email),
-            with_proof: half(with_proof),
-            block: half(block),
-            service: half(service),
-        }
     }
 }
 

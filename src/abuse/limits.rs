@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::active_limit::{ActiveLimit, AttemptLimits, quota};
+use super::active_limit::{ActiveLimit, quota};
 use super::email_key::normalize_mailbox;
 use super::gcra::BucketState;
 use super::network::{Network, any_contains};
@@ -30,9 +30,10 @@ use crate::signup::Rejection;
 pub struct Limits {
     posts: Option<ActiveLimit>,
     site_posts: Option<ActiveLimit>,
-    attempts: AttemptLimits,
+    /// The limits on attempts that are on, the narrowest first.
+    attempts: Vec<ActiveLimit>,
     /// The same buckets, for attempts that count twice.
-    doubled_attempts: AttemptLimits,
+    doubled_attempts: Vec<ActiveLimit>,
     /// The log events of requests that changed nothing.
     events: Option<NetworkLimiter>,
     /// Counts the events that were not logged.
@@ -95,18 +96,19 @@ impl Limits {
             Some(ActiveLimit { limit, rate, limiter })
         };
         let (key, _) = digests.sub_keys("limits v1");
-        let attempts = AttemptLimits {
-            address: active(Limit::Address, address),
-            site: active(Limit::Site, address.map(site_rate)),
-            email: active(Limit::Email, email),
-            with_proof: active(Limit::WithProof, with_proof),
-            block: active(Limit::Block, service.and_then(part_of_a_block)),
-            service: active(Limit::Service, service),
-        };
+        let attempts = [
+            active(Limit::Address, address),
+            active(Limit::Site, address.map(site_rate)),
+            active(Limit::Email, email),
+            active(Limit::WithProof, with_proof),
+            active(Limit::Block, service.and_then(part_of_a_block)),
+            active(Limit::Service, service),
+        ];
+        let attempts: Vec<_> = attempts.into_iter().flatten().collect();
         Self {
             posts: active(Limit::Posts, posts),
             site_posts: active(Limit::SitePosts, posts.map(site_rate)),
-            doubled_attempts: attempts.halved(),
+            doubled_attempts: attempts.iter().map(ActiveLimit::halved).collect(),
             attempts,
             events: events.map(|rate| {
                 let names = ["events", "site_events"];
@@ -122,9 +124,7 @@ impl Limits {
 
     /// The limits on posts and attempts that are on, with their rates.
     pub fn rates(&self) -> impl Iterator<Item = (Limit, Rate)> {
-        let AttemptLimits { address, site, email, with_proof, block, service } = &self.attempts;
-        let attempts = [address, site, email, with_proof, block, service];
-        let all = [&self.posts, &self.site_posts].into_iter().chain(attempts).flatten();
+        let all = self.posts.iter().chain(&self.site_posts).chain(&self.attempts);
         all.map(|active| (active.limit, active.rate))
     }
 
@@ -235,15 +235,7 @@ impl Limits {
             AttemptCost::One => &self.attempts,
             AttemptCost::Two => &self.doubled_attempts,
         };
-        let pairs = [
-            (&limits.address, Some(keys.address)),
-            (&limits.site, keys.site),
-            (&limits.email, Some(keys.email)),
-            (&limits.with_proof, keys.with_proof),
-            (&limits.block, Some(keys.block)),
-            (&limits.service, Some(0)),
-        ];
-        pairs.into_iter().filter_map(|(active, key)| Some((active.as_ref()?, key?)))
+        limits.iter().filter_map(|active| Some((active, keys.get(active.limit)?)))
     }
 
     fn keys(

@@ -39,6 +39,21 @@ pub(super) struct BucketKeys {
     pub(super) cost: AttemptCost,
 }
 
+impl BucketKeys {
+    /// The key of a limit's bucket; `None` for a limit that does not apply to the attempt.
+    pub(super) const fn get(&self, limit: Limit) -> Option<u128> {
+        match limit {
+            Limit::Address => Some(self.address),
+            Limit::Site => self.site,
+            Limit::Email => Some(self.email),
+            Limit::WithProof => self.with_proof,
+            Limit::Block => Some(self.block),
+            Limit::Service => Some(0),
+            Limit::Posts | Limit::SitePosts | Limit::FailedCaptchas => None,
+        }
+    }
+}
+
 impl RateLimitReport {
     /// The state of the client's own limit that was checked last. `None` if the client is exempt,
     /// or if a limit that it shares with others rejected it.

@@ -37,61 +37,95 @@ pub(super) const fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(if wait.subsec_nanos() > 0 { 1 } else { 0 })
 }
 
-/// The kind of a problem, which front ends decide on.
-///
-/// `docs/api.md` says when each is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProblemCode {
+/// Declares [`ProblemCode`] from one entry for each code: its variant, its name on the wire, its status
+/// and its source.
+macro_rules! problem_codes {
+    ($(#[doc = $doc:literal] $code:ident $name:literal $status:ident $source:ident;)*) => {
+        /// The kind of a problem, which front ends decide on. `docs/api.md` says when each is used.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ProblemCode {
+            $(#[doc = $doc] $code,)*
+        }
+
+        impl ProblemCode {
+            /// Every code.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$code),*];
+
+            /// The code on the wire.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)*
+                }
+            }
+
+            /// The status of the response.
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$code => StatusCode::$status,)*
+                }
+            }
+
+            /// Its source.
+            pub(super) const fn source(self) -> ProblemSource {
+                match self {
+                    $(Self::$code => ProblemSource::$source,)*
+                }
+            }
+        }
+    };
+}
+
+problem_codes! {
     /// The body is missing, or is not JSON, a form, UTF-8 or an object.
-    MalformedBody,
+    MalformedBody "malformed_body" BAD_REQUEST Request;
     /// The request has no valid `Host`, or several.
-    MalformedRequest,
+    MalformedRequest "malformed_request" BAD_REQUEST Request;
     /// Pages of this origin may not post here.
-    OriginNotAllowed,
+    OriginNotAllowed "origin_not_allowed" FORBIDDEN Request;
     /// A proof of work or a captcha is required.
-    ChallengeRequired,
+    ChallengeRequired "challenge_required" FORBIDDEN Form;
     /// The proof is wrong, has expired or was used before.
-    ChallengeFailed,
+    ChallengeFailed "challenge_failed" FORBIDDEN Form;
     /// Sign-ups are closed.
-    SignupsClosed,
+    SignupsClosed "signups_closed" FORBIDDEN Request;
     /// No such route.
-    NotFound,
+    NotFound "not_found" NOT_FOUND Request;
     /// The route takes other methods.
-    MethodNotAllowed,
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED Request;
     /// The body did not arrive in time, or the service needed its memory for others or stops.
-    RequestTimeout,
+    RequestTimeout "request_timeout" REQUEST_TIMEOUT Request;
     /// The e-mail address belongs to a user.
-    EmailTaken,
+    EmailTaken "email_taken" CONFLICT Form;
     /// The username belongs to a user.
-    UsernameTaken,
+    UsernameTaken "username_taken" CONFLICT Form;
     /// An attempt with the same idempotency key is in progress.
-    IdempotencyInProgress,
+    IdempotencyInProgress "idempotency_in_progress" CONFLICT Form;
     /// The idempotency key belongs to another e-mail address or password.
-    IdempotencyKeyReused,
+    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY Form;
     /// The body is larger than 64 KiB, or has more than 64 parts or 1,000 members.
-    BodyTooLarge,
+    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE Request;
     /// The body has an unsupported media type or charset, or a content coding.
-    UnsupportedMediaType,
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE Request;
     /// Fields violate their rules.
-    InvalidFields,
+    InvalidFields "invalid_fields" UNPROCESSABLE_ENTITY Form;
     /// The head of the request is too large.
-    HeadersTooLarge,
+    HeadersTooLarge "headers_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE Request;
     /// Too many requests from an address or for an e-mail address, or too many of a client under way.
-    RateLimited,
+    RateLimited "rate_limited" TOO_MANY_REQUESTS Request;
     /// An error of this service.
-    Internal,
+    Internal "internal" INTERNAL_SERVER_ERROR Operator;
     /// The tenant rejected the call for a reason that only the operator can fix.
-    UpstreamRejected,
+    UpstreamRejected "upstream_rejected" BAD_GATEWAY Operator;
     /// The tenant's rate limit is reached.
-    UpstreamBusy,
+    UpstreamBusy "upstream_busy" SERVICE_UNAVAILABLE Dependency;
     /// The service takes no sign-ups now; nothing was sent to the tenant.
-    Unavailable,
+    Unavailable "unavailable" SERVICE_UNAVAILABLE Dependency;
     /// The captcha service does not respond; nothing was sent to the tenant.
-    ChallengeUnavailable,
+    ChallengeUnavailable "challenge_unavailable" SERVICE_UNAVAILABLE Dependency;
     /// The tenant cannot be reached; it is certain that nothing was created.
-    UpstreamUnavailable,
+    UpstreamUnavailable "upstream_unavailable" GATEWAY_TIMEOUT Dependency;
     /// The user may or may not exist now.
-    OutcomeUnknown,
+    OutcomeUnknown "outcome_unknown" GATEWAY_TIMEOUT Dependency;
 }
 
 /// The source of a problem, which decides the level of its log event.
@@ -108,124 +142,6 @@ pub(super) enum ProblemSource {
 }
 
 impl ProblemCode {
-    /// Its source.
-    pub(super) const fn source(self) -> ProblemSource {
-        match self {
-            Self::Internal | Self::UpstreamRejected => ProblemSource::Operator,
-            Self::UpstreamBusy
-            | Self::Unavailable
-            | Self::ChallengeUnavailable
-            | Self::UpstreamUnavailable
-            | Self::OutcomeUnknown => ProblemSource::Dependency,
-            Self::EmailTaken
-            | Self::UsernameTaken
-            | Self::IdempotencyInProgress
-            | Self::IdempotencyKeyReused
-            | Self::InvalidFields
-            | Self::ChallengeRequired
-            | Self::ChallengeFailed => ProblemSource::Form,
-            Self::MalformedBody
-            | Self::MalformedRequest
-            | Self::OriginNotAllowed
-            | Self::SignupsClosed
-            | Self::NotFound
-            | Self::MethodNotAllowed
-            | Self::RequestTimeout
-            | Self::BodyTooLarge
-            | Self::UnsupportedMediaType
-            | Self::HeadersTooLarge
-            | Self::RateLimited => ProblemSource::Request,
-        }
-    }
-
-    /// Every code.
-    pub const ALL: [Self; 25] = [
-        Self::MalformedBody,
-        Self::MalformedRequest,
-        Self::OriginNotAllowed,
-        Self::ChallengeRequired,
-        Self::ChallengeFailed,
-        Self::SignupsClosed,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::RequestTimeout,
-        Self::EmailTaken,
-        Self::UsernameTaken,
-        Self::IdempotencyInProgress,
-        Self::IdempotencyKeyReused,
-        Self::BodyTooLarge,
-        Self::UnsupportedMediaType,
-        Self::InvalidFields,
-        Self::HeadersTooLarge,
-        Self::RateLimited,
-        Self::Internal,
-        Self::UpstreamRejected,
-        Self::UpstreamBusy,
-        Self::Unavailable,
-        Self::ChallengeUnavailable,
-        Self::UpstreamUnavailable,
-        Self::OutcomeUnknown,
-    ];
-
-    /// The code on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MalformedBody => "malformed_body",
-            Self::MalformedRequest => "malformed_request",
-            Self::OriginNotAllowed => "origin_not_allowed",
-            Self::ChallengeRequired => "challenge_required",
-            Self::ChallengeFailed => "challenge_failed",
-            Self::SignupsClosed => "signups_closed",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::RequestTimeout => "request_timeout",
-            Self::EmailTaken => "email_taken",
-            Self::UsernameTaken => "username_taken",
-            Self::IdempotencyInProgress => "idempotency_in_progress",
-            Self::IdempotencyKeyReused => "idempotency_key_reused",
-            Self::BodyTooLarge => "body_too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::InvalidFields => "invalid_fields",
-            Self::HeadersTooLarge => "headers_too_large",
-            Self::RateLimited => "rate_limited",
-            Self::Internal => "internal",
-            Self::UpstreamRejected => "upstream_rejected",
-            Self::UpstreamBusy => "upstream_busy",
-            Self::Unavailable => "unavailable",
-            Self::ChallengeUnavailable => "challenge_unavailable",
-            Self::UpstreamUnavailable => "upstream_unavailable",
-            Self::OutcomeUnknown => "outcome_unknown",
-        }
-    }
-
-    /// The status of the response.
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::MalformedBody | Self::MalformedRequest => StatusCode::BAD_REQUEST,
-            Self::OriginNotAllowed
-            | Self::ChallengeRequired
-            | Self::ChallengeFailed
-            | Self::SignupsClosed => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::EmailTaken | Self::UsernameTaken | Self::IdempotencyInProgress => {
-                StatusCode::CONFLICT
-            }
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::InvalidFields | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::UpstreamRejected => StatusCode::BAD_GATEWAY,
-            Self::UpstreamBusy | Self::Unavailable | Self::ChallengeUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::UpstreamUnavailable | Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
-        }
-    }
-
     /// The wait of a problem that a repetition of the request may resolve, where nothing else is
     /// known about it. Every 503 has one.
     const fn default_wait(self) -> Option<Duration> {

@@ -55,7 +55,7 @@ mod tests {
         for host in hosts {
             request = request.header(HOST, *host);
         }
-        check(&request.body(Body::empty()).unwrap()).err().map(|problem| problem.code())
+        check(&request.body(Body::empty()).unwrap()).err().map(|problem| problem.code)
     }
 
     #[test]

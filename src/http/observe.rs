@@ -164,7 +164,7 @@ impl Exchange {
         let code = response.extensions().get::<OutcomeCode>().map_or("ok", |code| code.0);
         self.end(&ResponseEvent {
             status: response.status().as_u16(),
-            outcome: problem.map_or(code, |problem| problem.code().name()),
+            outcome: problem.map_or(code, |problem| problem.code.name()),
             at_debug: response.extensions().get::<LogAtDebug>().is_some(),
             problem,
         });
@@ -282,7 +282,7 @@ impl ResponseEvent<'_> {
     /// Returns `false` if its client has too many events.
     fn log(&self, exchange: &Exchange) -> bool {
         let is_form = exchange.is_sign_up() && self.status != GONE;
-        match self.problem.map(|problem| problem.code().source()) {
+        match self.problem.map(|problem| problem.code.source()) {
             _ if self.at_debug => log_response!(debug, self, exchange),
             Some(ProblemSource::Operator) => log_response!(error, self, exchange),
             Some(ProblemSource::Dependency) => log_response!(warn, self, exchange),

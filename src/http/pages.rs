@@ -111,11 +111,11 @@ impl Pages {
         locale: Locale,
         referrer: Option<&HeaderValue>,
     ) -> Result<String, askama::Error> {
-        let code = problem.code();
+        let code = problem.code;
         let (title, detail) = title_and_detail(code, locale);
-        let detail = problem.own_detail().map_or(detail, |own| own.to_owned().into());
+        let detail = problem.detail.as_deref().map_or(detail, |own| own.to_owned().into());
         let mut errors: Vec<_> = problem
-            .errors()
+            .errors
             .iter()
             .map(|error| ErrorLine {
                 field: error.field(),
@@ -142,7 +142,7 @@ impl Pages {
             reference: code.status().is_server_error().then(|| id.to_string()),
             back: None,
         };
-        let (values, key) = match (problem.form(), next_step(code)) {
+        let (values, key) = match (&problem.form, next_step(code)) {
             (Some(values), NextStep::Retry) => (values, values.key.as_deref()),
             (Some(values), NextStep::StartOver) => (values, None),
             (None, _) | (_, NextStep::None) => {

@@ -103,7 +103,7 @@ impl SignupPipeline {
         self.origins.check_present(&request)?;
         if let Err(text) = self.switch.check() {
             self.metrics.closed_rejected();
-            return Err(Problem::new(ProblemCode::SignupsClosed).with_detail(text));
+            return Err(Problem { detail: text, ..Problem::new(ProblemCode::SignupsClosed) });
         }
         let client = client(&request);
         let report = request.extensions().get::<RateLimitReport>().cloned().unwrap_or_default();
@@ -137,7 +137,7 @@ impl SignupPipeline {
         challenge: ChallengeMode,
     ) -> Result<SignedUp, Problem> {
         let ParsedForm { head, checked, signals, locale } = form;
-        let in_language = |problem: Problem| problem.in_language(locale);
+        let in_language = |problem| Problem { locale, ..problem };
         let (user, key) = checked.map_err(in_language)?;
         let is_own_form = self.challenges.is_own_form(&signals);
         let signals = match challenge {

@@ -180,15 +180,24 @@ impl ProblemCode {
 /// An error on its way to the client, with its cause for the log.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    code: ProblemCode,
-    errors: Vec<FieldError>,
-    retry_after: Option<Duration>,
-    replayed: bool,
-    cause: Option<Arc<dyn StdError + Send + Sync>>,
-    form: Option<Arc<FormValues>>,
-    locale: Option<Locale>,
-    detail: Option<Arc<str>>,
-    challenge_hint: bool,
+    /// Its kind.
+    pub(super) code: ProblemCode,
+    /// The fields that violate their rules.
+    pub(super) errors: Vec<FieldError>,
+    /// The time after which a retry may succeed.
+    pub(super) retry_after: Option<Duration>,
+    /// True for the response of an earlier request.
+    pub(super) replayed: bool,
+    /// The cause, for the log only.
+    pub(super) cause: Option<Arc<dyn StdError + Send + Sync>>,
+    /// The values of the posted form, so that the page can show them again.
+    pub(super) form: Option<Arc<FormValues>>,
+    /// The language that the form asks for.
+    pub(super) locale: Option<Locale>,
+    /// The operator's text in place of the usual detail.
+    pub(super) detail: Option<Arc<str>>,
+    /// True if solving a challenge replaces the wait.
+    pub(super) challenge_hint: bool,
 }
 
 impl Problem {
@@ -219,53 +228,6 @@ impl Problem {
         self
     }
 
-    /// Marks it as the response of an earlier request.
-    #[must_use]
-    pub const fn replayed(mut self, replayed: bool) -> Self {
-        self.replayed = replayed;
-        self
-    }
-
-    /// Adds the cause, for the log only.
-    #[must_use]
-    pub fn caused_by(mut self, cause: Option<Arc<dyn StdError + Send + Sync>>) -> Self {
-        self.cause = cause;
-        self
-    }
-
-    /// Adds the values of the posted form, so that the page can show them again.
-    #[must_use]
-    pub fn with_form(mut self, form: Option<Arc<FormValues>>) -> Self {
-        self.form = form;
-        self
-    }
-
-    /// Sets the language that the form asks for, if it does.
-    #[must_use]
-    pub const fn in_language(mut self, locale: Option<Locale>) -> Self {
-        self.locale = locale;
-        self
-    }
-
-    /// Replaces the detail with the operator's text, if there is one.
-    #[must_use]
-    pub fn with_detail(mut self, detail: Option<Arc<str>>) -> Self {
-        self.detail = detail;
-        self
-    }
-
-    /// Sets whether solving a challenge replaces the wait.
-    #[must_use]
-    pub const fn challenge_hint(mut self, challenge_hint: bool) -> Self {
-        self.challenge_hint = challenge_hint;
-        self
-    }
-
-    /// Its kind.
-    pub const fn code(&self) -> ProblemCode {
-        self.code
-    }
-
     /// Its cause, for the log.
     pub fn cause(&self) -> Option<&(dyn StdError + 'static)> {
         let cause: &(dyn StdError + 'static) = self.cause.as_deref()?;
@@ -276,39 +238,15 @@ impl Problem {
     pub(super) fn retry_after_s(&self) -> Option<u64> {
         Some(whole_seconds(self.retry_after?))
     }
-
-    /// The operator's text in place of the usual detail.
-    pub(super) fn own_detail(&self) -> Option<&str> {
-        self.detail.as_deref()
-    }
-
-    /// Returns whether solving a challenge replaces the wait.
-    pub(super) const fn has_challenge_hint(&self) -> bool {
-        self.challenge_hint
-    }
-
-    /// The fields that violate their rules.
-    pub(super) fn errors(&self) -> &[FieldError] {
-        &self.errors
-    }
-
-    /// The values of the posted form.
-    pub(super) fn form(&self) -> Option<&FormValues> {
-        self.form.as_deref()
-    }
-
-    /// The language that the form asks for.
-    pub(super) const fn locale(&self) -> Option<Locale> {
-        self.locale
-    }
 }
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
-            Rejection::Limited { limit, retry_after } => Self::new(ProblemCode::RateLimited)
-                .retry_after(retry_after)
-                .challenge_hint(limit.yields_to_proof()),
+            Rejection::Limited { limit, retry_after } => Self {
+                challenge_hint: limit.yields_to_proof(),
+                ..Self::new(ProblemCode::RateLimited).retry_after(retry_after)
+            },
             Rejection::ChallengeRequired => Self::new(ProblemCode::ChallengeRequired),
             Rejection::ChallengeFailed | Rejection::ProofUsed => {
                 Self::new(ProblemCode::ChallengeFailed)

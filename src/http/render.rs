@@ -32,7 +32,7 @@ pub(super) fn render(
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
     // A nested router may have set the length of the body that is replaced here.
     response.headers_mut().remove(CONTENT_LENGTH);
-    let locale = problem.locale().unwrap_or(negotiated.locale);
+    let locale = problem.locale.unwrap_or(negotiated.locale);
     let base_path = &pages.page.settings().base_path;
     match negotiated.representation {
         Representation::Json => {
@@ -41,7 +41,7 @@ pub(super) fn render(
             let document =
                 serde_json::to_vec(&ProblemDocument::new(&problem, id, locale, base_path));
             *response.body_mut() = Body::from(document.unwrap_or_default());
-            if problem.code() == ProblemCode::OriginNotAllowed {
+            if problem.code == ProblemCode::OriginNotAllowed {
                 // Else the page could not read why, and would take it for a lost connection.
                 let headers = response.headers_mut();
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -89,8 +89,8 @@ struct ProblemDocument<'a> {
 
 impl<'a> ProblemDocument<'a> {
     fn new(problem: &'a Problem, id: RequestId, locale: Locale, base_path: &str) -> Self {
-        let code = problem.code().name();
-        let (detail, advice) = match problem.own_detail() {
+        let code = problem.code.name();
+        let (detail, advice) = match problem.detail.as_deref() {
             Some(own) => (own.into(), None),
             None => (
                 locale.attribute(code, DETAIL).unwrap_or_default(),
@@ -102,16 +102,16 @@ impl<'a> ProblemDocument<'a> {
         Self {
             r#type: format!("urn:auth0-signup:problem:{code}"),
             title: locale.text(code),
-            status: problem.code().status().as_u16(),
+            status: problem.code.status().as_u16(),
             detail,
             heading: locale.attribute(code, HEADING).unwrap_or_default(),
             advice,
             code,
             request_id: id.to_string(),
             retry_after: problem.retry_after_s(),
-            challenge: problem.has_challenge_hint().then(|| format!("{base_path}{CHALLENGE_PATH}")),
+            challenge: problem.challenge_hint.then(|| format!("{base_path}{CHALLENGE_PATH}")),
             errors: problem
-                .errors()
+                .errors
                 .iter()
                 .map(|error| FieldErrorDocument::new(error, locale))
                 .collect(),

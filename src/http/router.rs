@@ -158,7 +158,9 @@ fn page_routes(pipeline: &SignupPipeline, pages: Arc<Pages>) -> Router {
     if pages.page.settings().enabled {
         let form = match pipeline.switch.check() {
             Ok(()) => get(handlers::form),
-            Err(text) => get(async || Problem::new(ProblemCode::SignupsClosed).with_detail(text)),
+            Err(text) => {
+                get(async || Problem { detail: text, ..Problem::new(ProblemCode::SignupsClosed) })
+            }
         };
         routes = routes.route(FORM, form).route("/", get(handlers::root));
     }

@@ -62,7 +62,7 @@ impl SignedUp {
             Outcome::KeyReused => Problem::new(ProblemCode::IdempotencyKeyReused),
             Outcome::InProgress => Problem::new(ProblemCode::IdempotencyInProgress),
         };
-        Err(problem.replayed(replayed).caused_by(cause))
+        Err(Problem { replayed, cause, ..problem })
     }
 
     /// Adds the headers and extensions that every successful response has.

@@ -17,8 +17,8 @@ pub(in super::super) fn error(
     page: Option<&Page>,
     locale: Locale,
 ) -> ErrorResponse {
-    let code = problem.code();
-    let detail = || match problem.own_detail() {
+    let code = problem.code;
+    let detail = || match problem.detail.as_deref() {
         Some(own) => own.to_owned(),
         None => locale.attribute(code.name(), DETAIL).unwrap_or_default().into_owned(),
     };
@@ -29,7 +29,7 @@ pub(in super::super) fn error(
         ProblemCode::UsernameTaken => {
             ErrorResponse::bad_request("username_exists", "The username already exists.")
         }
-        ProblemCode::InvalidFields => invalid_fields(problem.errors(), page, locale),
+        ProblemCode::InvalidFields => invalid_fields(&problem.errors, page, locale),
         ProblemCode::MalformedBody => invalid_signup(),
         // Auth0's own response, an `error` without a code, makes Lock say that something went
         // wrong.

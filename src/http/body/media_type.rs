@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn parse(value: &str) -> Result<MediaType, ProblemCode> {
-        MediaType::parse(value).map_err(|problem| problem.code())
+        MediaType::parse(value).map_err(|problem| problem.code)
     }
 
     #[test]

@@ -153,7 +153,7 @@ mod tests {
             let frames =
                 stream::iter([Ok(Bytes::from_static(b"email=a")), Err(io::Error::from(kind))]);
             let problem = collect(Body::from_stream(frames), 0).await.unwrap_err();
-            assert_eq!(problem.code(), code, "{kind}");
+            assert_eq!(problem.code, code, "{kind}");
         }
     }
 }

@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn malformed_parts_are_rejected() {
-        let code = |problem: Problem| problem.code();
+        let code = |problem: Problem| problem.code;
         let not_utf8 = members(body(&[("name=\"a\"", b"\xff")]), "X").await;
         assert_eq!(not_utf8.map_err(code).err(), Some(ProblemCode::MalformedBody));
         let no_name = members(body(&[("x=\"a\"", b"1")]), "X").await;

@@ -65,7 +65,7 @@ pub(in super::super) async fn signup(
 
     let signed_up = pipeline.run(parsed, ChallengeMode::AsConfigured).await;
 
-    let signed_up = signed_up.map_err(|problem| problem.with_form(values.clone()))?;
+    let signed_up = signed_up.map_err(|problem| Problem { form: values.clone(), ..problem })?;
     let mut response = match values {
         Some(values) => see_other(&values, &pages),
         None => json(signed_up.user.as_deref()),

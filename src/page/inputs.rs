@@ -6,7 +6,6 @@
 use url::Url;
 
 use super::form_values::metadata_name;
-use super::messages::Messages;
 use crate::config::{Label, PageField, PageSettings};
 use crate::domain::field::{AttributeKind, FieldKind};
 use crate::domain::metadata::{MetadataKind, MetadataRule, USER_METADATA};
@@ -65,13 +64,6 @@ pub(super) struct Choice {
     pub(super) value: String,
     /// Its label.
     pub(super) label: Label,
-}
-
-impl Choice {
-    /// Its label in the language of the page.
-    pub(super) fn label(&self, messages: &Messages) -> &str {
-        self.label.in_language(messages.locale)
-    }
 }
 
 /// The attributes of a text input.

@@ -172,7 +172,7 @@ impl Page {
             Some(Kind::Choice(choices)) => choices.as_slice(),
             _ => &[],
         };
-        choices.iter().map(|choice| (&*choice.value, choice.label(messages)))
+        choices.iter().map(|choice| (&*choice.value, messages.own(&choice.label)))
     }
 
     /// The `Content-Security-Policy` of every page.

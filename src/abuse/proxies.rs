@@ -87,7 +87,7 @@ impl Proxies {
         if !self.has_clients {
             return Resolved { client: peer, by_proxy: false, by_server: false };
         }
-        let by_proxy = self.is_trusted(peer);
+        let by_proxy = self.trusts(peer.ip());
         let client = if by_proxy { self.client_behind(peer, headers) } else { peer };
         let (visitor, by_server) = self.visitor(headers);
         if !by_proxy && !by_server {
@@ -123,19 +123,15 @@ impl Proxies {
         }
     }
 
-    /// Returns whether the peer is a trusted proxy.
-    pub fn trusts(&self, peer: IpAddr) -> bool {
-        self.is_trusted(ClientAddress::new(peer))
+    /// Returns whether the address is a trusted proxy's.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        any_contains(&self.trusted, address)
     }
 
     /// Returns whether requests came recently through a proxy that is not trusted. All clients
     /// behind it count as one.
     pub fn is_misconfigured(&self) -> bool {
         self.misconfigured.is_active()
-    }
-
-    fn is_trusted(&self, address: ClientAddress) -> bool {
-        any_contains(&self.trusted, address.ip())
     }
 
     fn client_behind(&self, peer: ClientAddress, headers: &HeaderMap) -> ClientAddress {
@@ -157,7 +153,7 @@ impl Proxies {
                 return nearest;
             };
             nearest = ClientAddress::new(address);
-            if !self.is_trusted(nearest) {
+            if !self.trusts(nearest.ip()) {
                 return nearest;
             }
         }

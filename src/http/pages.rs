@@ -112,8 +112,11 @@ impl Pages {
         referrer: Option<&HeaderValue>,
     ) -> Result<String, askama::Error> {
         let code = problem.code;
-        let (title, detail) = title_and_detail(code, locale);
-        let detail = problem.detail.as_deref().map_or(detail, |own| own.to_owned().into());
+        let text = |name| locale.attribute(code.name(), name).unwrap_or_default();
+        let detail: Cow<'_, str> = match problem.detail.as_deref() {
+            Some(own) => own.into(),
+            None => text(ADVICE),
+        };
         let mut errors: Vec<_> = problem
             .errors
             .iter()
@@ -131,7 +134,7 @@ impl Pages {
             });
         }
         let alert = Alert {
-            title,
+            title: text(HEADING),
             detail: if errors.is_empty() { detail } else { "".into() },
             errors,
             retry_after: problem.retry_after_s(),
@@ -217,13 +220,6 @@ const fn next_step(code: ProblemCode) -> NextStep {
         | ProblemCode::UnsupportedMediaType
         | ProblemCode::HeadersTooLarge => NextStep::None,
     }
-}
-
-/// The title and the detail of a problem, for a user.
-fn title_and_detail(code: ProblemCode, locale: Locale) -> (Cow<'static, str>, Cow<'static, str>) {
-    let code = code.name();
-    let text = |name| locale.attribute(code, name).unwrap_or_default();
-    (text(HEADING), text(ADVICE))
 }
 
 #[cfg(test)]

@@ -49,8 +49,13 @@ pub(super) fn violation_params(violation: &Violation) -> Map<String, Value> {
         | Violation::DuplicateField
         | Violation::ControlCharacter => return Map::new(),
     };
-    match params {
-        Value::Object(params) => params,
+    members(params)
+}
+
+/// The members of an object.
+pub(super) fn members(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(members) => members,
         _ => Map::new(),
     }
 }

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::params::violation_params;
+use super::params::{members, violation_params};
 use crate::abuse::{Challenges, ExistencePolicy};
 use crate::domain::field::{AttributeKind, FieldKind};
 use crate::domain::metadata::{self, MetadataKind, MetadataRule};
@@ -160,14 +160,6 @@ fn constraints(rule: &MetadataRule) -> Map<String, Value> {
         MetadataKind::Boolean => json!({ "type": kind, "required": required }),
     };
     members(constraints)
-}
-
-/// The members of an object.
-fn members(object: Value) -> Map<String, Value> {
-    match object {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
 }
 
 /// The terms in force, and whether a form has to accept them.

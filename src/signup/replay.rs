@@ -51,9 +51,6 @@ impl Inner {
             return self.restart(request, &attempt).await;
         }
         let result = match self.wait_for_worker(Some(attempt)).await {
-            Ok(Some(attempt)) if self.is_at_work_elsewhere(&attempt) => {
-                SignupResult::new(Outcome::InProgress)
-            }
             Ok(Some(attempt)) => match attempt.state {
                 AttemptState::NotCreated if is_abandoned(&attempt) => {
                     return self.restart(request, &attempt).await;
@@ -64,7 +61,6 @@ impl Inner {
                 AttemptState::Exists | AttemptState::NotCreated => recorded_end(&attempt),
                 AttemptState::Open | AttemptState::Unknown => self.resume(request, &attempt).await,
             },
-            // Deleted by an operator meanwhile.
             Ok(None) => SignupResult::new(Outcome::InProgress),
             // The tenant may have been called; an unreadable ledger cannot rule that out.
             Err(error) => SignupResult::because(Outcome::Unknown, error),
@@ -115,8 +111,8 @@ impl Inner {
         Replay::Result(created(request, attempt, user).replay())
     }
 
-    /// Waits until no other living process works on the attempt. Returns it as it is then, or when that
-    /// takes too long; `None` when it was deleted.
+    /// Waits until no other living process works on the attempt, and returns it as it is then. `None`
+    /// when that takes too long, or an operator has deleted it.
     ///
     /// This process is not waited for: here, a request with the same key joins the running one
     /// ([`InFlight`](super::in_flight::InFlight)). Its attempt whose start was recorded late, or whose
@@ -128,8 +124,10 @@ impl Inner {
         let deadline = Instant::now() + self.timeouts.duplicate_wait;
         while let Some(current) = &attempt
             && self.is_at_work_elsewhere(current)
-            && Instant::now() + POLL <= deadline
         {
+            if Instant::now() + POLL > deadline {
+                return Ok(None);
+            }
             let id = current.id;
             sleep(POLL).await;
             attempt = self.ledger.get(id).await?;
@@ -190,7 +188,7 @@ impl Inner {
                 let current = async { self.wait_for_worker(self.ledger.get(call.id).await?).await };
                 match current.await {
                     Ok(Some(attempt)) => self.recorded_result(request, &attempt).await,
-                    Ok(None) => SignupResult::new(Outcome::Unknown),
+                    Ok(None) => SignupResult::new(Outcome::InProgress),
                     Err(error) => SignupResult::because(Outcome::Unknown, error),
                 }
             }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use auth0_emulator::{Fault, Route};
+use auth0_emulator::{Fault, Gate, Route};
 
 use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
@@ -129,47 +129,87 @@ async fn a_duplicate_continues_the_attempt_once_its_first_client_has_left() {
     assert_eq!(again.json()["user"]["user_id"], duplicate.json()["user"]["user_id"], "{again:?}");
 }
 
+/// Two replicas with an attempt that both are about to resume. Each is sent the form again.
+struct Resuming {
+    one: TestApp,
+    _other: TestApp,
+    at_one: JoinHandle<TestResponse>,
+    at_the_other: JoinHandle<TestResponse>,
+}
+
+impl Resuming {
+    /// Leaves an attempt unresolved, and holds both replicas where each has found it and records that
+    /// it resumes it. What they call then meets this fault.
+    async fn start(wait_ms: &str, fault: Fault) -> Self {
+        let database = postgres::database().await;
+        let replica = |builder: TestAppBuilder| {
+            builder
+                .set("database.url", &database)
+                .set("secrets.key", "0123456789abcdef0123456789abcdef")
+                .set("auth0.pin_user_id", "false")
+                .set("reconciliation.not_created_after_ms", "1000")
+                .set("idempotency.wait_ms", wait_ms)
+        };
+        let one = replica(TestApp::builder()).spawn().await;
+        let other = replica(TestApp::builder()).set("auth0.domain", one.auth0.url()).spawn().await;
+        let sign_up = |app: &TestApp| {
+            let request = app.post().header("idempotency-key", KEY).json(&ada());
+            tokio::spawn(TestResponse::receive(request))
+        };
+        one.auth0.fault(Route::CreateUser, Fault::close());
+        assert_eq!(sign_up(&one).await.unwrap().problem(), "outcome_unknown");
+        // Each has to see for itself that the call has ended.
+        for replica in [&one, &other] {
+            assert_eq!(sign_up(replica).await.unwrap().problem(), "outcome_unknown");
+        }
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        // Both have read the attempt when the first may record that it resumes it.
+        let table = connect(&database).await;
+        table.batch_execute("BEGIN; LOCK TABLE attempts IN EXCLUSIVE MODE").await.unwrap();
+        one.auth0.fault(Route::CreateUser, fault);
+        let (at_one, at_the_other) = (sign_up(&one), sign_up(&other));
+        let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+            WHERE NOT granted AND datname = current_database()";
+        eventually("both wait for the table", async || {
+            let waiting: i64 = scalar(&table, waiting).await;
+            (waiting >= 2).then_some(())
+        })
+        .await;
+        table.batch_execute("COMMIT").await.unwrap();
+        Self { one, _other: other, at_one, at_the_other }
+    }
+}
+
 #[tokio::test]
 async fn of_two_replicas_that_resume_an_attempt_one_makes_the_call() {
-    let database = postgres::database().await;
-    let replica = |builder: TestAppBuilder| {
-        builder
-            .set("database.url", &database)
-            .set("secrets.key", "0123456789abcdef0123456789abcdef")
-            .set("auth0.pin_user_id", "false")
-            .set("reconciliation.not_created_after_ms", "1000")
-    };
-    let one = replica(TestApp::builder()).spawn().await;
-    let other = replica(TestApp::builder()).set("auth0.domain", one.auth0.url()).spawn().await;
-    let sign_up = |app: &TestApp| {
-        tokio::spawn(TestResponse::receive(app.post().header("idempotency-key", KEY).json(&ada())))
-    };
-    one.auth0.fault(Route::CreateUser, Fault::close());
-    assert_eq!(sign_up(&one).await.unwrap().problem(), "outcome_unknown");
-    // Each has to see for itself that the call has ended.
-    for replica in [&one, &other] {
-        assert_eq!(sign_up(replica).await.unwrap().problem(), "outcome_unknown");
-    }
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
-    // Both have read the attempt when the first may record that it resumes it.
-    let table = connect(&database).await;
-    table.batch_execute("BEGIN; LOCK TABLE attempts IN EXCLUSIVE MODE").await.unwrap();
-    // And both have looked up the address before there is a user.
+    // Both have looked up the address before there is a user.
     let late = Fault::delay(Duration::from_millis(500)).times(2);
-    one.auth0.fault(Route::CreateUser, late);
-    let (first, second) = (sign_up(&one), sign_up(&other));
-    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
-        WHERE NOT granted AND datname = current_database()";
-    eventually("both wait for the table", async || {
-        let waiting: i64 = scalar(&table, waiting).await;
-        (waiting >= 2).then_some(())
-    })
-    .await;
-    table.batch_execute("COMMIT").await.unwrap();
-    let (first, second) = tokio::join!(first, second);
+    let Resuming { one, _other, at_one, at_the_other } = Resuming::start("10000", late).await;
+    let (first, second) = tokio::join!(at_one, at_the_other);
     for response in [first.unwrap(), second.unwrap()] {
         assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     }
+    assert_eq!(one.creates().len(), 2);
+    assert_eq!(one.auth0.users().len(), 1);
+}
+
+#[tokio::test]
+async fn a_replica_that_waits_too_long_for_another_to_resume_an_attempt_responds_in_progress() {
+    let gate = Gate::new();
+    let Resuming { one, _other, mut at_one, mut at_the_other } =
+        Resuming::start("100", Fault::held(&gate)).await;
+    let (late, resumed) = tokio::select! {
+        late = &mut at_one => (late, at_the_other),
+        late = &mut at_the_other => (late, at_one),
+    };
+    let late = late.unwrap();
+    assert_eq!(late.problem(), "idempotency_in_progress", "{late:?}");
+    assert_eq!(late.status, StatusCode::CONFLICT);
+    assert!(late.header("retry-after").is_some());
+    assert_eq!(late.header("idempotency-replayed"), None);
+    gate.open();
+    let resumed = resumed.await.unwrap();
+    assert_eq!(resumed.status, StatusCode::CREATED, "{resumed:?}");
     assert_eq!(one.creates().len(), 2);
     assert_eq!(one.auth0.users().len(), 1);
 }

@@ -78,8 +78,9 @@ pub(super) struct AttemptRunner<'a> {
     pub(super) call: &'a PreparedCall,
     /// True if an earlier request started the attempt.
     pub(super) is_resumed: bool,
-    /// True if any earlier calls of this attempt have certainly ended.
-    pub(super) earlier_calls_ended: bool,
+    /// True if a lookup that finds no user proves that earlier calls of this attempt created none: their
+    /// grace period is over.
+    pub(super) absence_is_proof: bool,
     /// The start of this work.
     pub(super) started_at: Instant,
     /// A time before this process took the attempt, at which it was alive.
@@ -105,7 +106,7 @@ impl<'a> AttemptRunner<'a> {
             request,
             call,
             is_resumed: false,
-            earlier_calls_ended: false,
+            absence_is_proof: false,
             started_at: Instant::now(),
             alive,
             may_have_acted: AtomicBool::new(false),
@@ -120,12 +121,12 @@ impl<'a> AttemptRunner<'a> {
         request: &'a KeyedRequest,
         call: &'a PreparedCall,
         alive: Option<AliveSince>,
-        earlier_calls_ended: bool,
+        absence_is_proof: bool,
     ) -> Self {
         let new = Self::new(service, request, call, alive);
         let may_have_acted = AtomicBool::new(true);
-        let may_still_run = AtomicBool::new(!earlier_calls_ended);
-        Self { is_resumed: true, earlier_calls_ended, may_have_acted, may_still_run, ..new }
+        let may_still_run = AtomicBool::new(!absence_is_proof);
+        Self { is_resumed: true, absence_is_proof, may_have_acted, may_still_run, ..new }
     }
 
     /// Sends the create call with this permit, and resolves it if its response is lost.

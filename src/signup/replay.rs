@@ -155,10 +155,10 @@ impl Inner {
     /// password again.
     async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
         let call = PreparedCall::again(self, attempt);
-        let earlier_calls_ended = self.absence_left(attempt).is_some_and(|left| left.is_zero());
+        let absence_is_proof = self.absence_left(attempt).is_some_and(|left| left.is_zero());
         let alive = self.heartbeat.alive_since();
-        let runner = AttemptRunner::resuming(self, request, &call, alive, earlier_calls_ended);
-        if !earlier_calls_ended && !self.keeps_user_ids(&request.ledger_wait).await {
+        let runner = AttemptRunner::resuming(self, request, &call, alive, absence_is_proof);
+        if !absence_is_proof && !self.keeps_user_ids(&request.ledger_wait).await {
             // Nothing is sent again, so the grace period must not start over. Until it ends, clients who
             // come back cause lookups only, and these leave the limit to sign-ups.
             let unknown = SignupResult::left_unresolved();

@@ -80,7 +80,7 @@ impl AttemptRunner<'_> {
             }
         }
         let Ok(lookup) = self.look_up_address(priority).await else { return unknown };
-        let may_repeat = self.earlier_calls_ended || (is_absent && !self.may_still_run());
+        let may_repeat = self.absence_is_proof || (is_absent && !self.may_still_run());
         if !matches!(lookup, AddressLookup::NoUser) || !may_repeat {
             return lookup.result().unwrap_or(unknown);
         }
@@ -91,7 +91,7 @@ impl AttemptRunner<'_> {
                 let lookup = self.look_up_address(Priority::Lookup).await.ok();
                 lookup.and_then(AddressLookup::result).unwrap_or(unknown)
             }
-            Err(error) if self.earlier_calls_ended => error.into(),
+            Err(error) if self.absence_is_proof => error.into(),
             Err(
                 rejected @ (CreateUserError::PasswordRejected(_)
                 | CreateUserError::UsernameRejected),

@@ -244,6 +244,12 @@ impl From<CreateUserError> for SignupResult {
     }
 }
 
+impl From<Rejection> for SignupResult {
+    fn from(rejection: Rejection) -> Self {
+        Self::new(Outcome::Rejected(rejection))
+    }
+}
+
 impl From<LedgerError> for SignupResult {
     fn from(error: LedgerError) -> Self {
         Self::because(Outcome::LedgerUnavailable, error)

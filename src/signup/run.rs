@@ -102,7 +102,7 @@ impl Inner {
         for _ in 0..RECORD_TRIES {
             let call = PreparedCall::new(self, request, now);
             let begin = self.ledger.begin(self.new_attempt(request, &call, cost.clone()));
-            let rejection = match request.ledger_wait.limit(begin).await {
+            match request.ledger_wait.limit(begin).await {
                 Ok(BeginResult::Started) => return Ok(call),
                 Ok(BeginResult::Existing(attempt)) => {
                     match Box::pin(self.replay_key(request, *attempt, leader)).await {
@@ -110,20 +110,18 @@ impl Inner {
                         Replay::Restarted(call) => return Ok(call),
                         Replay::LookAgain => {}
                     }
-                    // Permits are perhaps spent, and a proof is not.
-                    cost.charges.clear();
-                    continue;
                 }
                 Ok(BeginResult::RateLimited { limit, retry_after }) => {
-                    Rejection::Limited { limit, retry_after }
+                    return Err(Rejection::Limited { limit, retry_after }.into());
                 }
-                Ok(BeginResult::ProofAlreadyUsed) => Rejection::ProofUsed,
+                Ok(BeginResult::ProofAlreadyUsed) => return Err(Rejection::ProofUsed.into()),
                 Err(error) => {
                     self.release_unsent(call);
                     return Err(error.into());
                 }
-            };
-            return Err(SignupResult::new(Outcome::Rejected(rejection)));
+            }
+            // Permits are perhaps spent, and a proof is not.
+            cost.charges.clear();
         }
         // Another replica took the key each time, and may do so again.
         Err(SignupResult::new(Outcome::InProgress))
@@ -156,13 +154,11 @@ impl Inner {
         result: SignupResult,
         leader: Leader,
     ) {
-        let is_early = self.can_be_found_again(&result);
-        if is_early {
+        if self.can_be_found_again(&result) {
             leader.announce(request, result.clone());
-        }
-        let urgency = if is_early { Urgency::Unawaited } else { Urgency::Awaited };
-        self.finish(request, call, &result, urgency).await;
-        if !is_early {
+            self.finish(request, call, &result, Urgency::Unawaited).await;
+        } else {
+            self.finish(request, call, &result, Urgency::Awaited).await;
             leader.announce(request, result.clone());
         }
         drop(leader);
@@ -231,9 +227,8 @@ impl Inner {
 
 /// Decides whether a new attempt may start, unless every client disconnects first.
 async fn admit(admission: Admission, leader: &Leader) -> Result<AdmissionCost, SignupResult> {
-    let admitted = tokio::select! {
-        admitted = admission.decide() => admitted.map_err(Outcome::Rejected),
-        () = leader.abandoned() => Err(Outcome::Abandoned),
-    };
-    admitted.map_err(SignupResult::new)
+    tokio::select! {
+        admitted = admission.decide() => Ok(admitted?),
+        () = leader.abandoned() => Err(SignupResult::new(Outcome::Abandoned)),
+    }
 }

@@ -176,13 +176,16 @@ impl Inner {
             for pause in RELEASE_PAUSES {
                 sleep(pause).await;
                 match inner.ledger.get(finish.id).await {
-                    Ok(Some(attempt)) if attempt.state == AttemptState::Open => {
-                        if attempt.restarts > 0 || inner.ledger.finish(finish.clone()).await.is_ok()
-                        {
-                            return;
+                    Ok(Some(attempt))
+                        if attempt.state == AttemptState::Open && attempt.restarts == 0 =>
+                    {
+                        if inner.ledger.finish(finish.clone()).await.is_ok() {
+                            break;
                         }
                     }
-                    Ok(Some(_)) => return,
+                    // It has a result, or another request has started it again, which leaves no trace
+                    // in the basis.
+                    Ok(Some(_)) => break,
                     Ok(None) | Err(_) => {}
                 }
             }

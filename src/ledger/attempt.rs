@@ -1,5 +1,6 @@
 //! An attempt: as it starts, as it is resolved, as it is stored.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::Lease;
 use super::admission_cost::AdmissionCost;
 use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::Digest;
-use crate::domain::TermsVersion;
+use crate::domain::{TermsVersion, full_user_id};
 
 /// The id of one attempt to sign a user up. A UUID v7: unique and ordered by time, so that new rows
 /// are stored side by side and old ones are removed in one range.
@@ -361,6 +362,21 @@ pub struct Attempt {
     pub terms: Option<TermsVersion>,
     /// The ledger's time when this was read.
     pub read_at: LedgerTime,
+}
+
+impl Attempt {
+    /// The process that works on it for a request, and the time left of its lease. `None` once the
+    /// lease has ended or the outcome is final.
+    pub fn leased_worker(&self) -> Option<(Worker, Duration)> {
+        let left = self.next_check_at?.since(self.read_at);
+        let worker = self.worker.filter(|_| !self.state.is_resolved() && !left.is_zero())?;
+        Some((worker, left))
+    }
+
+    /// The id of the user that it created, or would have.
+    pub fn created_user_id(&self) -> Cow<'_, str> {
+        full_user_id(self.auth0_user_id.as_deref().unwrap_or(self.user_id.as_str()))
+    }
 }
 
 /// The process that works on an attempt for a request.

@@ -14,7 +14,7 @@ use super::identity::IMPLICIT_KEY_LIFETIME;
 use super::outcome::{Outcome, SignupResult};
 use crate::auth0::{FoundUser, LookupError, Priority, User, UsersByEmail};
 use crate::clock::{LedgerTime, TenantTime};
-use crate::domain::{Field, full_user_id};
+use crate::domain::Field;
 use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
 
 /// The most attempts with one address that are compared with a user found by it.
@@ -302,7 +302,7 @@ impl AttemptRunner<'_> {
             AttemptState::Unknown => attempt.connection_ended_at.is_none_or(|ended_at| {
                 ended_at + self.service.timeouts.absence_grace > self.call.started_at
             }),
-            AttemptState::Created => created_user_id(attempt) == user_id,
+            AttemptState::Created => attempt.created_user_id() == user_id,
             AttemptState::Exists | AttemptState::NotCreated => false,
         };
         attempts.len() < MAX_RIVALS
@@ -310,9 +310,4 @@ impl AttemptRunner<'_> {
                 .iter()
                 .any(|attempt| attempt.id != self.call.id && may_have_created(attempt))
     }
-}
-
-/// The id of the user that an attempt created, or would have.
-pub(super) fn created_user_id(attempt: &Attempt) -> String {
-    full_user_id(attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str())).into_owned()
 }

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::address_lookup::created_user_id;
 use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
 use super::{Inner, POLL};
 use crate::auth0::{LookupError, Priority, User};
-use crate::ledger::{Attempt, AttemptState, Basis, Lease, LedgerError, RESTARTS, Urgency, Worker};
+use crate::ledger::{Attempt, AttemptState, Basis, Lease, LedgerError, RESTARTS, Urgency};
 
 /// The longest lookup of a user that is known to exist. After it, only id and address are replayed.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
@@ -137,16 +136,15 @@ impl Inner {
 
     /// Returns whether another living process works on the attempt.
     fn is_at_work_elsewhere(&self, attempt: &Attempt) -> bool {
-        let is_leased = attempt.next_check_at.is_some_and(|until| until > attempt.read_at);
-        let elsewhere =
-            |worker: &Worker| worker.is_alive && worker.process != self.heartbeat.process();
-        !attempt.state.is_resolved() && is_leased && attempt.worker.as_ref().is_some_and(elsewhere)
+        attempt.leased_worker().is_some_and(|(worker, _)| {
+            worker.is_alive && worker.process != self.heartbeat.process()
+        })
     }
 
     /// Reads the user that an earlier attempt created, as it is now; `None` when that takes too
     /// long.
     async fn read_user(&self, attempt: &Attempt) -> Option<Result<Option<User>, LookupError>> {
-        let user_id = created_user_id(attempt);
+        let user_id = attempt.created_user_id();
         let lookup = self.auth0.user(&user_id, Priority::BestEffort);
         timeout(READ_TIMEOUT, lookup).await.ok()
     }
@@ -225,6 +223,6 @@ fn is_abandoned(attempt: &Attempt) -> bool {
 
 /// The result of an attempt that created a user; only its id and address if it could not be read.
 fn created(request: &KeyedRequest, attempt: &Attempt, user: Option<User>) -> SignupResult {
-    let known = || User::known(&created_user_id(attempt), request.user.email.as_ref());
+    let known = || User::known(&attempt.created_user_id(), request.user.email.as_ref());
     user.unwrap_or_else(known).into()
 }

@@ -57,11 +57,9 @@ impl UnresolvedReason {
     /// Returns [`Self::UnderWay`] if a sign-up may be working on this attempt. One that is open belongs
     /// to its process until the lease ends: without a heartbeat it may only be slow.
     pub(super) fn under_way(attempt: &Attempt) -> Option<Self> {
-        let left = attempt.next_check_at?.since(attempt.read_at);
+        let (worker, left) = attempt.leased_worker()?;
         let is_open = attempt.state == AttemptState::Open;
-        let is_at_work = attempt.worker.is_some_and(|worker| worker.is_alive || is_open);
-        let is_leased = !attempt.state.is_resolved() && !left.is_zero();
-        (is_at_work && is_leased).then_some(Self::UnderWay { left })
+        (worker.is_alive || is_open).then_some(Self::UnderWay { left })
     }
 
     /// The wait before the next check, after this many failed ones (`None` when no check will be

@@ -33,16 +33,14 @@ pub(super) struct AttemptView {
 
 impl AttemptView {
     pub(super) fn new(attempt: &Attempt) -> Self {
-        let pinned = format!("auth0|{}", attempt.user_id.as_str());
-        let assigned = attempt.auth0_user_id.as_ref().map(|id| full_user_id(id).into_owned());
         let created = attempt.state == AttemptState::Created;
         Self {
             id: attempt.id.to_string(),
             state: attempt.state.name(),
             meaning: meaning(attempt.state),
             outcome_code: attempt.outcome_code.clone(),
-            user_id: created.then(|| assigned.unwrap_or_else(|| pinned.clone())),
-            pinned_user_id: pinned,
+            user_id: created.then(|| attempt.created_user_id().into_owned()),
+            pinned_user_id: full_user_id(attempt.user_id.as_str()).into_owned(),
             request_id: attempt.request_id.clone(),
             auth0_request_id: attempt.auth0_request_id.clone(),
             started_at: utc(attempt.started_at.since_epoch()),

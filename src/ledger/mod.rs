@@ -101,8 +101,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be written.
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError>;
 
-    /// Uses a proof for an attempt that started without one. Returns `false` if the proof was used
-    /// before.
+    /// Records for a time that something was done once, such as the notice to the owner of an address,
+    /// in the table of used proofs. Returns `false` if it was recorded before.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -140,8 +140,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// have ended their leases. `under_way` are those that the owner works on: the others of its own are
     /// leased too, since a failover may have lost the result of one, or the reply to its start.
     ///
-    /// No check is planned further ahead than `longest_wait`. A row whose check is was written while the
-    /// ledger's clock was ahead, and is due too.
+    /// No check is planned further ahead than `longest_wait`. A row whose next check is further ahead was
+    /// written while the ledger's clock was ahead, and is due too.
     ///
     /// # Errors
     /// When the ledger cannot be written.

@@ -51,7 +51,7 @@ impl Inner {
         self.finish_on(request, call, result, basis, urgency).await;
     }
 
-    /// Records the result of an attempt. A user that was found or created needs no other basis.
+    /// Records the result of an attempt. A created user is its own basis and replaces `basis`.
     ///
     /// If the first try fails, the client gets its result without waiting for further ones. If they
     /// fail too, the attempt stays open and the reconciler finds the same result.

@@ -1,4 +1,8 @@
-//! Replay of a sign-up that started before: its recorded result, or more work on it.
+//! Replay of a sign-up that started before.
+//!
+//! A resolved attempt is *replayed*: its recorded result is returned. One with nothing sent is
+//! *restarted*. An unresolved one is *resumed*: this process takes it over, looks its user up, and may
+//! *repeat* its call.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -264,7 +264,8 @@ impl Client {
         mut permit: Option<CallPermit>,
         request: impl Fn() -> Request,
     ) -> Result<(ApiResponse, Arc<Token>), CallError> {
-        // A lookup that resolves a lost response does not depend on the connections of the others.
+        // A lookup that resolves a response that was just lost, or that nobody waits for, does not depend
+        // on the connections of the others.
         let connection = match priority {
             Priority::Lookup | Priority::Background => ConnectionChoice::New,
             Priority::Create | Priority::Repeat | Priority::Check | Priority::BestEffort => {

@@ -197,7 +197,7 @@ impl HttpClient {
 }
 
 impl Recipe {
-    /// Reads the system's certificates.
+    /// The parts of a client with these settings. Reads the system's certificates.
     fn new(settings: &Auth0Settings, chain: Option<&ObservedChain>) -> Result<Self, BuildError> {
         // Plain HTTP is for loopback only, where the system's certificates are not needed.
         let is_plain = settings.base.starts_with("http://");

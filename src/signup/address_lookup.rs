@@ -52,7 +52,7 @@ impl AddressLookup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum RivalClaim {
     /// It created no user, or is this client's own and its key has expired.
-    None,
+    Unclaimed,
     /// It belongs to another sign-up, and may have created the user.
     Contested,
     /// It belongs to this sign-up, and may have created the user.
@@ -175,7 +175,7 @@ impl AttemptRunner<'_> {
         }
         // A resumed attempt is bound to this form by its key, which found it.
         let is_bound = match claim {
-            RivalClaim::None => self.is_resumed,
+            RivalClaim::Unclaimed => self.is_resumed,
             RivalClaim::Bound => true,
             RivalClaim::Contested | RivalClaim::Other => false,
         };
@@ -211,7 +211,7 @@ impl AttemptRunner<'_> {
         let rivals = attempts.iter().filter(|attempt| attempt.id != self.call.id);
         // The user of an attempt that ended before this one started was deleted if this one is newer.
         let rivals = rivals.filter(|rival| !(is_new && self.had_ended(rival)));
-        Some(rivals.map(|rival| self.claim_of(rival)).max().unwrap_or(RivalClaim::None))
+        Some(rivals.map(|rival| self.claim_of(rival)).max().unwrap_or(RivalClaim::Unclaimed))
     }
 
     /// Returns whether another attempt had created its user well before this one started.
@@ -224,10 +224,10 @@ impl AttemptRunner<'_> {
     fn claim_of(&self, rival: &Attempt) -> RivalClaim {
         let request = self.request;
         match (&rival.key, rival.state) {
-            (_, AttemptState::NotCreated | AttemptState::Exists) => RivalClaim::None,
+            (_, AttemptState::NotCreated | AttemptState::Exists) => RivalClaim::Unclaimed,
             (Some(key), _) if request.is_bound(key) => RivalClaim::Bound,
             // Only a client knows its key, so an expired one is still its own.
-            (None, AttemptState::Created) if request.has_client_key() => RivalClaim::None,
+            (None, AttemptState::Created) if request.has_client_key() => RivalClaim::Unclaimed,
             (_, AttemptState::Created) => RivalClaim::Other,
             // The same key with another password.
             (Some(_), _) if request.has_client_key() => RivalClaim::Other,

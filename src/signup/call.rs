@@ -58,7 +58,7 @@ impl PreparedCall {
     }
 
     /// The same call as the attempt's first one.
-    pub(super) fn again(service: &Inner, attempt: &Attempt) -> Self {
+    pub(super) fn from_attempt(service: &Inner, attempt: &Attempt) -> Self {
         Self {
             id: attempt.id,
             user_id: attempt.user_id.clone(),

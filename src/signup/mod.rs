@@ -58,9 +58,6 @@ use crate::telemetry::in_active_trace;
 /// The most attempts that are released at once after their start failed.
 const MOST_RELEASES: usize = 256;
 
-/// Interval at which an attempt of another replica is polled.
-const POLL: Duration = Duration::from_millis(100);
-
 /// Signs users up. Cheap to clone; clones share everything.
 #[derive(Debug, Clone)]
 pub struct Signups(Arc<Inner>);

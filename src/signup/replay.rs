@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::Inner;
 use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
-use super::{Inner, POLL};
 use crate::auth0::{LookupError, Priority, User};
 use crate::ledger::{Attempt, AttemptState, Basis, Lease, LedgerError, RESTARTS, Urgency};
+
+/// Interval at which an attempt of another replica is polled.
+const POLL: Duration = Duration::from_millis(100);
 
 /// The longest lookup of a user that is known to exist. After it, only id and address are replayed.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
@@ -73,7 +76,7 @@ impl Inner {
 
     /// Starts an attempt again that ended with nothing sent.
     async fn restart(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
-        let call = PreparedCall::again(self, attempt);
+        let call = PreparedCall::from_attempt(self, attempt);
         let restart = self.ledger.restart(attempt.id, self.lease());
         match request.ledger_wait.limit(restart).await {
             Ok(true) => Replay::Restarted(call),
@@ -156,7 +159,7 @@ impl Inner {
     /// Resumes an attempt that an earlier request left unresolved: this request carries the
     /// password again.
     async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
-        let call = PreparedCall::again(self, attempt);
+        let call = PreparedCall::from_attempt(self, attempt);
         let absence_is_proof = self.absence_left(attempt).is_some_and(|left| left.is_zero());
         let alive = self.heartbeat.alive_since();
         let runner = AttemptRunner::resuming(self, request, &call, alive, absence_is_proof);

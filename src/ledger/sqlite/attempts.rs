@@ -161,7 +161,7 @@ pub(super) fn finish(
     ];
     let is_written = execute(connection, FINISH, params)? == 1;
     if is_written && finish.resolution.frees_key() {
-        keys::free(connection, finish.id)?;
+        keys::free(connection, finish.id, finish.resolution.state())?;
     }
     Ok(is_written)
 }

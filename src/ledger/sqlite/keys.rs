@@ -25,10 +25,6 @@ const RECORD: &str = "\
 
 const FREE: &str = "\
     DELETE FROM attempt_keys WHERE (expires_at, attempt_id) = \
-    (SELECT key_expires_at, id FROM attempts WHERE id = ?1)";
-
-const FREE_IN_STATE: &str = "\
-    DELETE FROM attempt_keys WHERE (expires_at, attempt_id) = \
     (SELECT key_expires_at, id FROM attempts WHERE id = ?1 AND state = ?2)";
 
 /// The attempt that holds a key, under the current secret or the previous one.
@@ -74,17 +70,8 @@ pub(super) fn record(connection: &Connection, now: LedgerTime, attempt: &NewAtte
     Ok(())
 }
 
-pub(super) fn free(connection: &Connection, id: AttemptId) -> Result<()> {
-    execute(connection, FREE, [blob(&id)])?;
-    Ok(())
-}
-
 /// Frees the keys of an attempt, unless it has left this state.
-pub(super) fn free_in_state(
-    connection: &Connection,
-    id: AttemptId,
-    state: AttemptState,
-) -> Result<()> {
-    execute(connection, FREE_IN_STATE, params![blob(&id), state.number()])?;
+pub(super) fn free(connection: &Connection, id: AttemptId, state: AttemptState) -> Result<()> {
+    execute(connection, FREE, params![blob(&id), state.number()])?;
     Ok(())
 }

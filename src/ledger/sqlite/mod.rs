@@ -179,7 +179,7 @@ impl Ledger for Sqlite {
     }
 
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
-        let free = move |connection: &_, _| keys::free_in_state(connection, id, state);
+        let free = move |connection: &_, _| keys::free(connection, id, state);
         self.writer.run(Durability::Soon, free).await
     }
 

@@ -22,24 +22,19 @@ macro_rules! columns {
     };
 }
 
-/// Selects attempts, each with one of its living keys if it has any, or with any key.
+/// Selects attempts, each with one of its living keys if it has any, or with one on this condition.
 macro_rules! select_attempts {
-    (with any key $rest:literal) => {
+    ($rest:literal) => {
+        $crate::ledger::sqlite::rows::select_attempts!(with "AND k.expires_at > ?1", $rest)
+    };
+    (with $key:literal, $rest:literal) => {
         concat!(
             "SELECT ",
             $crate::ledger::sqlite::rows::columns!(),
             " FROM attempts a LEFT JOIN attempt_keys k ON k.key_digest = (SELECT min(key_digest) \
              FROM attempt_keys WHERE expires_at = a.key_expires_at AND attempt_id = a.id) ",
-            $rest
-        )
-    };
-    ($rest:literal) => {
-        concat!(
-            "SELECT ",
-            $crate::ledger::sqlite::rows::columns!(),
-            " FROM attempts a LEFT JOIN attempt_keys k ON k.key_digest = (SELECT min(key_digest) \
-             FROM attempt_keys WHERE expires_at = a.key_expires_at AND attempt_id = a.id) \
-             AND k.expires_at > ?1 ",
+            $key,
+            " ",
             $rest
         )
     };

@@ -63,7 +63,8 @@ const BY_EMAIL: &str =
     select_attempts!("WHERE a.email_digest IN (?4, ?5) ORDER BY a.id DESC LIMIT ?3");
 
 const BY_USER: &str = select_attempts!(
-    with any key "WHERE a.email_digest IN (?4, ?5) AND (a.user_id = ?6 OR a.auth0_user_id = ?6) \
+    with "",
+    "WHERE a.email_digest IN (?4, ?5) AND (a.user_id = ?6 OR a.auth0_user_id = ?6) \
      ORDER BY a.id DESC LIMIT ?3"
 );
 

@@ -267,7 +267,7 @@ impl Ledger for Postgres {
             .bind(bytes(&proof.proof))
             .bind(*id.as_uuid())
             .bind(millis(proof.lasts));
-        rows::value(&self.run(used.end(End::CommitThenSync)).await?.rows, 0)
+        Ok(!self.run(used.end(End::CommitThenSync)).await?.rows.is_empty())
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {

@@ -97,4 +97,8 @@ pub(super) const KEEPS_USER_IDS: &str = "\
 pub(super) const TRY_ATTEMPT: &str =
     concat!("WITH beat AS (", heartbeat!(), ") SELECT try_attempt($1, $2, $3) FROM beat");
 
-pub(super) const USE_PROOF: &str = "SELECT use_proof($1, $2, $3)";
+/// Returns a row unless another attempt used the proof before.
+pub(super) const USE_PROOF: &str = "\
+    INSERT INTO used_proofs AS known (proof, attempt_id, expires_at) \
+    VALUES ($1, $2, ledger_now() + $3) \
+    ON CONFLICT (proof) DO UPDATE SET attempt_id = $2 WHERE known.attempt_id = $2 RETURNING true";

@@ -11,7 +11,6 @@ use super::statement::{End, Statement, statement};
 use super::{Postgres, bytes, millis, rows};
 use crate::clock::TenantTime;
 use crate::config::Synchronous;
-use crate::digest::DigestPair;
 use crate::ledger::{BeginResult, KeyRecord, LedgerError, NewAttempt, PermitCharge};
 use crate::limits::Limit;
 use crate::telemetry::LogGate;
@@ -75,11 +74,9 @@ impl Postgres {
                 // Another attempt has the key.
                 _ => {}
             }
-            for record in &attempt.key.records {
-                let key = DigestPair { current: record.key, previous: None };
-                if let Some(existing) = self.look_up_key(&key).await?.attempt {
-                    return Ok(BeginResult::Existing(Box::new(existing)));
-                }
+            let keys = attempt.key.records.iter().map(|record| bytes(&record.key)).collect();
+            if let Some(existing) = self.look_up_key(keys).await?.attempt {
+                return Ok(BeginResult::Existing(Box::new(existing)));
             }
             // Its key is free again; the permits are perhaps spent.
             attempt.admission_cost.charges.clear();

@@ -163,12 +163,13 @@ impl Postgres {
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
-    async fn look_up_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
-        let found = self.run(statement(rows::HAS_KEY).bind(both(key))).await?.rows;
+    /// Looks up the attempt that holds one of these keys, preferably the first.
+    async fn look_up_key(&self, keys: Vec<Vec<u8>>) -> Result<KeyLookup, LedgerError> {
+        let found = self.run(statement(rows::HAS_KEY).bind(keys.clone())).await?.rows;
         let now = rows::time(&found, 0)?;
         let attempt = if rows::value(&found, 1)? {
             // It may have been freed meanwhile.
-            let found = self.run(statement(rows::FIND_KEY).bind(both(key))).await?;
+            let found = self.run(statement(rows::FIND_KEY).bind(keys)).await?;
             rows::attempts(&found.rows)?.pop()
         } else {
             None
@@ -290,7 +291,7 @@ impl Ledger for Postgres {
     }
 
     async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
-        self.within(self.look_up_key(key)).await
+        self.within(self.look_up_key(both(key))).await
     }
 
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {

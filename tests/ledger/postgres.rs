@@ -322,5 +322,8 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
         assert_eq!(last().await, ("off".to_owned(), true));
         assert_eq!(ledger.delete_by_email(&key(1)).await.unwrap(), 2);
         assert_eq!(last().await, ("off".to_owned(), true));
+        ledger.begin(keyed(2, NOW.saturating_sub(DAY))).await.unwrap();
+        assert_eq!(ledger.sweep(Duration::ZERO, 9).await.unwrap().attempts, 1);
+        assert_eq!(last().await.0, "off");
     }
 }

@@ -336,12 +336,12 @@ impl Ledger for Postgres {
     async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError> {
         let oldest = AttemptId::floor(self.now().await?.before(keep));
         let batch = number(batch);
+        // A lost sweep is repeated by the next one.
         let sweep = |sql| statement(sql).bind(batch).end(End::CommitUnsynced);
-        self.run(statement(statements::SWEEP_PROCESSES).bind(millis(FORGET_PROCESS))).await?;
+        let processes = statement(statements::SWEEP_PROCESSES).bind(millis(FORGET_PROCESS));
+        self.run(processes.end(End::CommitUnsynced)).await?;
         Ok(Swept {
-            attempts: self
-                .count(statement(statements::SWEEP_ATTEMPTS).bind(oldest).bind(batch))
-                .await?,
+            attempts: self.count(sweep(statements::SWEEP_ATTEMPTS).bind(oldest)).await?,
             keys: self.count(sweep(statements::SWEEP_KEYS)).await?,
             proofs: self.count(sweep(statements::SWEEP_PROOFS)).await?,
             buckets: self.count(sweep(statements::SWEEP_BUCKETS)).await?,

@@ -34,7 +34,7 @@ pub(super) const RELEASE: &str = "\
 
 pub(super) const SWEEP_ATTEMPTS: &str = "\
     WITH swept AS (DELETE FROM attempts WHERE id = ANY (ARRAY \
-      (SELECT id FROM attempts WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)) \
+      (SELECT id FROM attempts WHERE id < $2 ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)) \
       RETURNING id) \
     SELECT count(*), free_keys(array_agg(id)) FROM swept";
 

@@ -132,12 +132,6 @@ pub enum TransportError {
     /// The call was not sent, because there is no token.
     #[error("no Management API token")]
     NoToken(#[source] Arc<TokenError>),
-    /// The call was not sent, because another process has taken the sign-up over.
-    #[error("another process has taken the sign-up over")]
-    TakenOver,
-    /// The call was not sent, because the sign-up's record could not be read.
-    #[error("the record of the sign-up could not be read")]
-    RecordUnreadable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The call was not sent, because recent calls failed.
     #[error("the circuit breaker is open")]
     CircuitOpen {
@@ -306,8 +300,6 @@ impl CallError {
                 | TransportError::Status(403 | 404 | 408 | 425 | 429 | 500..) => true,
                 TransportError::Status(_)
                 | TransportError::NoToken(_)
-                | TransportError::TakenOver
-                | TransportError::RecordUnreadable(_)
                 | TransportError::CircuitOpen { .. } => false,
             },
         }
@@ -324,8 +316,6 @@ impl TransportError {
             Self::NoConnection(_)
             | Self::Unreadable(_)
             | Self::NoToken(_)
-            | Self::TakenOver
-            | Self::RecordUnreadable(_)
             | Self::CircuitOpen { .. } => false,
         }
     }
@@ -333,11 +323,7 @@ impl TransportError {
     /// Returns whether the request certainly never reached the tenant.
     const fn is_unsent(&self) -> bool {
         match self {
-            Self::NoConnection(_)
-            | Self::NoToken(_)
-            | Self::TakenOver
-            | Self::RecordUnreadable(_)
-            | Self::CircuitOpen { .. } => true,
+            Self::NoConnection(_) | Self::NoToken(_) | Self::CircuitOpen { .. } => true,
             Self::NoResponse(_) | Self::Status(_) | Self::Unreadable(_) => false,
         }
     }

@@ -12,9 +12,7 @@ use super::active_attempts::ActiveAttempt;
 use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
-use crate::auth0::{
-    Acceptance, CallPermit, CreateUserError, CreatedUser, Priority, TransportError,
-};
+use crate::auth0::{Acceptance, CallPermit, CreateUserError, Priority};
 use crate::clock::{LedgerTime, TenantTime};
 use crate::domain::{TermsVersion, strip_provider};
 use crate::ledger::{Attempt, AttemptId, PinnedUserId};
@@ -132,19 +130,15 @@ impl<'a> AttemptRunner<'a> {
     /// Sends the create call with this permit, and resolves it if its response is lost.
     pub(super) async fn call_and_resolve(&self, permit: CallPermit) -> SignupResult {
         self.within_timeout(async {
-            match self.create(Some(permit), Priority::Create).await {
-                Ok(created) => created.into(),
-                Err(error @ CreateUserError::Ambiguous(_)) => {
-                    Box::pin(self.resolve(error.into())).await
-                }
+            let result = self.create(Some(permit), Priority::Create).await;
+            match result.outcome {
+                Outcome::Unknown => Box::pin(self.resolve(result)).await,
                 // The response is the same for a new address, so it does not wait for the lookup.
-                Err(CreateUserError::EmailTaken) if self.service.hides_existence => {
-                    SignupResult::new(Outcome::EmailTaken).unchecked()
+                Outcome::EmailTaken if self.service.hides_existence => result.unchecked(),
+                Outcome::EmailTaken | Outcome::UsernameTaken => {
+                    Box::pin(self.check_conflict(result)).await
                 }
-                Err(taken @ (CreateUserError::EmailTaken | CreateUserError::UsernameTaken)) => {
-                    Box::pin(self.check_conflict(taken.into())).await
-                }
-                Err(error) => error.into(),
+                _ => result,
             }
         })
         .await
@@ -179,20 +173,20 @@ impl<'a> AttemptRunner<'a> {
 
     /// Checks that no other process has resumed the attempt. If this one counted as dead meanwhile,
     /// the row has to show that it still works on it.
-    async fn check_owner(&self) -> Result<(), TransportError> {
+    async fn check_worker(&self) -> Result<(), SignupResult> {
         let Self { service, request, call, .. } = self;
         if !service.heartbeat.has_lapsed_since(self.alive) {
             return Ok(());
         }
         let attempt = match request.ledger_wait.limit(service.ledger.get(call.id)).await {
             Ok(attempt) => attempt,
-            Err(error) => return Err(TransportError::RecordUnreadable(Arc::new(error))),
+            Err(error) => return Err(SignupResult::from(error).unsent()),
         };
         let is_own = attempt.is_some_and(|attempt| {
             let worker = attempt.worker.map(|worker| worker.process);
             !attempt.state.is_resolved() && worker == Some(service.heartbeat.process())
         });
-        if is_own { Ok(()) } else { Err(TransportError::TakenOver) }
+        if is_own { Ok(()) } else { Err(SignupResult::taken_over()) }
     }
 
     /// The time after which nothing is tried again.
@@ -206,7 +200,7 @@ impl<'a> AttemptRunner<'a> {
         &self,
         mut permit: Option<CallPermit>,
         priority: Priority,
-    ) -> Result<CreatedUser, CreateUserError> {
+    ) -> SignupResult {
         let Self { service, request, call, .. } = self;
         let user_id = service.pin_support.is_pinning().then(|| call.user_id.as_str());
         // The time in the id is the same in every call of the attempt.
@@ -218,9 +212,14 @@ impl<'a> AttemptRunner<'a> {
             let permit = match permit.take() {
                 Some(permit) => permit,
                 // A call that is not admitted is not retried: admission itself waits.
-                None => service.auth0.admit(priority).await?,
+                None => match service.auth0.admit(priority).await {
+                    Ok(permit) => permit,
+                    Err(error) => return error.into(),
+                },
             };
-            self.check_owner().await.map_err(CreateUserError::NotSent)?;
+            if let Err(result) = self.check_worker().await {
+                return result;
+            }
             let before = self.may_have_acted.swap(true, Ordering::Relaxed);
             let created = service.auth0.create_user(
                 &request.user,
@@ -234,14 +233,14 @@ impl<'a> AttemptRunner<'a> {
                     service.taken_addresses.remove(&request.email.current);
                     let is_kept = strip_provider(&created.user.user_id) == call.user_id.as_str();
                     service.learn_pin_support(is_kept);
-                    return Ok(created);
+                    return created.into();
                 }
                 Err(error) => error,
             };
             if let CreateUserError::Ambiguous(cause) = &error {
                 self.may_still_run.fetch_or(cause.may_still_run(), Ordering::Relaxed);
                 service.taken_addresses.remove(&request.email.current);
-                return Err(error);
+                return error.into();
             }
             self.may_have_acted.store(before, Ordering::Relaxed);
             let wait = match &error {
@@ -254,10 +253,10 @@ impl<'a> AttemptRunner<'a> {
                 | CreateUserError::PasswordRejected(_)
                 | CreateUserError::InvalidBody
                 | CreateUserError::Misconfigured(_)
-                | CreateUserError::Ambiguous(_) => return Err(error),
+                | CreateUserError::Ambiguous(_) => return error.into(),
             };
             if tries == TRIES || Instant::now() + wait >= self.retry_until() {
-                return Err(error);
+                return error.into();
             }
             sleep(wait).await;
             tries += 1;

@@ -155,6 +155,11 @@ impl SignupResult {
         Self::because(Outcome::Unknown, Interruption::LeftUnresolved)
     }
 
+    /// The result of an attempt that another process has taken over.
+    pub(super) fn taken_over() -> Self {
+        Self::because(Outcome::InProgress, Interruption::TakenOver)
+    }
+
     /// The same result of an attempt that ended before anything was sent.
     #[must_use]
     pub(super) fn unsent(self) -> Self {
@@ -230,10 +235,6 @@ impl From<CreateUserError> for SignupResult {
             }
             CreateUserError::Misconfigured(_) => Outcome::UpstreamRejected,
             CreateUserError::InvalidBody => Outcome::Internal,
-            CreateUserError::NotSent(TransportError::TakenOver) => Outcome::InProgress,
-            CreateUserError::NotSent(TransportError::RecordUnreadable(_)) => {
-                Outcome::LedgerUnavailable
-            }
             CreateUserError::NotSent(TransportError::CircuitOpen { retry_after }) => {
                 Outcome::Unreachable { retry_after: Some(*retry_after) }
             }
@@ -265,6 +266,9 @@ enum Interruption {
     /// An earlier request, or a process that has ended, left it unresolved.
     #[error("an earlier request left the attempt unresolved")]
     LeftUnresolved,
+    /// Another process has taken it over.
+    #[error("another process has taken the sign-up over")]
+    TakenOver,
 }
 
 #[cfg(test)]
@@ -275,8 +279,7 @@ mod tests {
     #[test]
     fn an_attempt_of_another_process_gets_no_resolution_from_this_one() {
         let pinned = PinnedUserId::from_digest(&Digest::from_bytes([7; 32]));
-        let taken_over = CreateUserError::NotSent(TransportError::TakenOver);
-        assert_eq!(SignupResult::from(taken_over).resolution(&pinned), None);
+        assert_eq!(SignupResult::taken_over().resolution(&pinned), None);
         let unsent = SignupResult::new(Outcome::Abandoned).unsent();
         assert_eq!(unsent.resolution(&pinned), Some(Resolution::Unsent));
     }

@@ -34,19 +34,18 @@ impl AttemptRunner<'_> {
         if let Ok(Some(user)) = self.look_up_id(Priority::Lookup).await {
             return self.confirm(user, unknown, Priority::Lookup).await;
         }
-        match self.create(None, Priority::Repeat).await {
-            Ok(created) => created.into(),
+        let repeated = self.create(None, Priority::Repeat).await;
+        match repeated.outcome {
             // The user that the second call met may be the one that the first call created.
-            Err(taken @ (CreateUserError::EmailTaken | CreateUserError::UsernameTaken)) => {
-                let result = self.check_conflict(taken.into()).await;
+            Outcome::EmailTaken | Outcome::UsernameTaken => {
+                let result = self.check_conflict(repeated).await;
                 if matches!(result.outcome, Outcome::Unknown) { unknown } else { result }
             }
             // The same call gets the same rejection: the first one created nothing either.
-            Err(
-                rejected @ (CreateUserError::PasswordRejected(_)
-                | CreateUserError::UsernameRejected),
-            ) => rejected.into(),
-            Err(_) => unknown,
+            Outcome::Created(_) | Outcome::PasswordRejected(_) | Outcome::UsernameRejected => {
+                repeated
+            }
+            _ => unknown,
         }
     }
 
@@ -84,19 +83,17 @@ impl AttemptRunner<'_> {
         if !matches!(lookup, AddressLookup::NoUser) || !may_repeat {
             return lookup.result().unwrap_or(unknown);
         }
-        match self.create(None, Priority::Repeat).await {
-            Ok(created) => created.into(),
+        let repeated = self.create(None, Priority::Repeat).await;
+        match repeated.outcome {
+            Outcome::Created(_) => repeated,
             // Another call created a user since the lookup.
-            Err(CreateUserError::EmailTaken) => {
+            Outcome::EmailTaken => {
                 let lookup = self.look_up_address(Priority::Lookup).await.ok();
                 lookup.and_then(AddressLookup::result).unwrap_or(unknown)
             }
-            Err(error) if self.absence_is_proof => error.into(),
-            Err(
-                rejected @ (CreateUserError::PasswordRejected(_)
-                | CreateUserError::UsernameRejected),
-            ) if is_absent => rejected.into(),
-            Err(_) => unknown,
+            _ if self.absence_is_proof => repeated,
+            Outcome::PasswordRejected(_) | Outcome::UsernameRejected if is_absent => repeated,
+            _ => unknown,
         }
     }
 

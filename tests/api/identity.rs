@@ -8,7 +8,6 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, TestResponse, ada, ada_with};
-use crate::eventually::eventually;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
@@ -218,28 +217,6 @@ async fn a_user_older_than_the_key_is_taken() {
     // Without a key, an attempt is the same for ten minutes.
     app.auth0.advance_clock(Duration::from_mins(11));
     assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
-}
-
-#[tokio::test]
-async fn with_uniform_responses_the_lookup_runs_after_the_response() {
-    let app = TestApp::builder()
-        .set("existence", "uniform")
-        .set("existence_uniform.floor_ms", "1")
-        .spawn()
-        .await;
-    let first = sign_up(&app, Some(KEY)).await;
-    assert_eq!(first.status, StatusCode::ACCEPTED);
-    app.until_resolved().await;
-    lose_rows(&app);
-    app.auth0.fault(Route::UsersByEmail, Fault::delay(Duration::from_millis(800)));
-    let again = sign_up(&app, Some(KEY)).await;
-    assert_eq!((again.status, &again.text), (StatusCode::ACCEPTED, &first.text));
-    // Recorded as taken at first. The lookup decides the key.
-    let created = async || {
-        let attempts = app.attempts().await;
-        attempts.iter().all(|attempt| attempt.state.name() == "created").then_some(())
-    };
-    eventually("the attempt is recorded as created", created).await;
 }
 
 #[tokio::test]

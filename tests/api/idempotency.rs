@@ -13,7 +13,7 @@ use crate::app::{TestApp, TestResponse, ada, ada_with};
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 /// The number of posts so far.
-const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
+pub(crate) const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
 
 async fn with_key(app: &TestApp, key: &str, body: &Value) -> TestResponse {
     TestResponse::receive(app.post().header("idempotency-key", key).json(body)).await

@@ -130,10 +130,12 @@ impl TestApp {
         TestResponse::receive(self.post().header(CONTENT_TYPE, kind).body(body)).await
     }
 
-    /// The value of a metric, named with its labels as `/metrics` writes them; 0 if it is absent.
+    /// The value of a metric, named with its labels as `/metrics` writes them; 0 while nothing has
+    /// these labels.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
         let text = self.get_admin("/metrics").await.text;
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        assert!(line.is_some() || name.contains('{'), "{name} in {text}");
         line.map_or(0, |value| value.parse().unwrap())
     }
 

@@ -11,13 +11,6 @@ use tokio::time::sleep;
 use crate::app::{TestApp, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
 
-/// The value of a metric without labels.
-async fn metric(app: &TestApp, name: &str) -> String {
-    let text = app.get_admin("/metrics").await.text;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("{name} in {text}")).to_owned()
-}
-
 fn rejected_by_the_tenant(app: &TestApp) -> usize {
     app.creates().iter().filter(|call| call.status == Some(429)).count()
 }
@@ -51,10 +44,11 @@ async fn a_rush_is_served_or_gets_a_retry_after() {
     assert_eq!(rejected_by_the_tenant(&app), 0);
     assert_eq!(app.auth0.users().len(), created);
     assert!(created >= 10, "the whole bucket: {created}");
-    assert_eq!(metric(&app, "auth0_budget_limit").await, "10");
-    assert_eq!(metric(&app, "auth0_budget_waiting").await, "0");
-    assert_eq!(metric(&app, "auth0_budget_exhausted_total").await, (60 - created).to_string());
-    assert!(metric(&app, "auth0_budget_remaining").await.parse::<u32>().unwrap() < 10);
+    assert_eq!(app.metric("auth0_budget_limit").await, 10);
+    assert_eq!(app.metric("auth0_budget_waiting").await, 0);
+    let exhausted = u64::try_from(60 - created).unwrap();
+    assert_eq!(app.metric("auth0_budget_exhausted_total").await, exhausted);
+    assert!(app.metric("auth0_budget_remaining").await < 10);
 }
 
 #[tokio::test]
@@ -155,7 +149,7 @@ async fn a_repeat_whose_token_is_rejected_stays_a_repeat() {
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     let statuses: Vec<_> = app.creates().iter().map(|call| call.status).collect();
     assert_eq!(statuses, [201, 500, 401, 201].map(Some));
-    assert_eq!(metric(&app, "auth0_budget_exhausted_total").await, "0");
+    assert_eq!(app.metric("auth0_budget_exhausted_total").await, 0);
 }
 
 #[tokio::test]
@@ -167,7 +161,7 @@ async fn calls_fail_fast_in_an_outage_and_recover_after_it() {
     for _ in 0..5 {
         assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_unavailable");
     }
-    assert_eq!(metric(&app, "auth0_breaker_open").await, "1");
+    assert_eq!(app.metric("auth0_breaker_open").await, 1);
     let report = app.get_admin("/readyz").await;
     assert_eq!(report.status, StatusCode::OK);
     let checks = json!({"process": "ok", "ledger": "ok", "auth0": "failing", "clients": "ok", "settings": "ok", "clock": "ok"});
@@ -178,7 +172,7 @@ async fn calls_fail_fast_in_an_outage_and_recover_after_it() {
     let created = async || (app.sign_up(&ada()).await.status == StatusCode::CREATED).then_some(());
     eventually("the app recovers", created).await;
     assert_eq!(app.creates().len(), 1, "those that failed fast were not sent");
-    assert_eq!(metric(&app, "auth0_breaker_open").await, "0");
+    assert_eq!(app.metric("auth0_breaker_open").await, 0);
     app.until_ready().await;
 }
 

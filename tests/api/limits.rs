@@ -278,8 +278,7 @@ async fn while_sign_ups_are_closed_no_post_is_read() {
     assert_eq!(form.status, StatusCode::FORBIDDEN);
     assert!(form.text.contains(text) && !form.text.contains("<form"), "{}", form.text);
     assert!(app.creates().is_empty());
-    let metrics = app.get_admin("/metrics").await.text;
-    assert!(metrics.contains("signup_closed_rejected_total 3"), "{metrics}");
+    assert_eq!(app.metric("signup_closed_rejected_total").await, 3);
     assert_eq!(decisions(&app, "posts", "allowed").await, 3);
 }
 
@@ -310,13 +309,9 @@ async fn domains_and_tags_are_rejected_together_with_all_other_errors() {
         assert_eq!(errors(email).await, [nickname()], "{email}");
     }
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
-    let metrics = app.get_admin("/metrics").await.text;
-    for line in [
-        "signup_email_rules_total{outcome=\"allowed\"} 3",
-        "signup_email_rules_total{outcome=\"domain_not_allowed\"} 4",
-        "signup_email_rules_total{outcome=\"not_allowed\"} 1",
-    ] {
-        assert!(metrics.contains(line), "{line} in {metrics}");
+    for (outcome, count) in [("allowed", 3), ("domain_not_allowed", 4), ("not_allowed", 1)] {
+        let metric = format!("signup_email_rules_total{{outcome=\"{outcome}\"}}");
+        assert_eq!(app.metric(&metric).await, count, "{outcome}");
     }
 }
 

@@ -64,7 +64,7 @@ async fn a_client_that_disconnects_is_logged_and_so_is_the_outcome() {
     assert_eq!(late["request_id"], gone["request_id"]);
     let metrics = client.get(format!("http://{}/metrics", process.admin)).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
-    assert!(metrics.contains("signup_requests_total{outcome=\"caller_gone\"} 1"), "{metrics}");
+    assert!(metrics.contains("signup_requests_total{outcome=\"caller_gone\"} 1\n"), "{metrics}");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn until_settings(process: &Process, state: &str) {
 
 /// Waits until this many reloads had this result.
 async fn until_reloads(process: &Process, result: &str, count: usize) {
-    let line = format!("settings_reloads_total{{result=\"{result}\"}} {count}");
+    let line = format!("settings_reloads_total{{result=\"{result}\"}} {count}\n");
     let counted = async || {
         let metrics = process.client.get(format!("http://{}/metrics", process.admin));
         let response = metrics.send().await.unwrap();

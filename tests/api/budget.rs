@@ -264,9 +264,7 @@ async fn clients_who_come_back_too_early_leave_the_limit_to_new_sign_ups() {
         }
     }));
     let newcomer = async {
-        while app.auth0.calls(Route::GetUser).len() < 10 {
-            sleep(Duration::from_millis(10)).await;
-        }
+        app.until(|app| app.auth0.calls(Route::GetUser).len() >= 10).await;
         // It also shows that the connection keeps ids, and so ends the wait of the others.
         assert_eq!(post("newcomer".to_owned()).await.status, StatusCode::CREATED);
     };

@@ -33,7 +33,7 @@ pub(crate) struct TestApp {
     pub(crate) admin: SocketAddr,
     pub(crate) client: Client,
     folder: TempDir,
-    settings: Vec<(OsString, OsString)>,
+    setup: Setup,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<bool>,
 }
@@ -65,6 +65,11 @@ impl Drop for TempDir {
 /// Configures a [`TestApp`].
 pub(crate) struct TestAppBuilder {
     auth0: Tenancy,
+    setup: Setup,
+}
+
+/// How an app is started, and started again.
+struct Setup {
     file: Option<PathBuf>,
     settings: Vec<(OsString, OsString)>,
     clock: Arc<dyn Clock>,
@@ -93,10 +98,12 @@ impl TestApp {
     pub(crate) fn builder() -> TestAppBuilder {
         TestAppBuilder {
             auth0: Tenancy::New(Box::new(Emulator::builder())),
-            file: None,
-            settings: Vec::new(),
-            clock: Arc::new(SystemClock),
-            request_timeout: None,
+            setup: Setup {
+                file: None,
+                settings: Vec::new(),
+                clock: Arc::new(SystemClock),
+                request_timeout: None,
+            },
         }
     }
 
@@ -217,14 +224,8 @@ impl TestApp {
         eventually(&format!("/readyz reports {status}"), reported).await;
     }
 
-    async fn start(
-        auth0: Emulator,
-        folder: TempDir,
-        file: Option<PathBuf>,
-        settings: Vec<(OsString, OsString)>,
-        clock: Arc<dyn Clock>,
-        request_timeout: Option<Duration>,
-    ) -> Self {
+    async fn start(auth0: Emulator, folder: TempDir, setup: Setup) -> Self {
+        let Setup { file, settings, clock, request_timeout } = &setup;
         let database = format!("sqlite://{}", folder.path().join("signup.db").display());
         let mut variables: Vec<(OsString, OsString)> = [
             ("AUTH0_DOMAIN", auth0.url()),
@@ -251,7 +252,7 @@ impl TestApp {
         variables.extend(settings.iter().cloned());
         let mut loaded = config::load(file.as_deref(), variables).unwrap();
         loaded.http.request_timeout = request_timeout.unwrap_or(loaded.http.request_timeout);
-        let app = App::start(loaded, clock).await.unwrap();
+        let app = App::start(loaded, Arc::clone(clock)).await.unwrap();
         let (address, admin) = (app.public_address().unwrap(), app.admin_address().unwrap());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(app.run(async {
@@ -261,7 +262,7 @@ impl TestApp {
             }
         }));
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { auth0, address, admin, client, folder, settings, stop: Some(stop), running }
+        Self { auth0, address, admin, client, folder, setup, stop: Some(stop), running }
     }
 
     /// Stops the app and starts it again on the same ledger and tenant.
@@ -271,10 +272,10 @@ impl TestApp {
 
     /// Restarts with changed settings: keys of `config/default.toml`.
     pub(crate) async fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
-        self.settings.extend(settings.iter().map(|(key, value)| (variable(key), value.into())));
+        let changed = settings.iter().map(|(key, value)| (variable(key), value.into()));
+        self.setup.settings.extend(changed);
         self.stop().await.unwrap();
-        let clock = Arc::new(SystemClock);
-        Self::start(self.auth0, self.folder, None, self.settings, clock, None).await
+        Self::start(self.auth0, self.folder, self.setup).await
     }
 
     /// The attempts in the ledger, newest first, as the command line reads them.
@@ -338,31 +339,31 @@ impl TestAppBuilder {
 
     /// Lays a file over the defaults.
     pub(crate) fn file(mut self, path: &Path) -> Self {
-        self.file = Some(path.to_owned());
+        self.setup.file = Some(path.to_owned());
         self
     }
 
     /// Sets a key of `config/default.toml`.
     pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
-        self.settings.push((variable(key), value.into()));
+        self.setup.settings.push((variable(key), value.into()));
         self
     }
 
     /// Sets an environment variable that is no key's.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.into(), value.into()));
+        self.setup.settings.push((name.into(), value.into()));
         self
     }
 
     /// Sets a deadline for requests that is shorter than a call may take, which settings reject.
     pub(crate) fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = Some(timeout);
+        self.setup.request_timeout = Some(timeout);
         self
     }
 
     /// Uses another wall clock than the machine's.
     pub(crate) fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.setup.clock = clock;
         self
     }
 
@@ -373,8 +374,7 @@ impl TestAppBuilder {
         };
         let folder = TempDir::new();
         write_secret(&folder.path().join("signup.db.key.new"));
-        let (timeout, clock) = (self.request_timeout, self.clock);
-        TestApp::start(auth0, folder, self.file, self.settings, clock, timeout).await
+        TestApp::start(auth0, folder, self.setup).await
     }
 }
 

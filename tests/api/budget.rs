@@ -52,22 +52,6 @@ async fn a_rush_is_served_or_gets_a_retry_after() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_before_the_reported_time() {
-    let app = TestApp::spawn().await;
-    app.until_ready().await;
-    let envelope = r#"{"statusCode":429,"error":"Too Many Requests","message":"Global limit has been reached"}"#;
-    let limited = Fault::answer(429).header("retry-after", "86400").body(envelope);
-    app.auth0.fault(Route::CreateUser, limited);
-    for _ in 0..3 {
-        let answer = app.sign_up(&ada()).await;
-        assert_eq!(answer.problem(), "upstream_busy");
-        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
-        assert!((86_000..=86_400).contains(&seconds), "{seconds}");
-    }
-    assert_eq!(app.creates().len(), 1);
-}
-
-#[tokio::test]
 async fn a_request_waits_out_a_short_cooldown() {
     let app = TestApp::spawn().await;
     app.until_ready().await;

@@ -268,10 +268,11 @@ async fn the_tenant_accepts_what_the_rules_accept() {
 #[tokio::test]
 async fn what_nobody_sees_is_trimmed_and_rejected_inside_an_address() {
     let app = TestApp::builder().set("fields.given_name", "required").spawn().await;
-    for invisible in
-        ["\u{200b}", "\u{2060}", "\u{feff}", "\u{200f}", "\u{2068}", "\u{ad}", "\u{2800}"]
-    {
-        let inside = ada_with("email", format!("ada{invisible}@example.com"));
+    for invisible in [
+        "\u{200b}", "\u{2060}", "\u{feff}", "\u{200f}", "\u{2068}", "\u{ad}", "\u{2800}",
+        "\u{3000}", "\u{2009}", "\u{200a}", "\u{2028}",
+    ] {
+        let inside = ada_with("email", format!("a{invisible}da@example.com"));
         let errors = app.sign_up(&inside).await.errors();
         assert_eq!(errors, [("/email".to_owned(), "malformed".to_owned())], "{invisible:?}");
         let blank = ada_with("given_name", format!("{invisible} {invisible}"));
@@ -294,15 +295,4 @@ async fn a_phone_number_loses_what_people_write_between_its_digits() {
     let form = ada_with("phone_number", "\u{202a}+44 (20) 7946-0000\u{202c}");
     assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
     assert_eq!(app.the_create()["phone_number"], "+442079460000");
-}
-
-#[tokio::test]
-async fn what_nobody_sees_inside_an_address_is_malformed() {
-    let app = TestApp::spawn().await;
-    for unseen in ["\u{3000}", "\u{2009}", "\u{200a}", "\u{2028}", "\u{200b}", "\u{ad}"] {
-        let form = ada_with("email", format!("a{unseen}da@example.com"));
-        let errors = app.sign_up(&form).await.errors();
-        assert_eq!(errors, [("/email".to_owned(), "malformed".to_owned())], "{unseen:?}");
-    }
-    assert!(app.creates().is_empty());
 }

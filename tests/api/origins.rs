@@ -1,6 +1,6 @@
 //! The origins whose pages may post, and may read the responses.
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, ORIGIN};
 use reqwest::{Method, RequestBuilder, StatusCode};
 
 use crate::app::{TestApp, TestResponse, ada};
@@ -9,6 +9,14 @@ const ALLOWED: &str = "https://www.example.com";
 
 async fn app() -> TestApp {
     TestApp::builder().set("http.allowed_origins", ALLOWED).spawn().await
+}
+
+/// Asks whether a page may post with these headers.
+async fn preflight(app: &TestApp, headers: &str) -> TestResponse {
+    let preflight = app.client.request(Method::OPTIONS, app.url("/signup"));
+    let preflight = preflight.header(ORIGIN, ALLOWED);
+    let preflight = preflight.header("access-control-request-method", "POST");
+    TestResponse::receive(preflight.header("access-control-request-headers", headers)).await
 }
 
 fn json(app: &TestApp) -> RequestBuilder {
@@ -190,15 +198,55 @@ async fn previews_apps_and_equal_ports_can_post() {
 }
 
 #[tokio::test]
+async fn only_listed_origins_may_read_responses() {
+    let app = app().await;
+    for (from, allowed) in [
+        (ALLOWED, Some(ALLOWED)),
+        // The rejection of a foreign page, which its console can then show.
+        ("https://example.com", Some("*")),
+        ("https://www.example.com.evil.example", Some("*")),
+        ("http://www.example.com", Some("*")),
+        ("null", Some("*")),
+    ] {
+        let response = TestResponse::receive(app.post().header(ORIGIN, from).json(&ada())).await;
+        assert_eq!(response.header("access-control-allow-origin"), allowed, "{from}");
+        assert_eq!(response.header("access-control-allow-credentials"), None);
+    }
+    assert_eq!(app.creates().len(), 1);
+    let foreign = app.client.get(app.url("/nope")).header(ORIGIN, "https://example.com");
+    let foreign = TestResponse::receive(foreign).await;
+    assert_eq!(foreign.header("access-control-allow-origin"), None, "nothing but the rejection");
+    let rejected = app.client.put(app.url("/signup")).header(ORIGIN, ALLOWED);
+    let rejected = TestResponse::receive(rejected).await;
+    assert_eq!(rejected.header("access-control-allow-origin"), Some(ALLOWED), "rejections too");
+    assert_eq!(
+        rejected.header("access-control-expose-headers"),
+        Some("retry-after,x-request-id,idempotency-replayed,ratelimit,ratelimit-policy")
+    );
+}
+
+#[tokio::test]
+async fn a_preflight_names_what_a_page_may_send() {
+    let app = app().await;
+    let response = preflight(&app, "content-type").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.header("access-control-allow-origin"), Some(ALLOWED));
+    assert_eq!(response.header("access-control-allow-methods"), Some("GET,POST"));
+    assert_eq!(
+        response.header("access-control-allow-headers"),
+        Some(
+            "content-type,idempotency-key,auth0-client,traceparent,tracestate,baggage,sentry-trace,\
+             x-requested-with"
+        )
+    );
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
 async fn a_preflight_allows_what_monitoring_adds_and_what_the_operator_lists() {
     let app = TestApp::builder().set("http.allowed_origins", ALLOWED);
     let app = app.set("http.allowed_headers", "X-Datadog-Trace-Id, x-own").spawn().await;
-    let preflight = app.client.request(Method::OPTIONS, app.url("/signup"));
-    let preflight = preflight
-        .header("origin", ALLOWED)
-        .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "content-type,traceparent");
-    let response = TestResponse::receive(preflight).await;
+    let response = preflight(&app, "content-type,traceparent").await;
     assert_eq!(response.header("access-control-allow-origin"), Some(ALLOWED));
     let allowed = response.header("access-control-allow-headers").unwrap();
     let allowed: Vec<_> = allowed.split(',').map(str::trim).collect();
@@ -217,4 +265,17 @@ async fn a_preflight_allows_what_monitoring_adds_and_what_the_operator_lists() {
         assert!(allowed.contains(&name), "{name} in {allowed:?}");
     }
     assert!(!allowed.contains(&"authorization") && !allowed.contains(&"*"));
+}
+
+#[tokio::test]
+async fn an_options_request_without_preflight_headers_reaches_the_router() {
+    let app = app().await;
+    for (path, problem) in [("/signup", "method_not_allowed"), ("/nothing", "not_found")] {
+        let plain = app.client.request(Method::OPTIONS, app.url(path));
+        let with_origin = app.client.request(Method::OPTIONS, app.url(path));
+        let with_origin = with_origin.header(ORIGIN, ALLOWED);
+        for request in [plain, with_origin] {
+            assert_eq!(TestResponse::receive(request).await.problem(), problem, "{path}");
+        }
+    }
 }

@@ -161,38 +161,6 @@ async fn an_error_page_instead_of_json_is_opaque() {
     }
 }
 
-/// The `Retry-After` that a client gets when the tenant responds to every call like this.
-async fn retry_after(fault: Fault) -> u64 {
-    let app = TestApp::spawn().await;
-    app.auth0.fault(Route::CreateUser, fault.always());
-    let response = app.sign_up(&ada()).await;
-    assert_eq!(response.problem(), "upstream_busy");
-    let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();
-    assert_eq!(response.json()["retry_after"], seconds);
-    seconds
-}
-
-#[tokio::test]
-async fn the_wait_of_a_rate_limit_is_passed_on() {
-    let limited = || Fault::answer(429).header("date", "Wed, 25 Nov 2026 10:00:00 GMT");
-    let reset = |seconds: u64| (1_795_600_800 + seconds).to_string();
-    let reset_in_4_s = limited().header("x-ratelimit-reset", &reset(4));
-    assert!((4..=5).contains(&retry_after(reset_in_4_s).await));
-    let in_a_minute = limited().header("retry-after", "Wed, 25 Nov 2026 10:01:00 GMT");
-    assert!((59..=61).contains(&retry_after(in_a_minute).await));
-    // No header to go by: the service's own pauses, which grow.
-    assert!((1..=10).contains(&retry_after(Fault::answer(429)).await));
-    assert!(
-        (1..=10).contains(&retry_after(limited().header("x-ratelimit-reset", &reset(0))).await)
-    );
-    for absurd in ["18446744073709551615", "99999999999999", "9999999999"] {
-        for name in ["retry-after", "x-ratelimit-reset"] {
-            let wait = retry_after(limited().header(name, absurd)).await;
-            assert!((1..=10).contains(&wait), "{name} {absurd}: {wait}");
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_tenant_that_cannot_be_reached_created_nothing() {
     let app = TestApp::spawn().await;

@@ -1,7 +1,7 @@
-//! Headers of every response, and responses to unknown routes, methods and origins.
+//! Headers of every response, and responses to unknown routes and methods.
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::app::{TestApp, TestResponse, ada};
 
@@ -35,71 +35,6 @@ async fn every_response_has_an_id_and_security_headers_and_no_cookie() {
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert_eq!(response.header("set-cookie"), None);
         assert_eq!(response.header("server"), None);
-    }
-}
-
-#[tokio::test]
-async fn only_listed_origins_may_read_responses() {
-    let origin = "https://www.example.com";
-    let app = TestApp::builder().set("http.allowed_origins", origin).spawn().await;
-    for (from, allowed) in [
-        (origin, Some(origin)),
-        // The rejection of a foreign page, which its console can then show.
-        ("https://example.com", Some("*")),
-        ("https://www.example.com.evil.example", Some("*")),
-        ("http://www.example.com", Some("*")),
-        ("null", Some("*")),
-    ] {
-        let response = TestResponse::receive(app.post().header(ORIGIN, from).json(&ada())).await;
-        assert_eq!(response.header("access-control-allow-origin"), allowed, "{from}");
-        assert_eq!(response.header("access-control-allow-credentials"), None);
-    }
-    assert_eq!(app.creates().len(), 1);
-    let foreign = app.client.get(app.url("/nope")).header(ORIGIN, "https://example.com");
-    let foreign = TestResponse::receive(foreign).await;
-    assert_eq!(foreign.header("access-control-allow-origin"), None, "nothing but the rejection");
-    let rejected = app.client.put(app.url("/signup")).header(ORIGIN, origin);
-    let rejected = TestResponse::receive(rejected).await;
-    assert_eq!(rejected.header("access-control-allow-origin"), Some(origin), "rejections too");
-    assert_eq!(
-        rejected.header("access-control-expose-headers"),
-        Some("retry-after,x-request-id,idempotency-replayed,ratelimit,ratelimit-policy")
-    );
-}
-
-#[tokio::test]
-async fn a_preflight_names_what_a_page_may_send() {
-    let origin = "https://www.example.com";
-    let app = TestApp::builder().set("http.allowed_origins", origin).spawn().await;
-    let preflight = app.client.request(Method::OPTIONS, app.url("/signup"));
-    let preflight = preflight
-        .header(ORIGIN, origin)
-        .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "content-type");
-    let response = TestResponse::receive(preflight).await;
-    assert_eq!(response.status, StatusCode::OK);
-    assert_eq!(response.header("access-control-allow-origin"), Some(origin));
-    assert_eq!(response.header("access-control-allow-methods"), Some("GET,POST"));
-    assert_eq!(
-        response.header("access-control-allow-headers"),
-        Some(
-            "content-type,idempotency-key,auth0-client,traceparent,tracestate,baggage,sentry-trace,\
-             x-requested-with"
-        )
-    );
-    assert!(app.creates().is_empty());
-}
-
-#[tokio::test]
-async fn an_options_request_without_preflight_headers_reaches_the_router() {
-    let app = TestApp::builder().set("http.allowed_origins", "https://a.example").spawn().await;
-    for (path, problem) in [("/signup", "method_not_allowed"), ("/nothing", "not_found")] {
-        let plain = app.client.request(Method::OPTIONS, app.url(path));
-        let with_origin = app.client.request(Method::OPTIONS, app.url(path));
-        let with_origin = with_origin.header(ORIGIN, "https://a.example");
-        for request in [plain, with_origin] {
-            assert_eq!(TestResponse::receive(request).await.problem(), problem, "{path}");
-        }
     }
 }
 

@@ -260,12 +260,6 @@ fn an_unwritable_stderr_changes_no_exit_status() {
 }
 
 #[test]
-fn healthcheck_fails_where_nothing_listens() {
-    let output = run(&["healthcheck", "--address", "127.0.0.1:1"], &[]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-}
-
-#[test]
 fn every_error_of_limits_and_domains_is_reported() {
     let mut variables = TENANT.to_vec();
     let invalid = [

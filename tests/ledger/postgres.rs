@@ -63,16 +63,6 @@ async fn a_lost_connection_costs_no_sign_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_written_by_a_lost_try_is_started() {
-    let backend = Backend::postgres().await;
-    let ledger = backend.open().await;
-    let attempt = keyed(1, NOW);
-    for _ in 0..2 {
-        assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), BeginResult::Started);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn replicas_start_one_attempt_for_each_key() {
     let backend = Backend::postgres().await;
     let replicas = [backend.open().await, backend.open().await, backend.open().await];

@@ -18,7 +18,8 @@ use auth0_signup::clock::{Clock, SystemClock};
 use auth0_signup::config;
 use auth0_signup::ledger::{self, Access, Attempt, Find};
 use auth0_signup::telemetry::LedgerMetrics;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -167,6 +168,16 @@ impl TestApp {
         let hex = user_id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         assert!(user_id.len() == 24 && hex, "{user_id}");
         create
+    }
+
+    /// Deletes the only user, as an operator does at the tenant. It needs `delete:users`.
+    pub(crate) async fn delete_the_user(&self) {
+        let [user] = &self.auth0.users()[..] else { panic!("one user") };
+        let id = user["user_id"].as_str().unwrap().replace('|', "%7C");
+        let delete = self.client.delete(format!("{}/api/v2/users/{id}", self.auth0.url()));
+        let token = self.creates()[0].header("authorization").unwrap().to_owned();
+        let response = delete.header("authorization", token).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
     }
 
     /// The number of token requests that the tenant received.
@@ -425,6 +436,17 @@ impl TestResponse {
         let errors = body["errors"].as_array().unwrap().iter();
         errors.map(|error| (text(error, "pointer"), text(error, "code"))).collect()
     }
+}
+
+/// The `Accept` header of Chromium when it posts a form or follows a link.
+pub(crate) const NAVIGATION: &str =
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+
+/// A client that requests pages as a browser does, without following redirects.
+pub(crate) fn browser() -> Client {
+    let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(NAVIGATION))]);
+    let client = Client::builder().no_proxy().redirect(Policy::none()).default_headers(accept);
+    client.build().unwrap()
 }
 
 /// A form that meets every rule of the default settings.

@@ -2,16 +2,9 @@
 
 use http::StatusCode;
 use http::header::{ACCEPT, ORIGIN};
-use reqwest::Client;
-use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestResponse, ada, ada_with};
-
-/// A browser without JavaScript, which does not follow redirects here.
-fn browser() -> Client {
-    Client::builder().no_proxy().redirect(Policy::none()).build().unwrap()
-}
+use crate::app::{TestApp, TestResponse, ada, ada_with, browser};
 
 async fn spawn() -> TestApp {
     TestApp::builder().set("http.public_url", "https://www.example.com/join/").spawn().await

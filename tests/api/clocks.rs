@@ -7,28 +7,14 @@ use std::time::Duration;
 use auth0_emulator::{Fault, Gate, Route};
 use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
-use serde_json::json;
 
 use crate::app::{Ahead, TestApp, TestResponse, ada, ada_with};
-use crate::identity::{lose_rows, sign_up};
+use crate::identity::{lose_rows, sign_up, sign_up_elsewhere};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 /// Farther than the days of a key's lifetime, and the day after them.
 const DAYS: Duration = Duration::from_hours(96);
-
-/// Signs somebody up with Ada's address, past the service.
-async fn somebody_signs_up(app: &TestApp) {
-    let elsewhere = json!({
-        "client_id": "elsewhere", "connection": "Username-Password-Authentication",
-        "email": "ada@example.com", "password": "Elsewhere-Secret-1", "given_name": "Somebody",
-    });
-    let url = format!("{}/dbconnections/signup", app.auth0.url());
-    assert_eq!(
-        app.client.post(url).json(&elsewhere).send().await.unwrap().status(),
-        StatusCode::OK
-    );
-}
 
 #[tokio::test]
 async fn a_clock_that_is_set_forward_proves_no_absence() {
@@ -98,7 +84,7 @@ async fn a_clock_that_is_set_forward_gives_nobody_another_users_profile() {
     // Nothing is known about the connection's ids, so the time of creation has to decide.
     let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
     app.until_ready().await;
-    somebody_signs_up(&app).await;
+    sign_up_elsewhere(&app.auth0).await;
     app.auth0.advance_clock(Duration::from_mins(10));
     app.auth0.fault(Route::CreateUser, Fault::reset());
     let gate = Gate::new();
@@ -116,7 +102,7 @@ async fn a_clock_that_is_set_forward_gives_nobody_another_users_profile() {
 async fn a_user_of_the_same_second_is_not_given_to_another_form() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
-    somebody_signs_up(&app).await;
+    sign_up_elsewhere(&app.auth0).await;
     // Nothing is known about the connection's ids, and the first call is lost.
     app.auth0.fault(Route::CreateUser, Fault::reset());
     let response = app.sign_up(&ada()).await;

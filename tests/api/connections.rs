@@ -2,31 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::app::{TestApp, ada};
 use crate::raw::Raw;
-
-/// Sends these bytes and reads to the end of the response.
-async fn send(app: &TestApp, bytes: &str) -> String {
-    let mut stream = TcpStream::connect(app.address).await.unwrap();
-    stream.write_all(bytes.as_bytes()).await.unwrap();
-    let mut response = Vec::new();
-    let read = timeout(Duration::from_mins(1), async {
-        let mut buffer = [0; 4096];
-        loop {
-            let read = stream.read(&mut buffer).await.unwrap();
-            response.extend_from_slice(&buffer[..read]);
-            if read == 0 || response.ends_with(b"}}") || response.ends_with(b"\r\n\r\n") {
-                return;
-            }
-        }
-    });
-    read.await.expect("no response in time");
-    String::from_utf8(response).unwrap()
-}
 
 fn signup(more: &str) -> String {
     let body = ada().to_string();
@@ -41,11 +20,13 @@ fn signup(more: &str) -> String {
 async fn a_request_gets_its_response_whatever_bytes_follow_it() {
     for after in ["", "\r\n", "GET /livez HT", "garbage"] {
         let app = TestApp::spawn().await;
-        let response = send(&app, &format!("{}{after}", signup(""))).await;
+        let request = format!("{}{after}", signup(""));
+        let response = Raw::send(app.address, request).await.head().await;
         assert!(response.starts_with("HTTP/1.1 201"), "{after:?}: {response}");
     }
     let app = TestApp::spawn().await;
-    let response = send(&app, &format!("{}\r\n", signup("Connection: close\r\n"))).await;
+    let request = format!("{}\r\n", signup("Connection: close\r\n"));
+    let response = Raw::send(app.address, request).await.head().await;
     assert!(response.starts_with("HTTP/1.1 201"), "{response}");
 }
 
@@ -54,7 +35,8 @@ async fn a_header_beyond_the_limit_gets_431() {
     let app = TestApp::spawn().await;
     let fields: Vec<_> = (0..2000).map(|nth| format!("x-{nth}: 1\r\n")).collect();
     let fields = fields.concat();
-    let response = send(&app, &format!("GET /livez HTTP/1.1\r\nHost: x\r\n{fields}\r\n")).await;
+    let request = format!("GET /livez HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
+    let response = Raw::send(app.address, request).await.head().await;
     assert!(response.starts_with("HTTP/1.1 431"), "{response}");
 }
 
@@ -115,8 +97,7 @@ async fn a_response_before_the_body_was_read_ends_the_connection_and_says_so() {
 async fn a_client_with_half_a_header_does_not_delay_a_shutdown() {
     let app = TestApp::builder().set("http.header_timeout_ms", "120000");
     let mut app = app.set("http.shutdown_timeout_ms", "120000").spawn().await;
-    let mut stream = TcpStream::connect(app.address).await.unwrap();
-    stream.write_all(b"POST /signup HTTP/1.1\r\nHo").await.unwrap();
+    let _half = Raw::send(app.address, "POST /signup HTTP/1.1\r\nHo").await;
     app.get("/livez").await;
     // Waiting for the client would take two minutes.
     timeout(Duration::from_secs(5), app.stop()).await.unwrap().unwrap();

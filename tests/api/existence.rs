@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use auth0_emulator::{Fault, Gate, Route};
 use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
-use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
 use crate::eventually::eventually;
 use crate::identity::lose_rows;
 use crate::postgres;
@@ -75,12 +74,10 @@ async fn keys_replay_alike() {
 #[tokio::test]
 async fn a_browser_is_redirected_to_the_same_page() {
     let app = uniform().spawn().await;
-    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
     let post = |password: &'static str| {
         let form =
             [("email", "ada@example.com"), ("password", password), ("ui_locales", "de-AT en")];
-        let request = client.post(app.url("/signup")).header("accept", "text/html");
-        TestResponse::receive(request.form(&form))
+        TestResponse::receive(browser().post(app.url("/signup")).form(&form))
     };
     let (new, known) = (post("Correct-Horse-1").await, post("Another-Password-1").await);
     assert_eq!(new.status, StatusCode::SEE_OTHER);
@@ -249,10 +246,7 @@ async fn a_user_that_was_deleted_is_created_again_after_the_replay() {
     let app = uniform().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
     with_key(&app, KEY, &ada()).await;
     app.until_resolved().await;
-    let id = app.auth0.users()[0]["user_id"].as_str().unwrap().replace('|', "%7C");
-    let delete = app.client.delete(format!("{}/api/v2/users/{id}", app.auth0.url()));
-    let delete = delete.header("authorization", app.creates()[0].header("authorization").unwrap());
-    assert_eq!(delete.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    app.delete_the_user().await;
     let lookup = Gate::new();
     app.auth0.fault(Route::GetUser, Fault::held(&lookup));
     let again = with_key(&app, KEY, &ada()).await;

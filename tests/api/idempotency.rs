@@ -143,12 +143,9 @@ async fn without_a_key_the_recorded_outcome_is_replayed() {
 async fn with_deleted_user() -> TestApp {
     let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
     let app = TestApp::builder().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
-    let created = app.sign_up(&ada()).await;
+    app.sign_up(&ada()).await;
     app.until_resolved().await;
-    let id = created.json()["user"]["user_id"].as_str().unwrap().replace('|', "%7C");
-    let delete = app.client.delete(format!("{}/api/v2/users/{id}", app.auth0.url()));
-    let delete = delete.header("authorization", app.creates()[0].header("authorization").unwrap());
-    assert_eq!(delete.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    app.delete_the_user().await;
     app
 }
 

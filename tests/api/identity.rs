@@ -31,11 +31,11 @@ pub(crate) fn lose_rows(app: &TestApp) {
     ledger.execute_batch("DELETE FROM attempts; DELETE FROM attempt_keys").unwrap();
 }
 
-/// Signs somebody up past the service, at the tenant's own endpoint.
-async fn sign_up_elsewhere(auth0: &Emulator, email: &str) {
+/// Signs somebody up with Ada's address past the service, at the tenant's own endpoint.
+pub(crate) async fn sign_up_elsewhere(auth0: &Emulator) {
     let form = json!({
         "client_id": "elsewhere", "connection": "Username-Password-Authentication",
-        "email": email, "password": "Elsewhere-Secret-1",
+        "email": "ada@example.com", "password": "Elsewhere-Secret-1", "given_name": "Somebody",
     });
     let url = format!("{}/dbconnections/signup", auth0.url());
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -60,7 +60,7 @@ async fn colliding_form(app: &TestApp, id: &Value) -> Value {
 /// An app at a tenant where somebody signed up with Ada's address a while ago.
 async fn app_with_user(builder: Builder, age: Duration) -> TestApp {
     let auth0 = builder.start().await.unwrap();
-    sign_up_elsewhere(&auth0, "ada@example.com").await;
+    sign_up_elsewhere(&auth0).await;
     auth0.advance_clock(age);
     TestApp::builder().tenant(auth0).spawn().await
 }

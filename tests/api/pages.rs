@@ -1,23 +1,11 @@
 //! The pages that a browser without JavaScript gets, and its redirects.
 
 use auth0_emulator::{Fault, Route};
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE};
 use serde_json::Value;
 
-use crate::app::{TempDir, TestApp, TestResponse, ada};
-
-/// The `Accept` header of Chromium when it posts a form or follows a link.
-const NAVIGATION: &str =
-    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
-
-/// Requests pages as a browser does, without following redirects.
-fn browser() -> Client {
-    let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(NAVIGATION))]);
-    let client = Client::builder().no_proxy().redirect(Policy::none()).default_headers(accept);
-    client.build().unwrap()
-}
+use crate::app::{NAVIGATION, TempDir, TestApp, TestResponse, ada, browser};
 
 /// Posts a form as a browser does.
 async fn post(app: &TestApp, form: &Value) -> TestResponse {
@@ -26,10 +14,15 @@ async fn post(app: &TestApp, form: &Value) -> TestResponse {
     answer
 }
 
-/// The value of the hidden `idempotency_key` input.
-fn key(page: &TestResponse) -> String {
-    let (_, rest) = page.text.split_once("name=\"idempotency_key\" value=\"").expect("a key");
-    rest.split_once('"').unwrap().0.to_owned()
+/// The value of a hidden field of a page.
+fn hidden<'p>(page: &'p TestResponse, name: &str) -> &'p str {
+    let after = page.text.split(&format!("name=\"{name}\"")).nth(1).expect(name);
+    after.split('"').nth(1).expect("a value")
+}
+
+/// The value of the hidden `idempotency_key` field.
+fn key(page: &TestResponse) -> &str {
+    hidden(page, "idempotency_key")
 }
 
 fn with(changes: &[(&str, &str)]) -> Value {
@@ -228,7 +221,7 @@ async fn errors_show_the_form_again_with_every_value_but_the_password() {
 #[tokio::test]
 async fn a_form_posted_twice_creates_one_user_and_succeeds_twice() {
     let app = TestApp::spawn().await;
-    let form = with(&[("idempotency_key", &key(&app.get("/signup").await))]);
+    let form = with(&[("idempotency_key", key(&app.get("/signup").await))]);
     let (first, second) = tokio::join!(post(&app, &form), post(&app, &form));
     let again = post(&app, &form).await;
     for answer in [&first, &second, &again] {
@@ -260,7 +253,7 @@ async fn a_taken_address_page_has_links_and_a_fresh_key() {
     let reused = post(&app, &with(&[("email", email), ("idempotency_key", used)])).await;
     assert_eq!(reused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_ne!(key(&reused), used);
-    let corrected = with(&[("email", email), ("idempotency_key", &key(&reused))]);
+    let corrected = with(&[("email", email), ("idempotency_key", key(&reused))]);
     assert_eq!(post(&app, &corrected).await.status, StatusCode::SEE_OTHER);
 }
 
@@ -424,19 +417,13 @@ async fn the_brand_is_on_every_page() {
     }
 }
 
-/// The value of a hidden field of a page.
-fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
-    let after = page.split(&format!("name=\"{name}\"")).nth(1).expect(name);
-    after.split('"').nth(1).expect("a value")
-}
-
 #[tokio::test]
 async fn a_user_who_sends_the_form_from_two_tabs_signs_up_once() {
     let app = TestApp::builder().set("challenge.required", "off").spawn().await;
     let tab = async || {
         let page = app.client.get(app.url("/signup")).header("accept", "text/html");
-        let page = TestResponse::receive(page).await.text;
-        (hidden(&page, "idempotency_key").to_owned(), hidden(&page, "form_token").to_owned())
+        let page = TestResponse::receive(page).await;
+        (key(&page).to_owned(), hidden(&page, "form_token").to_owned())
     };
     let (first, second, third) = (tab().await, tab().await, tab().await);
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
@@ -447,9 +434,7 @@ async fn a_user_who_sends_the_form_from_two_tabs_signs_up_once() {
             ("idempotency_key", key),
             ("form_token", token),
         ];
-        let post = app.post().header("accept", "text/html").form(&form);
-        let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        let response = client.execute(post.build().unwrap()).await.unwrap();
+        let response = browser().post(app.url("/signup")).form(&form).send().await.unwrap();
         response.status().as_u16()
     };
     let password = "Difference-Engine-1843";

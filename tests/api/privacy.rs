@@ -22,6 +22,7 @@ use crate::server::connect;
 
 const SECRET: &str = "canary-client-secret-4f7a";
 const PASSWORD: &str = "Canary-Password-81";
+const PHONE_NUMBER: &str = "+15550177123";
 /// The other personal values of the form, each marked.
 const PERSONAL: [(&str, &str); 6] = [
     ("name", "Canaryname"),
@@ -29,7 +30,7 @@ const PERSONAL: [(&str, &str); 6] = [
     ("family_name", "Canaryfamily"),
     ("nickname", "canarynick"),
     ("picture", "https://example.com/canarypicture.png"),
-    ("phone_number", "+15550177123"),
+    ("phone_number", PHONE_NUMBER),
 ];
 
 /// The routes that sign users up, and the prefix of their users' addresses.
@@ -174,16 +175,14 @@ async fn run_through_every_outcome(database: &[(&str, &str)]) {
 
     process.terminate();
     let token = auth0.calls(Route::CreateUser)[0].header("authorization").unwrap().to_owned();
-    let token = token.trim_start_matches("Bearer ").to_owned();
-    let canaries = PERSONAL.map(|(_, value)| value.to_owned()).into_iter();
-    let canaries = canaries.chain([SECRET, PASSWORD, bearer].map(str::to_owned)).chain([token]);
-    let canaries: Vec<String> =
-        canaries.chain(["canary".to_owned(), "Canary".to_owned()]).collect();
+    let token = token.trim_start_matches("Bearer ");
+    // All but a telephone number and the token have one of the words.
+    let canaries = ["canary", "Canary", PHONE_NUMBER, token];
     for (where_, text) in files(process.folder()).into_iter().chain(
         responses.into_iter().enumerate().map(|(nth, text)| (format!("response {nth}"), text)),
     ) {
-        for canary in &canaries {
-            let found = text.lines().find(|line| line.contains(canary.as_str()));
+        for canary in canaries {
+            let found = text.lines().find(|line| line.contains(canary));
             assert!(found.is_none(), "{canary} in {where_}: {found:?}");
         }
     }

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
-use crate::app::{TestApp, TestResponse, ada};
+use crate::app::{NAVIGATION, TestApp, TestResponse, ada};
 
 /// The default content type of a form that a browser posts.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -53,10 +53,6 @@ async fn headers_that_are_too_large_are_rejected() {
     let large = app.client.get(app.url("/livez")).header("x-large", "x".repeat(33 * 1024));
     assert_eq!(TestResponse::receive(large).await.problem(), "headers_too_large");
 }
-
-/// The Accept header of Chromium when a form is posted or a link followed.
-const NAVIGATION: &str =
-    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
 #[tokio::test]
 async fn a_browser_gets_a_page_for_every_rejection() {

@@ -6,11 +6,10 @@ use std::time::Duration;
 use auth0_emulator::{Fault, Route};
 use auth0_signup::clock::Clock;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::redirect::Policy;
+use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
 use crate::operator::Operator;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
@@ -180,12 +179,7 @@ async fn the_plain_form_has_a_checkbox_that_keeps_its_state() {
     let the_box = r#"<input id="terms" name="terms" type="checkbox" data-signup-label="Bedingungen" value="2026-11" required>"#;
     assert!(page.contains(the_box), "{page}");
 
-    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-    let post = |form: Value| {
-        TestResponse::receive(
-            client.post(app.url("/signup")).header(ACCEPT, "text/html").form(&form),
-        )
-    };
+    let post = |form: Value| TestResponse::receive(browser().post(app.url("/signup")).form(&form));
     let unticked = post(ada()).await;
     assert_eq!(unticked.status, StatusCode::UNPROCESSABLE_ENTITY);
     for shown in [

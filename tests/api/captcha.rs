@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Route};
+use auth0_emulator::{Emulator, Fault, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -392,7 +392,6 @@ async fn blanks_in_the_variable_for_certificates_mean_what_they_mean_in_a_settin
     let path = format!(" {} ", folder.path().join("ca.pem").display());
     for (certificates, status) in [("", 503), (" ", 503), (&path, 201)] {
         let variables = [
-            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
             ("SSL_CERT_FILE", certificates),
             ("SIGNUP__CHALLENGE__REQUIRED", "always"),
             ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
@@ -403,8 +402,7 @@ async fn blanks_in_the_variable_for_certificates_mean_what_they_mean_in_a_settin
             ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
         ];
         let process = Process::start(&tenant, &variables).await;
-        let request = process.client.post(format!("http://{}/signup", process.address));
-        let response = request.json(&form(1, "cf-turnstile-response", "token")).send().await;
+        let response = process.post(&form(1, "cf-turnstile-response", "token")).send().await;
         assert_eq!(response.unwrap().status().as_u16(), status, "{certificates:?}");
     }
     assert_eq!(service.calls(Route::Token).len(), 1);

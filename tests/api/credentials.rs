@@ -223,8 +223,7 @@ async fn scopes_that_are_missing_or_unused_are_logged() {
     let scopes = scopes.map(str::to_owned);
     let auth0 = Emulator::builder().tenant(|tenant| tenant.scopes = scopes.into()).start().await;
     let auth0 = auth0.unwrap();
-    let secret = ("AUTH0_CLIENT_SECRET", "demo-secret");
-    let mut process = Process::start(&auth0, &[secret]).await;
+    let mut process = Process::start(&auth0, &[]).await;
     let missing = process.event(|event| event["scope"] == "read:users").await;
     assert_eq!(missing["level"], "WARN");
     let unused = process.event(|event| event["scopes"].is_string()).await;
@@ -232,7 +231,7 @@ async fn scopes_that_are_missing_or_unused_are_logged() {
     process.terminate();
 
     auth0.tenant(|tenant| tenant.scopes = vec!["read:users".to_owned()]);
-    let process = Process::start(&auth0, &[secret]).await;
+    let process = Process::start(&auth0, &[]).await;
     let missing = process.event(|event| event["scope"] == "create:users").await;
     assert_eq!(missing["level"], "ERROR");
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Gate, Route};
-use reqwest::{Client, StatusCode};
+use auth0_emulator::{Emulator, Fault, Gate, Route};
+use reqwest::StatusCode;
 use rusqlite::Connection;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -16,24 +16,20 @@ use crate::app::{TempDir, ada_with};
 use crate::eventually::eventually;
 use crate::process::Process;
 
-const SETTINGS: [(&str, &str); 1] = [("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET)];
-
 /// A tenant, and a folder for the ledger of one or more services.
 struct Deployment {
     auth0: Emulator,
     folder: Arc<TempDir>,
-    client: Client,
 }
 
 impl Deployment {
     async fn new() -> Self {
         let auth0 = Emulator::builder().start().await.unwrap();
-        let client = Client::builder().no_proxy().build().unwrap();
-        Self { auth0, folder: Arc::new(TempDir::new()), client }
+        Self { auth0, folder: Arc::new(TempDir::new()) }
     }
 
     fn spawn(&self, arguments: &[&str], more: &[(&str, &str)]) -> Process {
-        Process::spawn(&self.auth0, &self.folder, arguments, &[&SETTINGS, more].concat())
+        Process::spawn(&self.auth0, &self.folder, arguments, more)
     }
 
     async fn serve(&self) -> Process {
@@ -48,13 +44,12 @@ impl Deployment {
     }
 
     async fn sign_up(&self, service: &Process, email: &str) -> StatusCode {
-        let url = format!("http://{}/signup", service.address);
-        self.client.post(url).json(&ada_with("email", email)).send().await.unwrap().status()
+        service.post(&ada_with("email", email)).send().await.unwrap().status()
     }
 
     async fn readyz(&self, service: &Process) -> StatusCode {
         let url = format!("http://{}/readyz", service.admin);
-        self.client.get(url).send().await.unwrap().status()
+        service.client.get(url).send().await.unwrap().status()
     }
 
     async fn becomes_ready(&self, service: &Process, status: StatusCode) {

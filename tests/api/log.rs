@@ -1,7 +1,7 @@
 //! The log of a running service.
 
-use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Gate, Route};
-use reqwest::{Client, Method};
+use auth0_emulator::{Emulator, Fault, Gate, Route};
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::app::{ada, hang_up_once};
@@ -9,10 +9,10 @@ use crate::eventually::eventually;
 use crate::process::Process;
 use crate::raw::Raw;
 
-async fn running() -> (Emulator, Process, Client) {
+async fn running() -> (Emulator, Process) {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let process = Process::start(&auth0, &[("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET)]).await;
-    (auth0, process, Client::builder().no_proxy().build().unwrap())
+    let process = Process::start(&auth0, &[]).await;
+    (auth0, process)
 }
 
 fn closing_event(outcome: &str) -> impl Fn(&Value) -> bool {
@@ -21,9 +21,8 @@ fn closing_event(outcome: &str) -> impl Fn(&Value) -> bool {
 
 #[tokio::test]
 async fn a_request_is_one_event_with_the_documented_fields() {
-    let (_auth0, process, client) = running().await;
-    let url = format!("http://{}/signup", process.address);
-    let response = client.post(url).json(&ada()).send().await.unwrap();
+    let (_auth0, process) = running().await;
+    let response = process.post(&ada()).send().await.unwrap();
     let event = process.event(closing_event("created")).await;
     assert_eq!(event["level"], "INFO");
     assert_eq!(event["message"], "POST /signup returned 201 created");
@@ -35,13 +34,12 @@ async fn a_request_is_one_event_with_the_documented_fields() {
 
 #[tokio::test]
 async fn an_error_is_logged_with_its_causes() {
-    let (auth0, process, client) = running().await;
-    let url = format!("http://{}/signup", process.address);
-    client.post(&url).json(&ada()).send().await.unwrap();
+    let (auth0, process) = running().await;
+    process.post(&ada()).send().await.unwrap();
     auth0.stop().await;
     let mut other = ada();
     other["email"] = "other@example.com".into();
-    client.post(&url).json(&other).send().await.unwrap();
+    process.post(&other).send().await.unwrap();
     let event = process.event(closing_event("upstream_unavailable")).await;
     assert_eq!(event["level"], "WARN");
     let error = event["error"].as_str().unwrap();
@@ -51,25 +49,23 @@ async fn an_error_is_logged_with_its_causes() {
 
 #[tokio::test]
 async fn a_client_that_disconnects_is_logged_and_so_is_the_outcome() {
-    let (auth0, process, client) = running().await;
-    let url = format!("http://{}/signup", process.address);
+    let (auth0, process) = running().await;
     let gate = Gate::new();
     auth0.fault(Route::CreateUser, Fault::held(&gate));
-    let request = client.post(&url).json(&ada());
+    let request = process.post(&ada());
     hang_up_once(request, || !auth0.calls(Route::CreateUser).is_empty()).await;
     let gone = process.event(closing_event("caller_gone")).await;
     assert_eq!(gone["http.response.status_code"], 499);
     gate.open();
     let late = process.event(|event| event["outcome"] == "created").await;
     assert_eq!(late["request_id"], gone["request_id"]);
-    let metrics = client.get(format!("http://{}/metrics", process.admin)).send().await.unwrap();
-    let metrics = metrics.text().await.unwrap();
+    let metrics = process.metrics().await;
     assert!(metrics.contains("signup_requests_total{outcome=\"caller_gone\"} 1\n"), "{metrics}");
 }
 
 #[tokio::test]
 async fn whatever_a_client_sends_its_event_is_short() {
-    let (_auth0, process, client) = running().await;
+    let (_auth0, process) = running().await;
     let long = "A".repeat(30_000);
     for request in [
         format!("{long} /signup HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -83,8 +79,7 @@ async fn whatever_a_client_sends_its_event_is_short() {
     ] {
         Raw::send(process.address.parse().unwrap(), request).await.head().await;
     }
-    let url = format!("http://{}/signup", process.address);
-    client.post(url).json(&ada()).send().await.unwrap();
+    process.post(&ada()).send().await.unwrap();
     let other = process.event(|event| event["http.request.method"] == "_OTHER").await;
     assert_eq!(other["message"], "_OTHER /signup returned 405 method_not_allowed");
     process.event(closing_event("created")).await;
@@ -94,7 +89,7 @@ async fn whatever_a_client_sends_its_event_is_short() {
 
 #[tokio::test]
 async fn a_flood_of_one_address_neither_fills_the_log_nor_hides_sign_ups() {
-    let (_auth0, process, client) = running().await;
+    let (_auth0, process) = running().await;
     let address = process.address.parse().unwrap();
     let request = "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
     for _ in 0..20 {
@@ -104,8 +99,7 @@ async fn a_flood_of_one_address_neither_fills_the_log_nor_hides_sign_ups() {
             raw.until("}").await;
         }
     }
-    let url = format!("http://{}/signup", process.address);
-    client.post(url).json(&ada()).send().await.unwrap();
+    process.post(&ada()).send().await.unwrap();
     process.event(closing_event("created")).await;
     let lines = process.log().lines().filter(|line| line.contains("not_found")).count();
     assert!((200..500).contains(&lines), "{lines} of 2,000");
@@ -118,17 +112,13 @@ async fn a_flood_of_one_address_neither_fills_the_log_nor_hides_sign_ups() {
 async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let token = "a-token-of-more-than-thirty-two-characters";
-    let variables = [
-        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-        ("SIGNUP__HTTP__TRUSTED_PROXIES", "127.0.0.1"),
-        ("SIGNUP__HTTP__SERVER_CLIENTS", token),
-    ];
+    let variables =
+        [("SIGNUP__HTTP__TRUSTED_PROXIES", "127.0.0.1"), ("SIGNUP__HTTP__SERVER_CLIENTS", token)];
     let process = Process::start(&auth0, &variables).await;
     let warned = process.event(|event| event["setting"] == "http.public_url").await;
     assert_eq!(warned["level"], "WARN");
-    let client = Client::builder().no_proxy().build().unwrap();
     for _ in 0..5 {
-        let request = client.get(format!("http://{}/livez", process.address));
+        let request = process.client.get(format!("http://{}/livez", process.address));
         request.header("x-forwarded-for", "canary-hop").send().await.unwrap();
     }
     let unreadable = process.event(|event| event["reason"] == "unreadable").await;
@@ -138,7 +128,8 @@ async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
     assert_eq!(log.lines().filter(|line| line.contains("\"unreadable\"")).count(), 1);
 
     // A server with its token, whose visitor is no address. No proxy is to blame.
-    let request = client.get(format!("http://{}/livez", process.address)).bearer_auth(token);
+    let request =
+        process.client.get(format!("http://{}/livez", process.address)).bearer_auth(token);
     request.header("signup-client-address", "canary-hop:80").send().await.unwrap();
     let visitor = process.event(|event| event["setting"] == "http.server_clients").await;
     assert_eq!(visitor["level"], "WARN");
@@ -149,20 +140,20 @@ async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
 
 #[tokio::test]
 async fn lines_that_the_output_rejects_are_counted_and_reported_later() {
-    let (_auth0, process, client) = running().await;
-    let get = async |base: &str, path: &str| {
-        client.get(format!("http://{base}{path}")).send().await.unwrap().text().await.unwrap()
+    let (_auth0, process) = running().await;
+    let get = async |path: &str| {
+        process.client.get(format!("http://{}{path}", process.address)).send().await.unwrap();
     };
     process.limit_files("1");
-    get(&process.address, "/lost").await;
+    get("/lost").await;
     let dropped = async || {
-        let metrics = get(&process.admin, "/metrics").await;
+        let metrics = process.metrics().await;
         let count = metrics.lines().find_map(|line| line.strip_prefix("log_lines_dropped_total "));
         (count.unwrap() != "0").then_some(())
     };
     eventually("lines are dropped", dropped).await;
     process.limit_files("unlimited");
-    get(&process.address, "/kept").await;
+    get("/kept").await;
     let event = process.event(|event| event["dropped"].is_u64()).await;
     assert_eq!(event["level"], "WARN");
     assert_eq!(event["message"], format!("dropped {} lines", event["dropped"]));
@@ -172,7 +163,6 @@ async fn lines_that_the_output_rejects_are_counted_and_reported_later() {
 async fn an_outage_of_the_captcha_service_is_one_line() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let settings = [
-        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
         ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
         ("SIGNUP__CHALLENGE__REQUIRED", "always"),
         ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
@@ -184,12 +174,11 @@ async fn an_outage_of_the_captcha_service_is_one_line() {
         ("SIGNUP__CHALLENGE__CAPTCHA__ON_UNAVAILABLE", "allow"),
     ];
     let process = Process::start(&auth0, &settings).await;
-    let client = Client::builder().no_proxy().build().unwrap();
     for nth in 0..4 {
         let mut form = ada();
         form["email"] = format!("ada{nth}@example.com").into();
         form["cf-turnstile-response"] = "token".into();
-        let post = client.post(format!("http://{}/signup", process.address)).json(&form);
+        let post = process.post(&form);
         assert_eq!(post.send().await.unwrap().status(), 201);
     }
     process.event(|event| event["outcome"] == "created").await;
@@ -203,13 +192,11 @@ async fn the_clients_address_is_logged_as_the_setting_says() {
         [("", None), ("full", Some("192.0.2.7")), ("network", Some("192.0.2.0/24"))]
     {
         let variables = [
-            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
             ("SIGNUP__HTTP__TRUSTED_PROXIES", "127.0.0.1"),
             ("SIGNUP__LOG__CLIENT_ADDRESS", detail),
         ];
         let process = Process::start(&auth0, &variables).await;
-        let client = Client::builder().no_proxy().build().unwrap();
-        let request = client.post(format!("http://{}/signup", process.address)).json(&ada());
+        let request = process.post(&ada());
         request.header("x-forwarded-for", "192.0.2.7").send().await.unwrap();
         let event = process.event(|event| event["http.route"] == "/signup").await;
         assert_eq!(event["client.address"].as_str(), expected, "{detail}");
@@ -219,13 +206,13 @@ async fn the_clients_address_is_logged_as_the_setting_says() {
 
 #[tokio::test]
 async fn a_rejected_origin_is_logged_once_a_minute() {
-    let (_auth0, process, client) = running().await;
+    let (_auth0, process) = running().await;
     let url = format!("http://{}/signup", process.address);
     for origin in ["https://app.example", "https://app.example", "https://ada@canary.example"] {
         // A page that posts JSON is rejected at its preflight, and sends nothing else.
-        let preflight = client.request(Method::OPTIONS, &url).header("origin", origin);
+        let preflight = process.client.request(Method::OPTIONS, &url).header("origin", origin);
         preflight.header("access-control-request-method", "POST").send().await.unwrap();
-        client.post(&url).header("origin", origin).json(&ada()).send().await.unwrap();
+        process.post(&ada()).header("origin", origin).send().await.unwrap();
     }
     process.event(|event| event["origin"] == "something that is no origin").await;
     let rejected = process.event(|event| event["origin"] == "https://app.example").await;
@@ -239,12 +226,12 @@ async fn a_rejected_origin_is_logged_once_a_minute() {
 
 #[tokio::test]
 async fn events_of_a_request_have_the_ids_of_its_trace() {
-    let (auth0, process, client) = running().await;
+    let (auth0, process) = running().await;
     let url = format!("http://{}/signup", process.address);
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let gate = Gate::new();
     auth0.fault(Route::CreateUser, Fault::held(&gate));
-    let request = client.post(&url).json(&ada()).header("traceparent", parent);
+    let request = process.post(&ada()).header("traceparent", parent);
     hang_up_once(request, || !auth0.calls(Route::CreateUser).is_empty()).await;
     let of_request = process.event(closing_event("caller_gone")).await;
     gate.open();
@@ -253,7 +240,7 @@ async fn events_of_a_request_have_the_ids_of_its_trace() {
         assert_eq!(event["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736", "{event}");
         assert_eq!(event["span_id"], "00f067aa0ba902b7");
     }
-    client.get(&url).send().await.unwrap();
+    process.client.get(&url).send().await.unwrap();
     let other = process.event(|event| event["http.request.method"] == "GET").await;
     assert!(other.get("trace_id").is_none(), "{other}");
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, Route};
-use reqwest::Client;
 use serde_json::Value;
 
 use crate::app::{TestResponse, ada_with};
@@ -36,7 +35,6 @@ impl Operator {
     pub(crate) async fn start_with(more: &[(&str, &str)]) -> Self {
         let auth0 = Emulator::builder().start().await.unwrap();
         let settings = [
-            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
             // The reconciler of the service is slower than the operator.
             ("SIGNUP__RECONCILIATION__NOT_CREATED_AFTER_MS", "3600000"),
         ];
@@ -46,9 +44,7 @@ impl Operator {
     }
 
     pub(crate) async fn sign_up(&self, body: &Value) -> TestResponse {
-        let client = Client::builder().no_proxy().build().unwrap();
-        let url = format!("http://{}/signup", self.service.address);
-        TestResponse::receive(client.post(url).json(body)).await
+        TestResponse::receive(self.service.post(body)).await
     }
 
     /// Signs up with a call whose response is lost, whether Auth0 acts on it or not.

@@ -20,7 +20,7 @@ use tokio::time::sleep;
 
 use crate::app::{TempDir, ada_with};
 use crate::eventually::eventually;
-use crate::process::Process;
+use crate::process::{NO_SECRET, Process};
 
 /// People who sign up at the same time, each one after another.
 const PEOPLE: usize = 4;
@@ -181,7 +181,7 @@ impl Deployment {
     /// Starts a service, and sends the people to it.
     async fn start(&self) -> Process {
         let mut service =
-            Process::spawn(&self.auth0, &self.folder, &["--config", "settings.toml"], &[]);
+            Process::spawn(&self.auth0, &self.folder, &["--config", "settings.toml"], &[NO_SECRET]);
         service.serving().await;
         service.address.clone_into(&mut self.people.address.lock().unwrap());
         service

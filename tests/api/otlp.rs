@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator};
+use auth0_emulator::Emulator;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Empty};
@@ -224,10 +224,7 @@ async fn a_flood_of_one_address_is_no_flood_of_spans() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_is_logged_with_the_cause() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let variables = [
-        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-        ("SIGNUP__TRACES__ENDPOINT", "http://127.0.0.1:1/v1/traces?canary"),
-    ];
+    let variables = [("SIGNUP__TRACES__ENDPOINT", "http://127.0.0.1:1/v1/traces?canary")];
     let process = Process::start(&auth0, &variables).await;
     let get = process.client.get(format!("http://{}/signup/policy", process.address));
     get.header("traceparent", PARENT).send().await.unwrap();

@@ -93,7 +93,7 @@ async fn run_through_every_outcome(database: &[(&str, &str)]) {
     ];
     let settings: Vec<_> = settings.iter().chain(database).copied().collect();
     let mut process = Process::start(&auth0, &settings).await;
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = process.client.clone();
     let base = format!("http://{}", process.address);
     for path in ["/canary-path?email=canary.mail@example.com", "/signup?ui_locales=canary"] {
         let request = client.get(format!("{base}{path}")).header("user-agent", "canary-agent");
@@ -164,8 +164,7 @@ async fn run_through_every_outcome(database: &[(&str, &str)]) {
     auth0.fault(Route::Token, Fault::answer(401).body(echo));
     auth0.revoke_tokens();
     post(person(52).to_string()).await;
-    let metrics = client.get(format!("http://{}/metrics", process.admin)).send().await.unwrap();
-    responses.push(metrics.text().await.unwrap());
+    responses.push(process.metrics().await);
     // Responses to created users contain their data, but no secret.
     let (created, responses): (Vec<_>, Vec<_>) = responses.into_iter().partition(|response| {
         response.contains("\"status\":\"created\"") || response.starts_with("{\"_id\":")
@@ -347,8 +346,7 @@ fn occurrences_in_memory(pid: u32, text: &str) -> Option<usize> {
 #[tokio::test]
 async fn no_password_stays_in_memory_after_its_connection() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let settings = [("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET)];
-    let process = Process::start(&auth0, &settings).await;
+    let process = Process::start(&auth0, &[]).await;
     let password = "Canary-Password-in-Memory-81";
     let client = Client::builder().no_proxy().build().unwrap();
     for nth in 0..9 {
@@ -380,7 +378,7 @@ async fn no_password_stays_in_memory_after_its_connection() {
 #[tokio::test]
 async fn the_process_leaves_no_core_dump() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let process = Process::start(&auth0, &[("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET)]).await;
+    let process = Process::start(&auth0, &[]).await;
     let limits = fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     let words: Vec<_> = core.split_whitespace().collect();
@@ -391,7 +389,6 @@ async fn the_process_leaves_no_core_dump() {
 async fn a_captcha_token_goes_only_to_its_service() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let settings = [
-        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
         ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
         ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
         ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", "canary-captcha-secret"),
@@ -403,11 +400,9 @@ async fn a_captcha_token_goes_only_to_its_service() {
         ("RUST_LOG", "trace"),
     ];
     let mut process = Process::start(&auth0, &settings).await;
-    let client = Client::builder().no_proxy().build().unwrap();
     let mut form = json!({"email": "ada@example.com", "password": "Difference-Engine-1843"});
     form["cf-turnstile-response"] = "canary-captcha-token".into();
-    let url = format!("http://{}/signup", process.address);
-    let response = client.post(url).json(&form).send().await.unwrap();
+    let response = process.post(&form).send().await.unwrap();
     assert_eq!(response.status().as_u16(), 503);
     let response = ("response".to_owned(), response.text().await.unwrap());
     process.terminate();

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use auth0_emulator::{DEFAULT_CLIENT_ID, Emulator};
-use reqwest::Client;
+use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
+use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
 use crate::app::TempDir;
 use crate::eventually::eventually;
+
+/// Leaves the application's secret to a file, over which the environment would win.
+pub(crate) const NO_SECRET: (&str, &str) = ("AUTH0_CLIENT_SECRET", "");
 
 /// The running binary; killed when dropped.
 pub(crate) struct Process {
@@ -50,6 +53,7 @@ impl Process {
             .envs([
                 ("AUTH0_DOMAIN", auth0.url()),
                 ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
+                ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
                 ("PORT", "0"),
                 ("SIGNUP__ADMIN__PORT", "0"),
             ])
@@ -115,7 +119,18 @@ impl Process {
         assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
     }
 
-    /// The JSON of a response to `GET` on the admin listener.
+    /// Signs up with this form.
+    pub(crate) fn post(&self, form: &Value) -> RequestBuilder {
+        self.client.post(format!("http://{}/signup", self.address)).json(form)
+    }
+
+    /// The text of its metrics.
+    pub(crate) async fn metrics(&self) -> String {
+        let response = self.client.get(format!("http://{}/metrics", self.admin)).send().await;
+        response.unwrap().text().await.unwrap()
+    }
+
+    /// The report of `/readyz` on the admin listener.
     pub(crate) async fn readiness(&self) -> Value {
         let response = self.client.get(format!("http://{}/readyz", self.admin)).send().await;
         response.unwrap().json().await.unwrap()

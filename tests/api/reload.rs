@@ -15,16 +15,12 @@ use tokio::time::sleep;
 use crate::app::{TempDir, ada, ada_with};
 use crate::eventually::eventually;
 use crate::postgres::database;
-use crate::process::Process;
+use crate::process::{NO_SECRET, Process};
 use crate::server::{connect, execute, server};
-
-const SECRET: (&str, &str) = ("AUTH0_CLIENT_SECRET", "demo-secret");
 
 /// Sends a form, and returns the status of the response.
 async fn post(process: &Process, form: &Value) -> StatusCode {
-    let url = format!("http://{}/signup", process.address);
-    let request = process.client.post(url).json(form);
-    request.send().await.unwrap().status()
+    process.post(form).send().await.unwrap().status()
 }
 
 /// Signs this person up, as soon as the ledger has sessions again.
@@ -43,11 +39,7 @@ async fn until_settings(process: &Process, state: &str) {
 /// Waits until this many reloads had this result.
 async fn until_reloads(process: &Process, result: &str, count: usize) {
     let line = format!("settings_reloads_total{{result=\"{result}\"}} {count}\n");
-    let counted = async || {
-        let metrics = process.client.get(format!("http://{}/metrics", process.admin));
-        let response = metrics.send().await.unwrap();
-        response.text().await.unwrap().contains(&line).then_some(())
-    };
+    let counted = async || process.metrics().await.contains(&line).then_some(());
     eventually(&line, counted).await;
 }
 
@@ -58,7 +50,7 @@ async fn a_reload_takes_up_what_may_change_and_keeps_the_buckets() {
     let file = folder.path().join("settings.toml");
     let limits = "[limits.posts]\nburst = 2\nper_hour = 1\n";
     fs::write(&file, limits).unwrap();
-    let mut process = Process::start(&auth0, &[SECRET, config(&file)]).await;
+    let mut process = Process::start(&auth0, &[config(&file)]).await;
     for _ in 0..2 {
         assert_eq!(post(&process, &json!({})).await, StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -99,7 +91,8 @@ async fn a_secret_that_came_with_another_application_is_taken_up_later() {
         fs::write(&file, text).unwrap();
     };
     write(DEFAULT_CLIENT_ID, "demo-secret");
-    let process = Process::start(&auth0, &[("AUTH0_CLIENT_ID", ""), config(&file)]).await;
+    let process =
+        Process::start(&auth0, &[("AUTH0_CLIENT_ID", ""), NO_SECRET, config(&file)]).await;
     assert_eq!(post(&process, &ada()).await, StatusCode::CREATED);
 
     auth0.rotate_secret("canary-new-secret");
@@ -122,7 +115,7 @@ async fn a_faulty_file_changes_nothing_and_says_so() {
     let folder = TempDir::new();
     let file = folder.path().join("settings.toml");
     fs::write(&file, "[signup]\nopen = false\n").unwrap();
-    let process = Process::start(&auth0, &[SECRET, config(&file)]).await;
+    let process = Process::start(&auth0, &[config(&file)]).await;
     assert_eq!(post(&process, &ada()).await, StatusCode::FORBIDDEN);
 
     fs::write(&file, "[signup]\nopen = true\nopne = 1\n").unwrap();
@@ -147,7 +140,7 @@ async fn a_changed_secret_file_is_taken_up_without_a_signal() {
     let file = folder.path().join("secret");
     fs::write(&file, "demo-secret\n").unwrap();
     let variable = ("AUTH0_CLIENT_SECRET_FILE", file.to_str().unwrap());
-    let process = Process::start(&auth0, &[variable]).await;
+    let process = Process::start(&auth0, &[NO_SECRET, variable]).await;
     assert_eq!(post(&process, &ada()).await, StatusCode::CREATED);
     auth0.rotate_secret("canary-new-secret");
     auth0.revoke_tokens();
@@ -174,7 +167,7 @@ async fn a_secret_that_keeps_its_size_and_time_is_taken_up() {
     fs::write(&file, "first-secret\n").unwrap();
     let written_at = fs::metadata(&file).unwrap().modified().unwrap();
     let variable = ("AUTH0_CLIENT_SECRET_FILE", file.to_str().unwrap());
-    let process = Process::start(&auth0, &[variable]).await;
+    let process = Process::start(&auth0, &[NO_SECRET, variable]).await;
     // As `cp -p` and `rsync --inplace --times` may leave it.
     fs::write(&file, "other-secret\n").unwrap();
     fs::File::options().write(true).open(&file).unwrap().set_modified(written_at).unwrap();
@@ -195,7 +188,7 @@ async fn a_database_url_is_taken_up_if_it_works() {
     fs::write(&file, url("first")).unwrap();
     let key = ("SIGNUP__SECRETS__KEY", "0123456789abcdef0123456789abcdef");
     let variable = ("DATABASE_URL_FILE", file.to_str().unwrap());
-    let mut process = Process::start(&auth0, &[SECRET, key, variable]).await;
+    let mut process = Process::start(&auth0, &[key, variable]).await;
 
     fs::write(&file, url("canary-wrong")).unwrap();
     process.signal("HUP");
@@ -237,7 +230,7 @@ async fn a_reload_that_fails_at_the_database_leaves_the_limits_alone() {
     fs::write(&file, limits).unwrap();
     let key = ("SIGNUP__SECRETS__KEY", "0123456789abcdef0123456789abcdef");
     let variable = ("DATABASE_URL_FILE", url.to_str().unwrap());
-    let process = Process::start(&auth0, &[key, SECRET, variable, config(&file)]).await;
+    let process = Process::start(&auth0, &[key, variable, config(&file)]).await;
     for _ in 0..2 {
         assert_eq!(post(&process, &json!({})).await, StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -256,7 +249,7 @@ async fn new_settings_have_to_fit_those_that_stay_until_a_restart() {
     let folder = TempDir::new();
     let file = folder.path().join("settings.toml");
     fs::write(&file, "existence = \"uniform\"\n").unwrap();
-    let process = Process::start(&auth0, &[SECRET, config(&file)]).await;
+    let process = Process::start(&auth0, &[config(&file)]).await;
 
     // Right after a restart. Until then, an error of a user name would reveal an account.
     fs::write(&file, "existence = \"reveal\"\n[fields]\nusername = \"required\"\n").unwrap();
@@ -278,7 +271,7 @@ async fn new_settings_have_to_fit_those_that_stay_until_a_restart() {
 async fn two_signals_at_one_moment_are_one() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let delay = ("SIGNUP__HTTP__SHUTDOWN_DELAY_MS", "300");
-    let mut process = Process::start(&auth0, &[SECRET, delay]).await;
+    let mut process = Process::start(&auth0, &[delay]).await;
     // As GNU timeout does: to the process, and to its group.
     let twice = format!("kill -TERM {0}; kill -INT {0}", process.id());
     assert!(Command::new("sh").args(["-c", &twice]).status().unwrap().success());
@@ -289,10 +282,10 @@ async fn two_signals_at_one_moment_are_one() {
 async fn hangups_before_the_start_is_complete_end_nothing() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let folder = Arc::new(TempDir::new());
-    let mut first = Process::spawn(&auth0, &folder, &[], &[SECRET]);
+    let mut first = Process::spawn(&auth0, &folder, &[], &[]);
     first.serving().await;
     // Waits for the ledger of the first.
-    let mut second = Process::spawn(&auth0, &folder, &[], &[SECRET]);
+    let mut second = Process::spawn(&auth0, &folder, &[], &[]);
     second.event(|event| event["level"].is_string()).await;
     second.signal("HUP");
     second.signal("HUP");
@@ -328,11 +321,10 @@ async fn a_hangup_stops_the_demo() {
 async fn a_second_signal_ends_the_drain_and_loses_nothing() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let folder = Arc::new(TempDir::new());
-    let mut process = Process::spawn(&auth0, &folder, &[], &[SECRET]);
+    let mut process = Process::spawn(&auth0, &folder, &[], &[]);
     process.serving().await;
     let request = |process: &Process, key: &str, form: &Value| {
-        let url = format!("http://{}/signup", process.address);
-        process.client.post(url).header("idempotency-key", key).json(form).send()
+        process.post(form).header("idempotency-key", key).send()
     };
     // The first user shows that the tenant keeps ids.
     let first = ada_with("email", "first@example.com");
@@ -357,7 +349,7 @@ async fn a_second_signal_ends_the_drain_and_loses_nothing() {
     assert_eq!(states, (2, 1), "both rows, one of them open");
     drop(ledger);
 
-    let mut process = Process::spawn(&auth0, &folder, &[], &[SECRET]);
+    let mut process = Process::spawn(&auth0, &folder, &[], &[]);
     process.serving().await;
     let created = async || {
         let response = request(&process, key, &ada()).await.unwrap();
@@ -388,7 +380,7 @@ async fn a_supervisor_learns_every_state() {
         }
     };
     let notify = ("NOTIFY_SOCKET", path.to_str().unwrap());
-    let mut process = Process::start(&auth0, &[SECRET, notify, ("WATCHDOG_USEC", "200000")]).await;
+    let mut process = Process::start(&auth0, &[notify, ("WATCHDOG_USEC", "200000")]).await;
     next("READY=1");
     next("WATCHDOG=1");
     process.signal("HUP");

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Gate, Route};
+use auth0_emulator::{Emulator, Fault, Gate, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -362,16 +362,16 @@ async fn a_403_is_the_plans_only_with_a_code_of_it() {
         ("", "an undocumented response with status 403 (no code)"),
     ] {
         let auth0 = Emulator::builder().start().await.unwrap();
-        let service =
-            Process::start(&auth0, &[("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET)]).await;
+        let service = Process::start(&auth0, &[]).await;
         let body = match code {
             "" => "<html>".to_owned(),
             code => json!({"statusCode": 403, "message": "x", "errorCode": code}).to_string(),
         };
         auth0.fault(Route::CreateUser, Fault::answer(403).body(body));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client.post(format!("http://{}/signup", service.address)).json(&ada());
-        assert_eq!(TestResponse::receive(request).await.problem(), "upstream_rejected");
+        assert_eq!(
+            TestResponse::receive(service.post(&ada())).await.problem(),
+            "upstream_rejected"
+        );
         let event = service.event(|event| event["outcome"] == "upstream_rejected").await;
         assert_eq!(event["error"], expected);
     }
@@ -468,18 +468,12 @@ async fn what_a_setting_explains_is_the_operators_and_the_log_names_the_setting(
         let auth0 = Emulator::builder();
         let auth0 = auth0.tenant(|tenant| tenant.requires_username = requires_username);
         let auth0 = auth0.start().await.unwrap();
-        let variables = [
-            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-            ("SIGNUP__FIELDS__USERNAME", presence),
-        ];
-        let service = Process::start(&auth0, &variables).await;
+        let service = Process::start(&auth0, &[("SIGNUP__FIELDS__USERNAME", presence)]).await;
         let mut form = ada();
         if presence == "required" {
             form["username"] = "ada".into();
         }
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let request = client.post(format!("http://{}/signup", service.address)).json(&form);
-        let response = TestResponse::receive(request).await;
+        let response = TestResponse::receive(service.post(&form)).await;
         assert_eq!(response.problem(), "upstream_rejected", "{response:?}");
         assert!(!response.text.contains("username"), "{response:?}");
         assert_eq!(auth0.calls(Route::CreateUser).len(), 1);

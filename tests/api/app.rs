@@ -129,6 +129,18 @@ impl TestApp {
         self.sign_up_raw("application/json", body.to_string()).await
     }
 
+    /// Signs up with a JSON body and an idempotency key.
+    pub(crate) async fn sign_up_with_key(&self, key: &str, body: &Value) -> TestResponse {
+        TestResponse::receive(self.post().header("idempotency-key", key).json(body)).await
+    }
+
+    /// Signs `before@example.com` up, which shows whether the connection keeps pinned ids. A lost call
+    /// is repeated at once only where it does.
+    pub(crate) async fn learn_whether_ids_are_kept(&self) {
+        let before = ada_with("email", "before@example.com");
+        assert_eq!(self.sign_up(&before).await.status, StatusCode::CREATED);
+    }
+
     /// Signs up with any body.
     pub(crate) async fn sign_up_raw(
         &self,
@@ -437,6 +449,12 @@ impl TestResponse {
         errors.map(|error| (text(error, "pointer"), text(error, "code"))).collect()
     }
 }
+
+/// An idempotency key.
+pub(crate) const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+/// Auth0's response body for an id that no user has.
+pub(crate) const NOBODY: &str = r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#;
 
 /// The `Accept` header of Chromium when it posts a form or follows a link.
 pub(crate) const NAVIGATION: &str =

@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use auth0_emulator::{Fault, Gate, Route};
 
-use crate::app::{ada, ada_with};
+use crate::app::{NOBODY, ada, ada_with};
 use crate::eventually::eventually;
 use crate::operator::Operator;
-
-/// Auth0's response body for an id that no user has.
-const NOBODY: &str = r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#;
 
 /// Timeouts that no command reaches while a call is held, also on a busy machine.
 const PATIENT: &[(&str, &str)] =

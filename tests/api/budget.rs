@@ -64,11 +64,7 @@ async fn a_request_waits_out_a_short_cooldown() {
 async fn background_lookups_go_after_later_creates() {
     let builder = TestApp::builder().set("auth0.budget.max_wait_ms", "60000");
     let app = builder.set("http.request_timeout_ms", "90000").spawn().await;
-    // The connection is known to keep pinned ids, so a call is repeated although its lookup fails.
-    assert_eq!(
-        app.sign_up(&ada_with("email", "before@example.com")).await.status,
-        StatusCode::CREATED
-    );
+    app.learn_whether_ids_are_kept().await;
     // Before the reconciler's first round there is an attempt to look up, and the tenant has asked this
     // service to wait.
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
@@ -121,9 +117,7 @@ async fn a_repeat_whose_token_is_rejected_stays_a_repeat() {
     };
     let builder = TestApp::builder().auth0(tenant).set("auth0.budget.reserve_percent", "50");
     let app = builder.set("auth0.budget.max_wait_ms", "100").spawn().await;
-    // The connection is known to keep pinned ids, so the call is repeated.
-    let before = ada_with("email", "before@example.com");
-    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500));
     let low = Fault::answer(401)
         .header("x-ratelimit-limit", "10")
@@ -166,11 +160,7 @@ async fn server_errors_open_the_breaker_and_rejections_do_not() {
     let app = app.set("auth0.breaker.pause_ms", "60000").set("auth0.breaker.max_pause_ms", "60000");
     let app = app.spawn().await;
     app.until_ready().await;
-    // The connection is known to keep pinned ids, so a call is repeated although its lookup fails.
-    assert_eq!(
-        app.sign_up(&ada_with("email", "before@example.com")).await.status,
-        StatusCode::CREATED
-    );
+    app.learn_whether_ids_are_kept().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(400).times(5));
     for _ in 0..5 {
         assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_rejected");

@@ -8,10 +8,8 @@ use auth0_emulator::{Fault, Gate, Route};
 use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 
-use crate::app::{Ahead, TestApp, TestResponse, ada, ada_with};
+use crate::app::{Ahead, KEY, TestApp, TestResponse, ada, ada_with};
 use crate::identity::{lose_rows, sign_up, sign_up_elsewhere};
-
-const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 /// Farther than the days of a key's lifetime, and the day after them.
 const DAYS: Duration = Duration::from_hours(96);
@@ -20,11 +18,9 @@ const DAYS: Duration = Duration::from_hours(96);
 async fn a_clock_that_is_set_forward_proves_no_absence() {
     let clock = Arc::new(Ahead::default());
     let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
-    let before = ada_with("email", "before@example.com");
-    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
-    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
+    app.learn_whether_ids_are_kept().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
-    assert_eq!(TestResponse::receive(keyed()).await.problem(), "outcome_unknown");
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "outcome_unknown");
     let lookups = app.auth0.calls(Route::GetUser).len();
     clock.put_forward(Duration::from_mins(1));
     // The reconciler looks the user up, and finds none.
@@ -45,8 +41,7 @@ async fn a_clock_that_is_set_forward_takes_no_attempt_from_its_request() {
         .clock(Arc::<Ahead>::clone(&clock))
         .spawn()
         .await;
-    let before = ada_with("email", "before@example.com");
-    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     // An attempt that the reconciler will look up, and one that its request takes up again.
     let keyed = |name: &str| {
         let form = ada_with("email", format!("{name}@example.com"));
@@ -114,15 +109,14 @@ async fn a_user_of_the_same_second_is_not_given_to_another_form() {
 async fn a_key_lives_on_while_the_clock_is_wrong() {
     let clock = Arc::new(Ahead::default());
     let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
-    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    let first = TestResponse::receive(keyed()).await;
+    let first = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(first.status, StatusCode::CREATED);
     clock.put_forward(DAYS);
     // The key has expired by this clock, but its user is recognised.
-    let ahead = TestResponse::receive(keyed()).await;
+    let ahead = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(ahead.status, StatusCode::CREATED, "{ahead:?}");
     clock.put_forward(Duration::ZERO);
-    let right = TestResponse::receive(keyed()).await;
+    let right = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(right.json()["user"]["user_id"], first.json()["user"]["user_id"], "{right:?}");
     assert_eq!(app.auth0.users().len(), 1);
 }
@@ -132,8 +126,7 @@ async fn an_attempt_of_a_clock_that_was_ahead_is_reconciled_once_it_is_right() {
     let clock = Arc::new(Ahead::default());
     clock.put_forward(DAYS);
     let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
-    let before = ada_with("email", "before@example.com");
-    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     // The user exists, and no lookup shows it.
     app.auth0.fault(Route::CreateUser, Fault::answer(500).after_acting().times(2));
     app.auth0.fault(Route::GetUser, Fault::answer(500).always());
@@ -154,8 +147,7 @@ async fn a_user_is_recognised_without_its_row_before_and_after_the_clock_is_set(
             clock.put_forward(then);
             let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
             // The tenant has shown its time.
-            let before = ada_with("email", "before@example.com");
-            assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+            app.learn_whether_ids_are_kept().await;
             assert_eq!(sign_up(&app, key).await.status, StatusCode::CREATED);
             app.until_resolved().await;
             lose_rows(&app);

@@ -11,12 +11,10 @@ use tokio::task::JoinHandle;
 
 use auth0_emulator::{Fault, Gate, Route};
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
 use crate::postgres;
 use crate::server::{connect, scalar};
-
-const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 /// Two replicas. The second requires a captcha, which is verified between the lookup of the key and
 /// the start of the attempt.
@@ -125,7 +123,7 @@ async fn a_duplicate_continues_the_attempt_once_its_first_client_has_left() {
     assert_eq!(one.auth0.users().len(), 1);
     queued.abort();
     // The key belongs to the duplicate now, at the first replica too.
-    let again = TestResponse::receive(one.post().header("idempotency-key", KEY).json(&ada())).await;
+    let again = one.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(again.json()["user"]["user_id"], duplicate.json()["user"]["user_id"], "{again:?}");
 }
 

@@ -7,22 +7,16 @@ use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
+use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
 use crate::eventually::eventually;
 use crate::identity::lose_rows;
 use crate::postgres;
-
-const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 fn uniform() -> TestAppBuilder {
     TestApp::builder().set("existence", "uniform").set("existence_uniform.floor_ms", "1")
 }
 
 const OTHER_KEY: &str = "5b7c1d5e-5f0c-4c36-a5b9-6d0f3e0a9a11";
-
-async fn with_key(app: &TestApp, key: &str, body: &Value) -> TestResponse {
-    TestResponse::receive(app.post().header("idempotency-key", key).json(body)).await
-}
 
 /// Everything that distinguishes two responses, except ids, dates and the client's remaining
 /// attempts.
@@ -61,12 +55,14 @@ async fn keys_replay_alike() {
     let known = uniform().spawn().await;
     known.sign_up(&ada_with("password", "Another-Password-1")).await;
     for _ in 0..2 {
-        let (one, other) = (with_key(&new, KEY, &ada()).await, with_key(&known, KEY, &ada()).await);
+        let (one, other) =
+            (new.sign_up_with_key(KEY, &ada()).await, known.sign_up_with_key(KEY, &ada()).await);
         assert_eq!(one.status, StatusCode::ACCEPTED);
         assert_eq!(visible(&one), visible(&other));
     }
     for app in [&new, &known] {
-        let other = with_key(app, KEY, &ada_with("password", "Yet-Another-Password-1")).await;
+        let other =
+            app.sign_up_with_key(KEY, &ada_with("password", "Yet-Another-Password-1")).await;
         assert_eq!(other.problem(), "idempotency_key_reused");
     }
 }
@@ -174,20 +170,22 @@ async fn no_response_waits_for_a_lookup_that_it_does_not_show() {
     app.auth0.fault(Route::GetUser, Fault::held(&lookups).always());
     app.auth0.fault(Route::UsersByEmail, Fault::held(&lookups).always());
     // Of a new address the replay looks the user up, of a known one the first sign-up.
-    let new = with_key(&app, KEY, &ada()).await;
-    let known = with_key(&app, OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
+    let new = app.sign_up_with_key(KEY, &ada()).await;
+    let known = app.sign_up_with_key(OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
     assert_eq!(visible(&new), visible(&known));
     lookups.arrived(1).await;
     app.until_resolved().await;
     for _ in 0..2 {
-        let new = with_key(&app, KEY, &ada()).await;
-        let known = with_key(&app, OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
+        let new = app.sign_up_with_key(KEY, &ada()).await;
+        let known =
+            app.sign_up_with_key(OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
         assert_eq!(new.header("idempotency-replayed"), Some("true"));
         assert_eq!(visible(&new), visible(&known));
     }
     lookups.arrived(2).await;
     for key in [KEY, OTHER_KEY] {
-        let reused = with_key(&app, key, &ada_with("password", "Yet-Another-Password-1")).await;
+        let reused =
+            app.sign_up_with_key(key, &ada_with("password", "Yet-Another-Password-1")).await;
         assert_eq!(reused.problem(), "idempotency_key_reused");
     }
     assert_eq!(app.creates().len(), 2);
@@ -208,16 +206,18 @@ async fn another_replica_replays_a_known_address_before_its_lookup() {
     let lookups = Gate::new();
     one.auth0.fault(Route::GetUser, Fault::held(&lookups).always());
     one.auth0.fault(Route::UsersByEmail, Fault::held(&lookups).always());
-    let new = with_key(&one, KEY, &ada()).await;
-    let known = with_key(&one, OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
+    let new = one.sign_up_with_key(KEY, &ada()).await;
+    let known = one.sign_up_with_key(OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
     assert_eq!(visible(&new), visible(&known));
     lookups.arrived(1).await;
-    let new = with_key(&other, KEY, &ada()).await;
-    let known = with_key(&other, OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
+    let new = other.sign_up_with_key(KEY, &ada()).await;
+    let known =
+        other.sign_up_with_key(OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
     assert_eq!(known.header("idempotency-replayed"), Some("true"), "{known:?}");
     assert_eq!(visible(&new), visible(&known));
     for key in [KEY, OTHER_KEY] {
-        let reused = with_key(&other, key, &ada_with("password", "Yet-Another-Password-1")).await;
+        let reused =
+            other.sign_up_with_key(key, &ada_with("password", "Yet-Another-Password-1")).await;
         assert_eq!(reused.problem(), "idempotency_key_reused");
     }
     assert_eq!(one.creates().len(), 2);
@@ -231,10 +231,10 @@ async fn a_lookup_that_fails_changes_no_later_response() {
     app.sign_up(&ada()).await;
     app.auth0.fault(Route::UsersByEmail, Fault::answer(500).always());
     app.auth0.fault(Route::GetUser, Fault::answer(500).always());
-    assert_eq!(with_key(&app, KEY, &known).await.status, StatusCode::ACCEPTED);
+    assert_eq!(app.sign_up_with_key(KEY, &known).await.status, StatusCode::ACCEPTED);
     app.until(|app| !app.auth0.calls(Route::UsersByEmail).is_empty()).await;
     app.until_resolved().await;
-    let again = with_key(&app, KEY, &known).await;
+    let again = app.sign_up_with_key(KEY, &known).await;
     assert_eq!(again.status, StatusCode::ACCEPTED, "{again:?}");
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
     assert_eq!(app.creates().len(), 2);
@@ -244,12 +244,12 @@ async fn a_lookup_that_fails_changes_no_later_response() {
 async fn a_user_that_was_deleted_is_created_again_after_the_replay() {
     let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
     let app = uniform().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
-    with_key(&app, KEY, &ada()).await;
+    app.sign_up_with_key(KEY, &ada()).await;
     app.until_resolved().await;
     app.delete_the_user().await;
     let lookup = Gate::new();
     app.auth0.fault(Route::GetUser, Fault::held(&lookup));
-    let again = with_key(&app, KEY, &ada()).await;
+    let again = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(again.status, StatusCode::ACCEPTED);
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
     assert_eq!(app.creates().len(), 1);
@@ -267,12 +267,12 @@ async fn a_conflict_with_the_sign_ups_own_user_is_recorded_as_created() {
         .set("existence_uniform.mail_client_id", "the-web-application")
         .spawn()
         .await;
-    let first = with_key(&app, KEY, &ada()).await;
+    let first = app.sign_up_with_key(KEY, &ada()).await;
     app.until_resolved().await;
     lose_rows(&app);
     let lookup = Gate::new();
     app.auth0.fault(Route::UsersByEmail, Fault::held(&lookup).always());
-    let again = with_key(&app, KEY, &ada()).await;
+    let again = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!((again.status, &again.text), (StatusCode::ACCEPTED, &first.text));
     lookup.arrived(1).await;
     lookup.open();

@@ -5,19 +5,12 @@ use std::time::Duration;
 
 use auth0_emulator::{Fault, Gate, PolicyPreset, Route};
 use reqwest::StatusCode;
-use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::app::{TestApp, TestResponse, ada, ada_with};
-
-const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
 
 /// The number of posts so far.
 pub(crate) const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
-
-async fn with_key(app: &TestApp, key: &str, body: &Value) -> TestResponse {
-    TestResponse::receive(app.post().header("idempotency-key", key).json(body)).await
-}
 
 fn is_replayed(response: &TestResponse) -> bool {
     response.header("idempotency-replayed") == Some("true")
@@ -26,12 +19,12 @@ fn is_replayed(response: &TestResponse) -> bool {
 #[tokio::test]
 async fn a_key_replays_the_created_user() {
     let app = TestApp::spawn().await;
-    let first = with_key(&app, KEY, &ada()).await;
+    let first = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(first.status, StatusCode::CREATED);
     assert!(!is_replayed(&first));
     for key in [KEY.to_owned(), format!("\"{KEY}\"")] {
         // Other fields may differ: the key is bound to the e-mail address and the password.
-        let again = with_key(&app, &key, &ada_with("nickname", "countess")).await;
+        let again = app.sign_up_with_key(&key, &ada_with("nickname", "countess")).await;
         assert_eq!(again.status, StatusCode::CREATED);
         assert!(is_replayed(&again));
         assert_eq!(again.json(), first.json());
@@ -45,8 +38,8 @@ async fn a_key_replays_the_created_user() {
 async fn a_key_replays_that_the_address_is_taken() {
     let app = TestApp::spawn().await;
     app.sign_up(&ada_with("password", "Another-Password-1")).await;
-    assert_eq!(with_key(&app, KEY, &ada()).await.problem(), "email_taken");
-    let again = with_key(&app, KEY, &ada()).await;
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "email_taken");
+    let again = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(again.problem(), "email_taken");
     assert!(is_replayed(&again));
     assert_eq!(app.creates().len(), 2);
@@ -55,9 +48,9 @@ async fn a_key_replays_that_the_address_is_taken() {
 #[tokio::test]
 async fn a_key_belongs_to_its_address_and_password() {
     let app = TestApp::spawn().await;
-    with_key(&app, KEY, &ada()).await;
+    app.sign_up_with_key(KEY, &ada()).await;
     for (name, value) in [("email", "other@example.com"), ("password", "Another-Password-1")] {
-        let response = with_key(&app, KEY, &ada_with(name, value)).await;
+        let response = app.sign_up_with_key(KEY, &ada_with(name, value)).await;
         assert_eq!(response.problem(), "idempotency_key_reused");
         assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -68,11 +61,11 @@ async fn a_key_belongs_to_its_address_and_password() {
 async fn a_rejection_frees_the_key() {
     let app =
         TestApp::builder().auth0(|tenant| tenant.policy = PolicyPreset::Excellent).spawn().await;
-    let weak = with_key(&app, KEY, &ada_with("password", "Aaaa-1843")).await;
+    let weak = app.sign_up_with_key(KEY, &ada_with("password", "Aaaa-1843")).await;
     assert_eq!(weak.errors(), [("/password".into(), "password.too_weak".into())]);
     app.auth0.fault(Route::CreateUser, Fault::answer(403));
-    assert_eq!(with_key(&app, KEY, &ada()).await.problem(), "upstream_rejected");
-    let response = with_key(&app, KEY, &ada()).await;
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "upstream_rejected");
+    let response = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(response.status, StatusCode::CREATED);
     assert!(!is_replayed(&response));
 }
@@ -80,12 +73,12 @@ async fn a_rejection_frees_the_key() {
 #[tokio::test]
 async fn a_malformed_key_is_reported_with_the_other_errors() {
     let app = TestApp::spawn().await;
-    let response = with_key(&app, "short", &ada_with("email", "nobody")).await;
+    let response = app.sign_up_with_key("short", &ada_with("email", "nobody")).await;
     let expected = [("/email", "malformed"), ("/idempotency_key", "malformed")];
     assert_eq!(response.errors(), expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
     let mut differs = ada();
     differs["idempotency_key"] = "another-key-of-16".into();
-    let response = with_key(&app, KEY, &differs).await;
+    let response = app.sign_up_with_key(KEY, &differs).await;
     assert_eq!(response.errors(), [("/idempotency_key".into(), "malformed".into())]);
     assert!(app.creates().is_empty());
 }
@@ -184,16 +177,17 @@ async fn duplicate_requests_share_a_rejection_that_frees_the_key() {
     let form = ada();
     let duplicate = async {
         gate.arrived(1).await;
-        with_key(&app, KEY, &form).await
+        app.sign_up_with_key(KEY, &form).await
     };
     let rejection = async {
         app.until_metric(POSTS, 2).await;
         // A later request meets the entry that the duplicate waits at.
-        let other = with_key(&app, KEY, &ada_with("email", "other@example.com")).await;
+        let other = app.sign_up_with_key(KEY, &ada_with("email", "other@example.com")).await;
         assert_eq!(other.problem(), "idempotency_key_reused");
         gate.open();
     };
-    let (first, duplicate, ()) = tokio::join!(with_key(&app, KEY, &form), duplicate, rejection);
+    let (first, duplicate, ()) =
+        tokio::join!(app.sign_up_with_key(KEY, &form), duplicate, rejection);
     for response in [first, duplicate] {
         assert_eq!(response.problem(), "upstream_rejected");
     }
@@ -208,11 +202,11 @@ async fn a_duplicate_that_waits_too_long_gets_in_progress() {
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let late = async {
         gate.arrived(1).await;
-        let late = timeout(Duration::from_mins(1), with_key(&app, KEY, &form)).await;
+        let late = timeout(Duration::from_mins(1), app.sign_up_with_key(KEY, &form)).await;
         gate.open();
         late.expect("it is still waiting")
     };
-    let (first, late) = tokio::join!(with_key(&app, KEY, &form), late);
+    let (first, late) = tokio::join!(app.sign_up_with_key(KEY, &form), late);
     assert_eq!(first.status, StatusCode::CREATED);
     assert_eq!(late.problem(), "idempotency_in_progress");
     assert_eq!(late.status, StatusCode::CONFLICT);
@@ -221,9 +215,9 @@ async fn a_duplicate_that_waits_too_long_gets_in_progress() {
 #[tokio::test]
 async fn a_key_survives_a_restart() {
     let app = TestApp::spawn().await;
-    let first = with_key(&app, KEY, &ada()).await;
+    let first = app.sign_up_with_key(KEY, &ada()).await;
     let app = app.restart().await;
-    let again = with_key(&app, KEY, &ada()).await;
+    let again = app.sign_up_with_key(KEY, &ada()).await;
     assert!(is_replayed(&again));
     assert_eq!(again.json(), first.json());
     assert_eq!(app.creates().len(), 1);
@@ -233,8 +227,8 @@ async fn a_key_survives_a_restart() {
 async fn without_read_users_a_replay_returns_id_and_address() {
     let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
     let app = TestApp::builder().auth0(scopes).spawn().await;
-    let first = with_key(&app, KEY, &ada()).await;
-    let again = with_key(&app, KEY, &ada()).await;
+    let first = app.sign_up_with_key(KEY, &ada()).await;
+    let again = app.sign_up_with_key(KEY, &ada()).await;
     assert!(is_replayed(&again));
     let user = &again.json()["user"];
     assert_eq!(user["user_id"], first.json()["user"]["user_id"]);

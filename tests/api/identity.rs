@@ -7,9 +7,7 @@ use auth0_emulator::{Builder, Emulator, Fault, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestResponse, ada, ada_with};
-
-const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
 
 /// Signs Ada up, with this key if there is one.
 pub(crate) async fn sign_up(app: &TestApp, key: Option<&str>) -> TestResponse {
@@ -240,8 +238,7 @@ async fn a_user_with_another_address_was_not_created_by_the_call() {
 #[tokio::test]
 async fn a_sign_up_that_is_sent_again_with_another_name_gets_its_own_user() {
     let app = TestApp::spawn().await;
-    let before = ada_with("email", "before@example.com");
-    assert_eq!(with_form(&app, None, &before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     app.auth0.fault(Route::GetUser, Fault::answer(500));
     app.auth0.fault(Route::CreateUser, Fault::answer(500));
@@ -300,8 +297,7 @@ async fn a_user_is_recognised_although_the_tenant_names_the_username() {
 #[tokio::test]
 async fn of_two_forms_that_pin_one_id_the_one_that_created_the_user_gets_it() {
     let app = TestApp::spawn().await;
-    let before = ada_with("email", "before@example.com");
-    assert_eq!(with_form(&app, None, &before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     // Ada's call creates the user, and nothing shows it yet.
     app.auth0.fault(Route::CreateUser, Fault::answer(500).after_acting());
     app.auth0.fault(Route::GetUser, Fault::answer(500));

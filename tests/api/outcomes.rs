@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::app::{TestApp, TestResponse, ada, ada_with, hang_up_once};
+use crate::app::{KEY, TestApp, TestResponse, ada, ada_with, hang_up_once};
 
 #[tokio::test]
 async fn a_created_user_is_returned_as_auth0_returned_it() {
@@ -212,7 +212,7 @@ async fn a_deadline_before_anything_was_sent_is_reported_and_nothing_is_sent_lat
     tenant.fault(Route::Token, Fault::held(&gate));
     let builder = TestApp::builder().tenant(tenant).request_timeout(Duration::from_secs(2));
     let app = builder.spawn().await;
-    for key in [None, Some("8e03978e-40d5-43dd-bc93-6894a57f9324")] {
+    for key in [None, Some(KEY)] {
         let request = app.post().json(&ada());
         let request =
             key.iter().fold(request, |request, key| request.header("idempotency-key", *key));
@@ -230,7 +230,7 @@ async fn a_deadline_before_anything_was_sent_is_reported_and_nothing_is_sent_lat
     assert_eq!(app.metric(metric).await, 2);
     assert!(app.creates().is_empty());
     // The key is free.
-    let again = app.post().header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    let again = app.post().header("idempotency-key", KEY);
     let again = TestResponse::receive(again.json(&ada())).await;
     assert_eq!(again.status, StatusCode::CREATED);
     assert_eq!(again.header("idempotency-replayed"), None);

@@ -8,15 +8,9 @@ use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
 use crate::challenges::proof;
 use crate::eventually::eventually;
-
-const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
-
-async fn with_key(app: &TestApp, form: &Value) -> TestResponse {
-    TestResponse::receive(app.post().header("idempotency-key", KEY).json(form)).await
-}
 
 /// Makes every attempt look like that of a process that died before it recorded an outcome.
 fn kill_owner(app: &TestApp) {
@@ -34,14 +28,12 @@ async fn the_attempt_of_a_dead_process_is_resolved_by_the_next_request() {
     for acted in [true, false] {
         let app = TestApp::spawn().await;
         if acted {
-            assert_eq!(with_key(&app, &ada()).await.status, StatusCode::CREATED);
+            assert_eq!(app.sign_up_with_key(KEY, &ada()).await.status, StatusCode::CREATED);
         } else {
-            // Only where ids are known to be kept is a call repeated at once.
-            let before = ada_with("email", "before@example.com");
-            assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+            app.learn_whether_ids_are_kept().await;
             app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
             app.auth0.fault(Route::GetUser, Fault::answer(500).times(2));
-            assert_eq!(with_key(&app, &ada()).await.problem(), "outcome_unknown");
+            assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "outcome_unknown");
             app.auth0.clear_faults();
         }
         eventually("the outcome is recorded", async || {
@@ -51,7 +43,7 @@ async fn the_attempt_of_a_dead_process_is_resolved_by_the_next_request() {
         .await;
         kill_owner(&app);
         let started = Instant::now();
-        let again = with_key(&app, &ada()).await;
+        let again = app.sign_up_with_key(KEY, &ada()).await;
         assert_eq!(again.status, StatusCode::CREATED, "{acted}: {again:?}");
         assert!(started.elapsed() < Duration::from_secs(2), "{acted}: {:?}", started.elapsed());
         assert_eq!(app.auth0.users().len(), if acted { 1 } else { 2 });
@@ -92,7 +84,7 @@ async fn a_client_that_hung_up_in_the_queue_starts_again_without_paying() {
         () = app.until_metric("auth0_budget_waiting", 2) => {}
     }
     // The same form again, with the same proof.
-    let again = with_key(&app, &form).await;
+    let again = app.sign_up_with_key(KEY, &form).await;
     assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
     assert_eq!(first.await.unwrap().status, StatusCode::CREATED);
     // An attempt that Auth0 answered stays paid.
@@ -115,11 +107,11 @@ async fn an_attempt_with_nothing_sent_starts_again_three_times() {
     form["altcha"] = proof(&app).await.into();
     app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "1").always());
     for _ in 0..4 {
-        let busy = with_key(&app, &form).await;
+        let busy = app.sign_up_with_key(KEY, &form).await;
         assert_eq!(busy.problem(), "upstream_busy", "{busy:?}");
         assert!(busy.header("retry-after").is_some());
     }
-    assert_eq!(with_key(&app, &form).await.problem(), "challenge_failed");
+    assert_eq!(app.sign_up_with_key(KEY, &form).await.problem(), "challenge_failed");
 }
 
 #[tokio::test]
@@ -127,22 +119,21 @@ async fn a_key_with_nothing_sent_is_free_for_another_form() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "1").times(9));
-    assert_eq!(with_key(&app, &ada()).await.problem(), "upstream_busy");
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "upstream_busy");
     app.auth0.clear_faults();
     let other = ada_with("email", "grace@example.com");
     let created = async || {
-        let response = with_key(&app, &other).await;
+        let response = app.sign_up_with_key(KEY, &other).await;
         (response.status == StatusCode::CREATED).then_some(())
     };
     eventually("the other form is created", created).await;
-    assert_eq!(with_key(&app, &ada()).await.problem(), "idempotency_key_reused");
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "idempotency_key_reused");
 }
 
 #[tokio::test]
 async fn a_response_does_not_wait_until_it_is_recorded() {
     let app = TestApp::spawn().await;
-    let before = ada_with("email", "before@example.com");
-    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));

@@ -7,13 +7,8 @@ use auth0_signup::clock::{Clock as _, LedgerTime, SystemClock};
 use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 
-use crate::app::{TestApp, TestResponse, ada};
+use crate::app::{KEY, NOBODY, TestApp, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
-
-const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
-
-/// Auth0's response body for an id that no user has.
-const NOBODY: &str = r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#;
 
 /// The shortest time from one of these calls to the next.
 fn between(calls: &[JournalEntry]) -> Duration {
@@ -37,9 +32,7 @@ fn lost_responses() -> [Fault; 6] {
 async fn a_lost_response_is_looked_up_and_the_call_repeated_with_the_same_id() {
     for fault in lost_responses() {
         let app = TestApp::spawn().await;
-        // The service knows from here on that the connection keeps ids.
-        let before = crate::app::ada_with("email", "before@example.com");
-        assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+        app.learn_whether_ids_are_kept().await;
         app.auth0.fault(Route::CreateUser, fault.clone());
         let response = app.sign_up(&ada()).await;
         assert_eq!(response.status, StatusCode::CREATED, "{fault:?}: {response:?}");
@@ -64,9 +57,7 @@ async fn a_timeout_is_resolved_too() {
 #[tokio::test]
 async fn a_repeated_call_that_meets_its_own_user_reports_created_not_taken() {
     let app = TestApp::spawn().await;
-    // The service knows from here on that the connection keeps ids.
-    let before = crate::app::ada_with("email", "before@example.com");
-    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     // The first lookup finds no user; the repeated call meets it, and the second lookup finds it.
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     app.auth0.fault(Route::GetUser, Fault::answer(404).body(NOBODY));
@@ -79,7 +70,7 @@ async fn a_repeated_call_that_meets_its_own_user_reports_created_not_taken() {
 #[tokio::test]
 async fn an_address_of_another_user_is_taken_even_after_a_lost_response() {
     let app = TestApp::spawn().await;
-    app.sign_up(&crate::app::ada_with("password", "Another-Password-1")).await;
+    app.sign_up(&ada_with("password", "Another-Password-1")).await;
     app.auth0.fault(Route::CreateUser, Fault::close());
     assert_eq!(app.sign_up(&ada()).await.problem(), "email_taken");
     assert_eq!(app.auth0.users().len(), 1);
@@ -95,7 +86,7 @@ async fn a_conflict_without_time_for_its_lookup_is_not_a_call_that_was_never_sen
     app.auth0.fault(Route::Token, slow());
     app.auth0.fault(Route::CreateUser, slow());
     app.auth0.fault(Route::UsersByEmail, Fault::hang().always());
-    let other = crate::app::ada_with("password", "Another-Password-1");
+    let other = ada_with("password", "Another-Password-1");
     assert_eq!(app.sign_up(&other).await.problem(), "outcome_unknown");
     assert_eq!(app.creates().last().unwrap().status, Some(409));
     assert!(!app.auth0.calls(Route::UsersByEmail).is_empty());
@@ -111,12 +102,11 @@ async fn an_unknown_outcome_is_resolved_when_the_client_comes_back() {
     app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
     app.auth0.fault(Route::GetUser, Fault::answer(500).always());
     app.auth0.fault(Route::UsersByEmail, Fault::answer(500).always());
-    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    let response = TestResponse::receive(keyed()).await;
+    let response = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(response.problem(), "outcome_unknown");
     assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
     app.auth0.clear_faults();
-    let response = TestResponse::receive(keyed()).await;
+    let response = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(response.header("idempotency-replayed"), Some("true"));
     assert_eq!(app.auth0.users().len(), 1);
@@ -125,15 +115,12 @@ async fn an_unknown_outcome_is_resolved_when_the_client_comes_back() {
 #[tokio::test]
 async fn a_repeated_call_is_recorded_before_it_is_sent() {
     let app = TestApp::builder().set("auth0.timeout_ms", "1000").spawn().await;
-    // The connection is known to keep pinned ids, so a call is repeated although its lookup fails.
-    let before = crate::app::ada_with("email", "before@example.com");
-    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
     app.auth0.fault(Route::GetUser, Fault::answer(500));
-    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    assert_eq!(TestResponse::receive(keyed()).await.problem(), "outcome_unknown");
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "outcome_unknown");
     app.auth0.fault(Route::CreateUser, Fault::hang());
-    let repeat = tokio::spawn(keyed().send());
+    let repeat = tokio::spawn(app.post().header("idempotency-key", KEY).json(&ada()).send());
     app.until(|app| app.creates().len() == 4).await;
     // If the process died now, an absent user would prove nothing until the call has ended.
     let now = LedgerTime::from_epoch(SystemClock.now());
@@ -164,7 +151,7 @@ async fn without_read_users_the_repeated_call_alone_resolves() {
     assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
     assert_eq!(app.creates().len(), 1);
 
-    let form = |name: &str| crate::app::ada_with("email", format!("{name}@example.com"));
+    let form = |name: &str| ada_with("email", format!("{name}@example.com"));
     assert_eq!(app.sign_up(&form("before")).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close());
     assert_eq!(app.sign_up(&form("lost")).await.status, StatusCode::CREATED);
@@ -172,7 +159,7 @@ async fn without_read_users_the_repeated_call_alone_resolves() {
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     assert_eq!(app.sign_up(&form("acted")).await.problem(), "outcome_unknown");
     assert_eq!(app.creates().len(), 6);
-    let mut taken = crate::app::ada_with("password", "Another-Password-1");
+    let mut taken = ada_with("password", "Another-Password-1");
     taken["email"] = "before@example.com".into();
     assert_eq!(app.sign_up(&taken).await.problem(), "email_taken");
 }
@@ -181,8 +168,7 @@ async fn without_read_users_the_repeated_call_alone_resolves() {
 async fn a_user_whose_pinned_id_was_ignored_is_looked_up_by_address() {
     let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
     let app = TestApp::builder().auth0(ignores).spawn().await;
-    let before = crate::app::ada_with("email", "before@example.com");
-    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     let response = app.sign_up(&ada()).await;
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
@@ -200,20 +186,18 @@ async fn an_absent_user_long_after_the_call_ended_lets_it_be_repeated() {
             .auth0(|tenant| tenant.ignores_user_id = ignores)
             .spawn()
             .await;
-        let before = crate::app::ada_with("email", "before@example.com");
-        assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
-        let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
+        app.learn_whether_ids_are_kept().await;
         app.auth0.fault(Route::CreateUser, Fault::close());
-        let unknown = TestResponse::receive(keyed()).await;
+        let unknown = app.sign_up_with_key(KEY, &ada()).await;
         assert_eq!(unknown.status, StatusCode::GATEWAY_TIMEOUT, "{unknown:?}");
         eventually("the user is created", async || {
-            (TestResponse::receive(keyed()).await.status == StatusCode::CREATED).then_some(())
+            (app.sign_up_with_key(KEY, &ada()).await.status == StatusCode::CREATED).then_some(())
         })
         .await;
         let creates = app.creates();
         assert!(between(&creates[1..]) >= Duration::from_secs(2), "{creates:?}");
         assert_eq!((creates.len(), app.auth0.users().len()), (3, 2));
-        let again = TestResponse::receive(keyed()).await;
+        let again = app.sign_up_with_key(KEY, &ada()).await;
         assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
         assert_eq!(app.creates().len(), 3);
     });
@@ -283,7 +267,7 @@ async fn a_client_does_not_wait_for_a_ledger_that_cannot_record_the_outcome() {
 async fn a_connection_that_starts_to_keep_ids_is_trusted_again() {
     let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
     let app = TestApp::builder().auth0(ignores).spawn().await;
-    let other = |name: &str| crate::app::ada_with("email", format!("{name}@example.com"));
+    let other = |name: &str| ada_with("email", format!("{name}@example.com"));
     assert_eq!(app.sign_up(&other("before")).await.status, StatusCode::CREATED);
     app.auth0.tenant(|tenant| tenant.ignores_user_id = false);
 
@@ -299,8 +283,7 @@ async fn a_connection_that_starts_to_keep_ids_is_trusted_again() {
     // The next user that keeps its id shows that the connection keeps them now.
     assert_eq!(app.sign_up(&other("kept")).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-    let keyed = app.post().header("idempotency-key", KEY).json(&ada());
-    assert_eq!(TestResponse::receive(keyed).await.status, StatusCode::CREATED);
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.status, StatusCode::CREATED);
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
     assert_eq!(app.auth0.users().len(), 4);
 }
@@ -309,7 +292,7 @@ async fn a_connection_that_starts_to_keep_ids_is_trusted_again() {
 async fn a_user_of_another_attempt_is_never_claimed() {
     let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
     let app = TestApp::builder().auth0(ignores).spawn().await;
-    let first = crate::app::ada_with("password", "Another-Password-1");
+    let first = ada_with("password", "Another-Password-1");
     assert_eq!(app.sign_up(&first).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close());
     let response = app.sign_up(&ada()).await;
@@ -324,10 +307,9 @@ async fn a_user_of_another_provider_is_read_by_its_own_id() {
     let app = TestApp::spawn().await;
     let user = r#"{"user_id":"custom|7","email":"ada@example.com"}"#;
     app.auth0.fault(Route::CreateUser, Fault::answer(201).body(user));
-    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    assert_eq!(TestResponse::receive(keyed()).await.status, StatusCode::CREATED);
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::GetUser, Fault::answer(200).body(user));
-    let again = TestResponse::receive(keyed()).await;
+    let again = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(again.json()["user"]["user_id"], "custom|7", "{again:?}");
     assert_eq!(app.auth0.calls(Route::GetUser)[0].path, "/api/v2/users/custom%7C7");
 }
@@ -348,13 +330,13 @@ async fn an_open_breaker_lets_the_lookup_of_a_request_pass() {
 async fn pending_attempts_show_in_the_metrics() {
     let app = TestApp::spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
-    app.sign_up(&crate::app::ada_with("password", "Another-Password-1")).await;
+    app.sign_up(&ada_with("password", "Another-Password-1")).await;
     // Both are recorded after the response.
     app.until_metric(r#"signup_attempts_resolved_total{result="created"}"#, 1).await;
     app.until_metric(r#"signup_attempts_resolved_total{result="exists"}"#, 1).await;
     assert!(app.metric("ledger_batch_writes_count").await >= 2, "each is started and finished");
     app.auth0.fault(Route::Any, Fault::answer(500).always());
-    let lost = crate::app::ada_with("email", "lost@example.com");
+    let lost = ada_with("email", "lost@example.com");
     assert_eq!(app.sign_up(&lost).await.problem(), "outcome_unknown");
     app.until_metric("signup_attempts_pending", 1).await;
     app.until_metric("signup_attempts_oldest_pending_seconds", 1).await;
@@ -367,8 +349,7 @@ async fn a_database_that_accepts_duplicates_gets_none_after_a_restart() {
         tenant.unique_email = false;
     };
     let app = TestApp::builder().auth0(accepts_duplicates).spawn().await;
-    let before = crate::app::ada_with("email", "before@example.com");
-    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.learn_whether_ids_are_kept().await;
     let app = app.restart().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
@@ -415,16 +396,14 @@ async fn nothing_is_repeated_before_it_is_known_whether_ids_are_kept() {
             .await;
         app.until_ready().await;
         app.auth0.fault(Route::CreateUser, fault.clone());
-        let keyed =
-            || TestResponse::receive(app.post().header("idempotency-key", KEY).json(&ada()));
         for _ in 0..2 {
-            let unknown = keyed().await;
+            let unknown = app.sign_up_with_key(KEY, &ada()).await;
             if unknown.status != StatusCode::CREATED {
                 assert_eq!(unknown.problem(), "outcome_unknown", "{fault:?}");
             }
         }
         eventually("the user is created", async || {
-            (keyed().await.status == StatusCode::CREATED).then_some(())
+            (app.sign_up_with_key(KEY, &ada()).await.status == StatusCode::CREATED).then_some(())
         })
         .await;
         assert_eq!(app.auth0.users().len(), 1, "{fault:?}");
@@ -438,19 +417,18 @@ async fn nothing_is_repeated_before_it_is_known_whether_ids_are_kept() {
 async fn a_taken_address_is_recorded_when_the_client_comes_back() {
     let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
     let app = TestApp::builder().auth0(ignores).spawn().await;
-    let older = crate::app::ada_with("password", "Another-Password-1");
+    let older = ada_with("password", "Another-Password-1");
     assert_eq!(app.sign_up(&older).await.status, StatusCode::CREATED);
     app.auth0.advance_clock(Duration::from_mins(20));
     // The service learns the tenant's time.
-    let between = crate::app::ada_with("email", "between@example.com");
+    let between = ada_with("email", "between@example.com");
     assert_eq!(app.sign_up(&between).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close());
     app.auth0.fault(Route::UsersByEmail, Fault::answer(500).times(2));
-    let keyed = || TestResponse::receive(app.post().header("idempotency-key", KEY).json(&ada()));
-    assert_eq!(keyed().await.problem(), "outcome_unknown");
-    assert_eq!(keyed().await.problem(), "email_taken");
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "outcome_unknown");
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "email_taken");
     let lookups = app.auth0.calls(Route::UsersByEmail).len();
-    assert_eq!(keyed().await.problem(), "email_taken");
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "email_taken");
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), lookups, "replayed");
     assert_eq!(app.attempts().await[0].state, AttemptState::Exists);
 }

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 
 use auth0_emulator::{Fault, Route};
 use reqwest::StatusCode;
-use serde_json::Value;
 use tokio_postgres::Client;
 
-use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::app::{KEY, TestApp, ada, ada_with};
 use crate::eventually::eventually;
 use crate::postgres;
 use crate::server::{connect, scalar};
@@ -28,10 +27,6 @@ async fn replicas(one: &[(&str, &str)], other: &[(&str, &str)]) -> (TestApp, Tes
     one.until_ready().await;
     other.until_ready().await;
     (one, other, database)
-}
-
-async fn with_key(app: &TestApp, key: &str, form: &Value) -> TestResponse {
-    TestResponse::receive(app.post().header("idempotency-key", key).json(form)).await
 }
 
 /// Waits until the results of this many attempts are recorded.
@@ -65,11 +60,12 @@ async fn a_key_is_one_attempt_while_the_secret_is_half_rotated() {
         let form = ada_with("email", format!("rotated{number}@example.com"));
         let key = format!("rotated-key-number-{number}");
         let (first, second) =
-            tokio::join!(with_key(&one, &key, &form), with_key(&other, &key, &form));
+            tokio::join!(one.sign_up_with_key(&key, &form), other.sign_up_with_key(&key, &form));
         for response in [&first, &second] {
             assert_eq!(response.status, StatusCode::CREATED, "{number}: {response:?}");
         }
-        let again = with_key(if number % 2 == 0 { &one } else { &other }, &key, &form).await;
+        let replica = if number % 2 == 0 { &one } else { &other };
+        let again = replica.sign_up_with_key(&key, &form).await;
         assert_eq!(again.status, StatusCode::CREATED, "{number}: {again:?}");
     }
     assert_eq!((one.creates().len(), one.auth0.users().len()), (30, 30));
@@ -79,8 +75,7 @@ async fn a_key_is_one_attempt_while_the_secret_is_half_rotated() {
 async fn a_user_of_the_previous_secret_is_recognised_without_its_row() {
     let rotated = [("secrets.key", NEW), ("secrets.previous_key", OLD)];
     let (one, other, database) = replicas(&[("secrets.key", OLD)], &rotated).await;
-    let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
-    assert_eq!(with_key(&one, key, &ada()).await.status, StatusCode::CREATED);
+    assert_eq!(one.sign_up_with_key(KEY, &ada()).await.status, StatusCode::CREATED);
     assert_eq!(
         one.sign_up(&ada_with("email", "eve@example.com")).await.status,
         StatusCode::CREATED
@@ -89,7 +84,7 @@ async fn a_user_of_the_previous_secret_is_recognised_without_its_row() {
     until_recorded(&connection, 2).await;
     let lose = "TRUNCATE attempts, attempt_keys";
     connection.batch_execute(lose).await.unwrap();
-    assert_eq!(with_key(&other, key, &ada()).await.status, StatusCode::CREATED);
+    assert_eq!(other.sign_up_with_key(KEY, &ada()).await.status, StatusCode::CREATED);
     let eve = other.sign_up(&ada_with("email", "eve@example.com")).await;
     assert_eq!(eve.status, StatusCode::CREATED, "{eve:?}");
     assert_eq!(one.auth0.users().len(), 2);
@@ -98,8 +93,7 @@ async fn a_user_of_the_previous_secret_is_recognised_without_its_row() {
 #[tokio::test]
 async fn nobody_waits_for_a_dead_replica() {
     let (one, other, database) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;
-    let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
-    assert_eq!(with_key(&one, key, &ada()).await.status, StatusCode::CREATED);
+    assert_eq!(one.sign_up_with_key(KEY, &ada()).await.status, StatusCode::CREATED);
     let connection = connect(&database).await;
     // The first replica died during its call: the row is open, and its heartbeat has stopped.
     let die = "UPDATE attempts SET state = 0, outcome_code = NULL, finished_at = NULL, \
@@ -109,7 +103,7 @@ async fn nobody_waits_for_a_dead_replica() {
     died().await;
     one.auth0.fault(Route::GetUser, Fault::delay(Duration::from_millis(50)));
     let started = Instant::now();
-    let again = with_key(&other, key, &ada()).await;
+    let again = other.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert_eq!((one.creates().len(), one.auth0.users().len()), (1, 1));
@@ -137,8 +131,7 @@ async fn a_result_that_a_failover_lost_is_found_without_a_restart() {
 #[tokio::test]
 async fn a_replica_knows_what_another_has_learned_about_ids() {
     let (one, other, database) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;
-    let before = ada_with("email", "before@example.com");
-    assert_eq!(other.sign_up(&before).await.status, StatusCode::CREATED);
+    other.learn_whether_ids_are_kept().await;
     let connection = connect(&database).await;
     eventually("what it learned is recorded", async || {
         let known = "SELECT count(*) FROM connections WHERE keeps_user_ids";

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Ahead, TestApp, TestResponse, ada, ada_with};
+use crate::app::{Ahead, KEY, TestApp, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
 use crate::process::Process;
 
@@ -432,8 +432,7 @@ async fn every_outcome_that_a_retry_may_change_names_a_wait() {
     app.until_ready().await;
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
-    let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
-    let keyed = || app.post().header("idempotency-key", key).json(&ada());
+    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
     let first = tokio::spawn(TestResponse::receive(keyed()));
     app.until(|app| app.creates().len() == 1).await;
     let duplicate = TestResponse::receive(keyed()).await;

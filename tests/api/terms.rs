@@ -9,10 +9,9 @@ use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
+use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
 use crate::operator::Operator;
 
-const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 const URL: &str = "https://www.example.com/terms";
 
 /// A clock that advances by a second with each reading.

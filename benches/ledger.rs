@@ -49,7 +49,8 @@ fn settings(database: Database, synchronous: Synchronous) -> LedgerSettings {
 /// The lease of an attempt that is resolved at once.
 const LEASE: Duration = Duration::from_secs(30);
 
-fn candidates() -> DigestPair {
+/// The digest of a key that no attempt has.
+fn unknown_key() -> DigestPair {
     DigestPair { current: Digest::from_bytes(rand::random()), previous: None }
 }
 
@@ -163,7 +164,7 @@ async fn measure_all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
         measure(&format!("{what}: find_key, {count} at once"), count, time, move || {
             let ledger = Arc::clone(&reader);
             async move {
-                ledger.find_key(&candidates()).await.unwrap();
+                ledger.find_key(&unknown_key()).await.unwrap();
                 1
             }
         })

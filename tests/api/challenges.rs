@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{Ahead, TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
-use crate::postgres;
+use crate::server::database;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -136,7 +136,7 @@ async fn twenty_concurrent_attempts_with_one_proof_create_one_user() {
 
 #[tokio::test]
 async fn replicas_accept_each_others_challenges_and_each_proof_once() {
-    let database = postgres::database().await;
+    let database = database().await;
     let replica = async |app: TestAppBuilder| {
         app.set("database.url", &database)
             .set("challenge.required", "always")

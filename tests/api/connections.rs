@@ -1,10 +1,11 @@
-//! Connections with more or less than whole requests.
+//! Connections with more or less than whole requests, and what a shutdown waits for.
 
 use std::time::Duration;
 
+use auth0_emulator::{Fault, Gate, Route};
 use tokio::time::timeout;
 
-use crate::app::{TestApp, ada};
+use crate::app::{TestApp, ada, hang_up_once};
 use crate::raw::Raw;
 
 fn signup(more: &str) -> String {
@@ -138,4 +139,28 @@ async fn half_a_body_and_idle_connections_do_not_delay_a_shutdown() {
     silent.closed().await;
     let response = half.until("\r\n\r\n").await;
     assert!(response.starts_with("HTTP/1.1 408"), "{response}");
+}
+
+#[tokio::test]
+async fn shutdown_waits_for_sign_ups_under_way() {
+    let mut app = TestApp::spawn().await;
+    app.until_ready().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    hang_up_once(app.post().json(&ada()), || app.creates().len() == 1).await;
+    let early = timeout(Duration::from_millis(300), app.stop()).await;
+    assert!(early.is_err(), "the app ended before the sign-up");
+    gate.open();
+    app.stop().await.unwrap();
+    assert_eq!(app.auth0.users().len(), 1, "the app ended after the sign-up, not before");
+}
+
+#[tokio::test]
+async fn shutdown_without_work_is_quick() {
+    let builder = TestApp::builder().set("http.shutdown_timeout_ms", "120000");
+    let mut app = builder.spawn().await;
+    app.get("/livez").await;
+    timeout(Duration::from_secs(5), app.stop()).await.unwrap().unwrap();
+    let rejected = app.client.get(app.url("/livez")).send().await;
+    assert!(rejected.unwrap_err().is_connect());
 }

@@ -8,8 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
-use crate::postgres;
-use crate::server::{connect, scalar};
+use crate::server::{connect, database, scalar};
 
 const ROUTE: &str = "/dbconnections/signup";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -324,7 +323,7 @@ async fn proofs_that_lock_cannot_send_can_be_waived() {
 /// Of every bucket an attempt takes two permits: of this replica's, and of those that replicas share.
 #[tokio::test]
 async fn without_proofs_the_limits_are_halved() {
-    let database = postgres::database().await;
+    let database = database().await;
     for settings in [&[][..], &[("database.url", database.as_str()), ("secrets.key", SECRET)]] {
         let builder = TestApp::builder()
             .set("auth0_compat.without_challenge", "true")

@@ -13,8 +13,7 @@ use auth0_emulator::{Fault, Gate, Route};
 
 use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
-use crate::postgres;
-use crate::server::{connect, scalar};
+use crate::server::{connect, database, scalar};
 
 /// Two replicas. The second requires a captcha, which is verified between the lookup of the key and
 /// the start of the attempt.
@@ -26,7 +25,7 @@ struct Replicas {
 
 impl Replicas {
     async fn start() -> Self {
-        let database = postgres::database().await;
+        let database = database().await;
         let replica = |builder: TestAppBuilder| {
             builder
                 .set("database.url", &database)
@@ -139,7 +138,7 @@ impl Resuming {
     /// Leaves an attempt unresolved, and holds both replicas where each has found it and records that
     /// it resumes it. What they call then meets this fault.
     async fn start(wait_ms: &str, fault: Fault) -> Self {
-        let database = postgres::database().await;
+        let database = database().await;
         let replica = |builder: TestAppBuilder| {
             builder
                 .set("database.url", &database)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
 use crate::eventually::eventually;
 use crate::identity::lose_rows;
-use crate::postgres;
+use crate::server::database;
 
 fn uniform() -> TestAppBuilder {
     TestApp::builder().set("existence", "uniform").set("existence_uniform.floor_ms", "1")
@@ -123,7 +123,7 @@ async fn no_response_about_an_address_or_a_key_leaves_before_the_floor() {
         .spawn()
         .await;
     app.until_ready().await;
-    let levelled = async |name: &str, expected: u16, request: reqwest::RequestBuilder| {
+    let padded = async |name: &str, expected: u16, request: reqwest::RequestBuilder| {
         let started = Instant::now();
         let response = TestResponse::receive(request).await;
         assert!(started.elapsed() >= FLOOR, "{name}: {:?}", started.elapsed());
@@ -136,18 +136,18 @@ async fn no_response_about_an_address_or_a_key_leaves_before_the_floor() {
     let form = ada();
     let while_it_runs = async {
         gate.arrived(1).await;
-        levelled("a key reused while its attempt runs", 422, keyed(&other)).await;
-        levelled("in progress", 409, keyed(&form)).await;
+        padded("a key reused while its attempt runs", 422, keyed(&other)).await;
+        padded("in progress", 409, keyed(&form)).await;
         gate.open();
     };
-    tokio::join!(levelled("new", 202, keyed(&form)), while_it_runs);
+    tokio::join!(padded("new", 202, keyed(&form)), while_it_runs);
     app.until_resolved().await;
-    levelled("a replay", 202, keyed(&form)).await;
-    levelled("a key reused", 422, keyed(&other)).await;
-    levelled("known", 202, app.post().json(&other)).await;
-    levelled("a replay without a key", 202, app.post().json(&other)).await;
+    padded("a replay", 202, keyed(&form)).await;
+    padded("a key reused", 422, keyed(&other)).await;
+    padded("known", 202, app.post().json(&other)).await;
+    padded("a replay without a key", 202, app.post().json(&other)).await;
     let lock = app.client.post(app.url("/dbconnections/signup"));
-    levelled(
+    padded(
         "limited at Auth0's endpoint",
         429,
         lock.json(&ada_with("password", "Third-Password-1")),
@@ -155,10 +155,10 @@ async fn no_response_about_an_address_or_a_key_leaves_before_the_floor() {
     .await;
     let page = app.post().header("accept", "text/html");
     let fields = [("email", "ada@example.com"), ("password", "Fourth-Password-1")];
-    levelled("limited on the page", 429, page.form(&fields)).await;
+    padded("limited on the page", 429, page.form(&fields)).await;
     let mut proof = ada_with("email", "grace@example.com");
     proof["altcha"] = "no proof".into();
-    levelled("a failed challenge", 403, app.post().json(&proof)).await;
+    padded("a failed challenge", 403, app.post().json(&proof)).await;
     assert_eq!(app.creates().len(), 2);
 }
 
@@ -194,7 +194,7 @@ async fn no_response_waits_for_a_lookup_that_it_does_not_show() {
 
 #[tokio::test]
 async fn another_replica_replays_a_known_address_before_its_lookup() {
-    let database = postgres::database().await;
+    let database = database().await;
     let replica = || {
         let builder = uniform().set("database.url", &database);
         builder.set("secrets.key", "0123456789abcdef0123456789abcdef")

@@ -7,7 +7,7 @@ use reqwest::{Client, Method, StatusCode};
 
 use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::challenges::proof;
-use crate::postgres;
+use crate::server::database;
 
 /// A person with their own e-mail address.
 fn person(number: usize) -> serde_json::Value {
@@ -380,7 +380,7 @@ async fn each_address_behind_a_trusted_proxy_has_a_bucket_in_bounded_memory() {
 
 #[tokio::test]
 async fn replicas_share_the_limits_on_attempts() {
-    let database = postgres::database().await;
+    let database = database().await;
     let replica = async |builder: TestAppBuilder| {
         let builder = builder.set("database.url", &database);
         builder.set("secrets.key", "0123456789abcdef0123456789abcdef").spawn().await

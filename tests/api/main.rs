@@ -20,11 +20,9 @@
 mod app;
 mod eventually;
 mod operator;
-mod operators_week;
-mod postgres;
 mod process;
 mod raw;
-#[path = "../shared/postgres.rs"]
+#[path = "../shared/server.rs"]
 mod server;
 
 mod attempts;
@@ -36,6 +34,7 @@ mod clocks;
 mod connections;
 mod credentials;
 mod dbconnections;
+mod dead_processes;
 mod doctor;
 mod duplicates;
 mod existence;
@@ -50,13 +49,14 @@ mod languages;
 mod ledger_file;
 mod limits;
 mod log;
+mod operators_week;
 mod origins;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod outcomes;
-mod owners;
 mod pages;
 mod policy;
+mod postgres;
 mod privacy;
 mod probes;
 mod proxies;

@@ -6,7 +6,6 @@ use auth0_emulator::{Emulator, Fault, Gate, PolicyPreset, Route};
 use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use crate::app::{KEY, TestApp, TestResponse, ada, ada_with, hang_up_once};
 
@@ -234,30 +233,6 @@ async fn a_deadline_before_anything_was_sent_is_reported_and_nothing_is_sent_lat
     let again = TestResponse::receive(again.json(&ada())).await;
     assert_eq!(again.status, StatusCode::CREATED);
     assert_eq!(again.header("idempotency-replayed"), None);
-}
-
-#[tokio::test]
-async fn shutdown_waits_for_sign_ups_under_way() {
-    let mut app = TestApp::spawn().await;
-    app.until_ready().await;
-    let gate = Gate::new();
-    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
-    hang_up_once(app.post().json(&ada()), || app.creates().len() == 1).await;
-    let early = timeout(Duration::from_millis(300), app.stop()).await;
-    assert!(early.is_err(), "the app ended before the sign-up");
-    gate.open();
-    app.stop().await.unwrap();
-    assert_eq!(app.auth0.users().len(), 1, "the app ended after the sign-up, not before");
-}
-
-#[tokio::test]
-async fn shutdown_without_work_is_quick() {
-    let builder = TestApp::builder().set("http.shutdown_timeout_ms", "120000");
-    let mut app = builder.spawn().await;
-    app.get("/livez").await;
-    timeout(Duration::from_secs(5), app.stop()).await.unwrap().unwrap();
-    let rejected = app.client.get(app.url("/livez")).send().await;
-    assert!(rejected.unwrap_err().is_connect());
 }
 
 #[tokio::test]

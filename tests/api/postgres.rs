@@ -8,14 +8,7 @@ use reqwest::StatusCode;
 
 use crate::app::{TestApp, TestAppBuilder, ada, ada_with};
 use crate::eventually::eventually;
-use crate::server::{connect, execute, scalar, server};
-
-/// Creates a database and returns its URL.
-pub(crate) async fn database() -> String {
-    let name = format!("api_{:032x}", rand::random::<u128>());
-    execute(server(), &format!("CREATE DATABASE {name}")).await;
-    server().replace("/postgres?", &format!("/{name}?"))
-}
+use crate::server::{connect, database, scalar};
 
 fn service(database: &str) -> TestAppBuilder {
     TestApp::builder()

@@ -16,9 +16,8 @@ use serde_json::{Value, json};
 
 use crate::app::TempDir;
 use crate::eventually::eventually;
-use crate::postgres;
 use crate::process::Process;
-use crate::server::connect;
+use crate::server::{connect, database};
 
 const SECRET: &str = "canary-client-secret-4f7a";
 const PASSWORD: &str = "Canary-Password-81";
@@ -54,7 +53,7 @@ async fn no_secret_or_personal_value_is_logged_returned_or_stored_with_sqlite() 
 
 #[tokio::test]
 async fn no_secret_or_personal_value_is_logged_returned_or_stored_with_postgresql() {
-    let database = postgres::database().await;
+    let database = database().await;
     let settings = [
         ("DATABASE_URL", &*database),
         ("SIGNUP__SECRETS__KEY", "canary-key-of-at-least-32-bytes-9c1"),
@@ -232,7 +231,7 @@ async fn no_subcommand_prints_a_secret_whatever_is_wrong() {
     const ID: &str = "0199f0d8-5f4e-7c5a-8f00-5b8d0c1f5c11";
     let auth0 = Emulator::builder().tenant(|tenant| tenant.client_secret = SECRET.into());
     let auth0 = auth0.start().await.unwrap();
-    let database = postgres::database().await;
+    let database = database().await;
     let with_parameter = format!("{database}&sslpassword=canary-sslpassword");
     let right = [
         ("AUTH0_DOMAIN", auth0.url()),

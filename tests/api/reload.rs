@@ -14,9 +14,8 @@ use tokio::time::sleep;
 
 use crate::app::{TempDir, ada, ada_with};
 use crate::eventually::eventually;
-use crate::postgres::database;
 use crate::process::{NO_SECRET, Process};
-use crate::server::{connect, execute, server};
+use crate::server::{connect, database, execute, server};
 
 /// Sends a form, and returns the status of the response.
 async fn post(process: &Process, form: &Value) -> StatusCode {

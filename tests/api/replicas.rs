@@ -9,15 +9,14 @@ use tokio_postgres::Client;
 
 use crate::app::{KEY, TestApp, ada, ada_with};
 use crate::eventually::eventually;
-use crate::postgres;
-use crate::server::{connect, scalar};
+use crate::server::{connect, database, scalar};
 
 const OLD: &str = "0123456789abcdef0123456789abcdef";
 const NEW: &str = "fedcba9876543210fedcba9876543210";
 
 /// Starts two replicas at one tenant, with these settings of their secrets.
 async fn replicas(one: &[(&str, &str)], other: &[(&str, &str)]) -> (TestApp, TestApp, String) {
-    let database = postgres::database().await;
+    let database = database().await;
     let replica = |settings: &[(&str, &str)]| {
         let builder = TestApp::builder().set("database.url", &database);
         settings.iter().fold(builder, |builder, (key, value)| builder.set(key, value))
@@ -113,7 +112,7 @@ async fn nobody_waits_for_a_dead_replica() {
 /// lives on.
 #[tokio::test]
 async fn a_result_that_a_failover_lost_is_found_without_a_restart() {
-    let database = postgres::database().await;
+    let database = database().await;
     let settings = TestApp::builder().set("database.url", &database).set("secrets.key", OLD);
     let app = settings.spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);

@@ -11,7 +11,7 @@ use auth0_signup::telemetry::LedgerMetrics;
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
-use crate::server::{connect, execute, scalar, server};
+use crate::server::{connect, database, execute, scalar, server};
 
 /// The time at which every test starts.
 pub(crate) const NOW: Duration = Duration::from_millis(1_790_000_000_123);
@@ -52,10 +52,7 @@ impl Backend {
     }
 
     pub(crate) async fn postgres() -> Self {
-        let name = format!("ledger_{}", Uuid::now_v7().simple());
-        admin(&format!("CREATE DATABASE {name}")).await;
-        let url = server().replace("/postgres?", &format!("/{name}?"));
-        Self::new(Database::Postgres(url.into()))
+        Self::new(Database::Postgres(database().await.into()))
     }
 
     fn new(database: Database) -> Self {

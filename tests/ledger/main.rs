@@ -38,6 +38,7 @@ mod checks;
 mod child;
 mod command;
 mod copies;
+mod erased_bytes;
 mod inspect;
 mod keys;
 mod lost_replies;
@@ -51,10 +52,9 @@ mod readiness;
 mod resumption;
 mod role;
 mod rows;
-#[path = "../shared/postgres.rs"]
+#[path = "../shared/server.rs"]
 mod server;
 mod sqlite;
 mod swapped_files;
-mod traces;
 mod unreliable_server;
 mod upkeep;

@@ -34,6 +34,13 @@ pub(crate) fn start() -> (String, Option<Child>) {
     (url.trim().to_owned(), Some(child))
 }
 
+/// Creates a database and returns its URL.
+pub(crate) async fn database() -> String {
+    let name = format!("test_{:032x}", rand::random::<u128>());
+    execute(server(), &format!("CREATE DATABASE {name}")).await;
+    server().replace("/postgres?", &format!("/{name}?"))
+}
+
 /// A connection of the test's own.
 pub(crate) async fn connect(url: &str) -> Client {
     let url = PostgresUrl::parse(&url.to_owned().into()).expect("a URL");

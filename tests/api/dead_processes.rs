@@ -13,7 +13,7 @@ use crate::challenges::proof;
 use crate::eventually::eventually;
 
 /// Makes every attempt look like that of a process that died before it recorded an outcome.
-fn kill_owner(app: &TestApp) {
+fn lose_worker(app: &TestApp) {
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
     ledger
         .execute_batch(
@@ -41,7 +41,7 @@ async fn the_attempt_of_a_dead_process_is_resolved_by_the_next_request() {
             (attempts[0].state != AttemptState::Open).then_some(())
         })
         .await;
-        kill_owner(&app);
+        lose_worker(&app);
         let started = Instant::now();
         let again = app.sign_up_with_key(KEY, &ada()).await;
         assert_eq!(again.status, StatusCode::CREATED, "{acted}: {again:?}");

@@ -4,27 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth0_signup::ledger::{
-    AdmissionCost, BeginResult, Find, Ledger, NewAttempt, PermitCharge, ProofUse,
-};
+use auth0_signup::ledger::{AdmissionCost, BeginResult, Find, Ledger, NewAttempt, PermitCharge};
 use auth0_signup::limits::{Limit, Rate};
 use futures_util::future::join_all;
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{digest, existing, keyed, unique};
+use crate::rows::{SLOW, digest, existing, keyed, unique, with_permit, with_proof};
 
-/// Slow enough that no permit comes back while a test runs.
-pub(crate) const SLOW: Rate = Rate { burst: 5, every: Duration::from_hours(1) };
-
-pub(crate) fn with_proof(number: u32) -> NewAttempt {
-    let proof = ProofUse { proof: digest(number), lasts: Duration::from_mins(5) };
-    let admission_cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
-    NewAttempt { admission_cost, ..unique(NOW) }
-}
-
-pub(crate) fn with_permit(limit: Limit, bucket: u32, rate: Rate) -> NewAttempt {
-    let charges = vec![PermitCharge { limit, bucket: digest(bucket), rate }];
-    NewAttempt { admission_cost: AdmissionCost { charges, proof: None }, ..unique(NOW) }
+on_both! {
+    a_proof_is_valid_for_one_attempt,
+    a_repeated_request_is_recognised_by_its_key_not_its_proof,
+    a_proof_is_remembered_until_it_expires,
 }
 
 async fn count(ledger: &Arc<dyn Ledger>) -> usize {
@@ -77,182 +67,137 @@ async fn a_proof_is_remembered_until_it_expires(backend: Backend) {
     assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::Started);
 }
 
-mod sqlite {
-    use super::{Backend, BeginResult, Limit, Rate, SLOW, with_permit};
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_proof_is_valid_for_one_attempt() {
-        super::a_proof_is_valid_for_one_attempt(Backend::sqlite()).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_repeated_request_is_recognised_by_its_key_not_its_proof() {
-        super::a_repeated_request_is_recognised_by_its_key_not_its_proof(Backend::sqlite()).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_proof_is_remembered_until_it_expires() {
-        super::a_proof_is_remembered_until_it_expires(Backend::sqlite()).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn permit_charges_are_ignored() {
-        let backend = Backend::sqlite();
-        let ledger = backend.open().await;
-        let once = Rate { burst: 1, ..SLOW };
-        for _ in 0..2 {
-            let result = ledger.begin(with_permit(Limit::Email, 1, once)).await.unwrap();
-            assert_eq!(result, BeginResult::Started);
-        }
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_ignores_permit_charges() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    let once = Rate { burst: 1, ..SLOW };
+    for _ in 0..2 {
+        let result = ledger.begin(with_permit(Limit::Email, 1, once)).await.unwrap();
+        assert_eq!(result, BeginResult::Started);
     }
 }
 
-mod postgres {
-    use super::{
-        AdmissionCost, Arc, Backend, BeginResult, Duration, Limit, NewAttempt, PermitCharge, Rate,
-        SLOW, count, digest, join_all, started, unique, with_permit, with_proof,
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_share_a_bucket_exactly() {
+    let backend = Backend::postgres().await;
+    let replicas = [backend.open().await, backend.open().await];
+    let tasks = (0..40).map(|number| {
+        let ledger = Arc::clone(&replicas[number % 2]);
+        tokio::spawn(
+            async move { ledger.begin(with_permit(Limit::Address, 1, SLOW)).await.unwrap() },
+        )
+    });
+    let results: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(started(&results), 5);
+    // A rejected attempt is not recorded.
+    assert_eq!(count(&replicas[0]).await, 5);
+    for result in results {
+        if let BeginResult::RateLimited { limit, retry_after } = result {
+            assert_eq!(limit, Limit::Address);
+            let wait = Duration::from_mins(59)..=Duration::from_hours(1);
+            assert!(wait.contains(&retry_after), "{retry_after:?}");
+        }
+    }
+    let other = replicas[1].begin(with_permit(Limit::Address, 2, SLOW)).await.unwrap();
+    assert_eq!(other, BeginResult::Started);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn permits_come_back_at_the_rate() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let rate = Rate { burst: 2, ..SLOW };
+    let begin = async || ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
+    assert_eq!([begin().await, begin().await], [BeginResult::Started, BeginResult::Started]);
+    let BeginResult::RateLimited { retry_after, .. } = begin().await else { panic!("not limited") };
+    assert!(retry_after <= rate.every, "{retry_after:?}");
+    // The bucket as it will be after that time.
+    let micros = retry_after.as_micros();
+    backend.execute(&format!("UPDATE limits SET tat = tat - {micros}")).await;
+    assert_eq!(begin().await, BeginResult::Started);
+    assert!(matches!(begin().await, BeginResult::RateLimited { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limited_attempt_keeps_its_proof() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let once = Rate { burst: 1, ..SLOW };
+    ledger.begin(with_permit(Limit::WithProof, 1, once)).await.unwrap();
+    let both = AdmissionCost {
+        proof: with_proof(1).admission_cost.proof,
+        ..with_permit(Limit::WithProof, 1, once).admission_cost
     };
-    use crate::backend::NOW;
+    let rejected = NewAttempt { admission_cost: both, ..unique(NOW) };
+    let rejected = ledger.begin(rejected).await.unwrap();
+    assert!(
+        matches!(rejected, BeginResult::RateLimited { limit: Limit::WithProof, .. }),
+        "{rejected:?}"
+    );
+    assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::Started);
+}
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_proof_is_valid_for_one_attempt() {
-        super::a_proof_is_valid_for_one_attempt(Backend::postgres().await).await;
-    }
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_wait_of_several_limits_is_reported() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let charge = |limit, bucket, minutes| PermitCharge {
+        limit,
+        bucket: digest(bucket),
+        rate: Rate { burst: 1, every: Duration::from_mins(minutes) },
+    };
+    let charges = vec![charge(Limit::Address, 1, 1), charge(Limit::Email, 2, 10)];
+    let attempt = || NewAttempt {
+        admission_cost: AdmissionCost { charges: charges.clone(), proof: None },
+        ..unique(NOW)
+    };
+    assert_eq!(ledger.begin(attempt()).await.unwrap(), BeginResult::Started);
+    let rejected = ledger.begin(attempt()).await.unwrap();
+    assert!(
+        matches!(rejected, BeginResult::RateLimited { limit: Limit::Email, .. }),
+        "{rejected:?}"
+    );
+}
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_repeated_request_is_recognised_by_its_key_not_its_proof() {
-        let backend = Backend::postgres().await;
-        super::a_repeated_request_is_recognised_by_its_key_not_its_proof(backend).await;
-    }
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_clock_that_was_put_back_locks_nobody_out() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let rate = Rate { burst: 2, ..SLOW };
+    ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
+    backend.execute("UPDATE limits SET tat = tat + 36000000000").await;
+    let BeginResult::RateLimited { retry_after, .. } =
+        ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap()
+    else {
+        panic!("a bucket that is spent ahead has no permits")
+    };
+    assert!(retry_after <= rate.every, "{retry_after:?}");
+}
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_proof_is_remembered_until_it_expires() {
-        super::a_proof_is_remembered_until_it_expires(Backend::postgres().await).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn without_their_table_the_shared_limits_are_skipped() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    backend.execute("DROP TABLE limits").await;
+    for _ in 0..6 {
+        let result = ledger.begin(with_permit(Limit::Email, 1, SLOW)).await.unwrap();
+        assert_eq!(result, BeginResult::Started);
     }
+}
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn replicas_share_a_bucket_exactly() {
-        let backend = Backend::postgres().await;
-        let replicas = [backend.open().await, backend.open().await];
-        let tasks = (0..40).map(|number| {
-            let ledger = Arc::clone(&replicas[number % 2]);
-            tokio::spawn(async move {
-                ledger.begin(with_permit(Limit::Address, 1, SLOW)).await.unwrap()
-            })
-        });
-        let results: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(started(&results), 5);
-        // A rejected attempt is not recorded.
-        assert_eq!(count(&replicas[0]).await, 5);
-        for result in results {
-            if let BeginResult::RateLimited { limit, retry_after } = result {
-                assert_eq!(limit, Limit::Address);
-                let wait = Duration::from_mins(59)..=Duration::from_hours(1);
-                assert!(wait.contains(&retry_after), "{retry_after:?}");
-            }
-        }
-        let other = replicas[1].begin(with_permit(Limit::Address, 2, SLOW)).await.unwrap();
-        assert_eq!(other, BeginResult::Started);
+#[tokio::test(flavor = "multi_thread")]
+async fn buckets_that_are_full_again_are_swept() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let quick = Rate { burst: 1, every: Duration::from_millis(1) };
+    for bucket in 0..3 {
+        ledger.begin(with_permit(Limit::Email, bucket, quick)).await.unwrap();
     }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn permits_come_back_at_the_rate() {
-        let backend = Backend::postgres().await;
-        let ledger = backend.open().await;
-        let rate = Rate { burst: 2, ..SLOW };
-        let begin = async || ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
-        assert_eq!([begin().await, begin().await], [BeginResult::Started, BeginResult::Started]);
-        let BeginResult::RateLimited { retry_after, .. } = begin().await else {
-            panic!("not limited")
-        };
-        assert!(retry_after <= rate.every, "{retry_after:?}");
-        // The bucket as it will be after that time.
-        let micros = retry_after.as_micros();
-        backend.execute(&format!("UPDATE limits SET tat = tat - {micros}")).await;
-        assert_eq!(begin().await, BeginResult::Started);
-        assert!(matches!(begin().await, BeginResult::RateLimited { .. }));
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_rate_limited_attempt_keeps_its_proof() {
-        let backend = Backend::postgres().await;
-        let ledger = backend.open().await;
-        let once = Rate { burst: 1, ..SLOW };
-        ledger.begin(with_permit(Limit::WithProof, 1, once)).await.unwrap();
-        let both = AdmissionCost {
-            proof: with_proof(1).admission_cost.proof,
-            ..with_permit(Limit::WithProof, 1, once).admission_cost
-        };
-        let rejected = NewAttempt { admission_cost: both, ..unique(NOW) };
-        let rejected = ledger.begin(rejected).await.unwrap();
-        assert!(
-            matches!(rejected, BeginResult::RateLimited { limit: Limit::WithProof, .. }),
-            "{rejected:?}"
-        );
-        assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::Started);
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_longest_wait_of_several_limits_is_reported() {
-        let backend = Backend::postgres().await;
-        let ledger = backend.open().await;
-        let charge = |limit, bucket, minutes| PermitCharge {
-            limit,
-            bucket: digest(bucket),
-            rate: Rate { burst: 1, every: Duration::from_mins(minutes) },
-        };
-        let charges = vec![charge(Limit::Address, 1, 1), charge(Limit::Email, 2, 10)];
-        let attempt = || NewAttempt {
-            admission_cost: AdmissionCost { charges: charges.clone(), proof: None },
-            ..unique(NOW)
-        };
-        assert_eq!(ledger.begin(attempt()).await.unwrap(), BeginResult::Started);
-        let rejected = ledger.begin(attempt()).await.unwrap();
-        assert!(
-            matches!(rejected, BeginResult::RateLimited { limit: Limit::Email, .. }),
-            "{rejected:?}"
-        );
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_server_clock_that_was_put_back_locks_nobody_out() {
-        let backend = Backend::postgres().await;
-        let ledger = backend.open().await;
-        let rate = Rate { burst: 2, ..SLOW };
-        ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
-        backend.execute("UPDATE limits SET tat = tat + 36000000000").await;
-        let BeginResult::RateLimited { retry_after, .. } =
-            ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap()
-        else {
-            panic!("a bucket that is spent ahead has no permits")
-        };
-        assert!(retry_after <= rate.every, "{retry_after:?}");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn without_their_table_the_shared_limits_are_skipped() {
-        let backend = Backend::postgres().await;
-        let ledger = backend.open().await;
-        backend.execute("DROP TABLE limits").await;
-        for _ in 0..6 {
-            let result = ledger.begin(with_permit(Limit::Email, 1, SLOW)).await.unwrap();
-            assert_eq!(result, BeginResult::Started);
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn buckets_that_are_full_again_are_swept() {
-        let backend = Backend::postgres().await;
-        let ledger = backend.open().await;
-        let quick = Rate { burst: 1, every: Duration::from_millis(1) };
-        for bucket in 0..3 {
-            ledger.begin(with_permit(Limit::Email, bucket, quick)).await.unwrap();
-        }
-        ledger.begin(with_permit(Limit::Email, 9, SLOW)).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        let swept = ledger.sweep(Duration::from_hours(1), 2).await.unwrap();
-        assert_eq!(swept.buckets, 2);
-        let swept = ledger.sweep(Duration::from_hours(1), 2).await.unwrap();
-        assert_eq!(swept.buckets, 1);
-    }
+    ledger.begin(with_permit(Limit::Email, 9, SLOW)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let swept = ledger.sweep(Duration::from_hours(1), 2).await.unwrap();
+    assert_eq!(swept.buckets, 2);
+    let swept = ledger.sweep(Duration::from_hours(1), 2).await.unwrap();
+    assert_eq!(swept.buckets, 1);
 }

@@ -90,6 +90,14 @@ impl Backend {
         }
     }
 
+    /// The file of an SQLite ledger.
+    pub(crate) fn path(&self) -> PathBuf {
+        match &self.settings.database {
+            Database::Sqlite(path) => path.clone(),
+            Database::Postgres(_) => panic!("a file"),
+        }
+    }
+
     pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self.settings.database, Database::Sqlite(_))
     }

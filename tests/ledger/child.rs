@@ -14,6 +14,10 @@ use crate::backend::{Backend, NOW};
 use crate::power_loss::{fail_to_sync, lose_power, replace_log};
 use crate::rows::unique;
 
+on_both! {
+    acknowledged_attempts_survive_a_kill,
+}
+
 const DATABASE: &str = "LEDGER_CHILD_DATABASE";
 const WORK: &str = "LEDGER_CHILD_WORK";
 
@@ -117,16 +121,6 @@ async fn acknowledged_attempts_survive_a_kill(backend: Backend) {
     for id in started {
         assert!(ledger.get(id).await.unwrap().is_some(), "{id} was acknowledged and is gone");
     }
-}
-
-#[tokio::test]
-async fn sqlite_keeps_acknowledged_attempts_after_a_kill() {
-    acknowledged_attempts_survive_a_kill(Backend::sqlite()).await;
-}
-
-#[tokio::test]
-async fn postgres_keeps_acknowledged_attempts_after_a_kill() {
-    acknowledged_attempts_survive_a_kill(Backend::postgres().await).await;
 }
 
 #[tokio::test]

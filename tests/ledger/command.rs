@@ -13,6 +13,10 @@ use crate::backend::{Backend, NOW};
 use crate::role::Role;
 use crate::rows::unique;
 
+on_both! {
+    a_fresh_ledger_is_migrated_by_command,
+}
+
 pub(crate) fn run(backend: &Backend, arguments: &[&str]) -> Output {
     command(backend, arguments).output().unwrap()
 }
@@ -41,7 +45,7 @@ pub(crate) fn stderr(output: &Output, status: i32) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-async fn migrates(mut backend: Backend) {
+async fn a_fresh_ledger_is_migrated_by_command(mut backend: Backend) {
     let pending = stdout(&run(&backend, &["migrate", "status"]), 3);
     assert!(pending.starts_with("0001 attempts") && pending.contains(" pending\n"), "{pending}");
     assert_eq!(
@@ -76,20 +80,10 @@ async fn migrates(mut backend: Backend) {
 }
 
 #[tokio::test]
-async fn a_fresh_sqlite_file_is_migrated_by_command() {
-    migrates(Backend::sqlite()).await;
-}
-
-#[tokio::test]
 async fn a_fresh_sqlite_file_also_gets_its_secret() {
     let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
-    migrates(backend).await;
-}
-
-#[tokio::test]
-async fn a_fresh_postgres_database_is_migrated_by_command() {
-    migrates(Backend::postgres().await).await;
+    a_fresh_ledger_is_migrated_by_command(backend).await;
 }
 
 #[tokio::test]

@@ -13,13 +13,6 @@ use crate::backend::{Backend, NOW};
 use crate::command::{command, run, stdout};
 use crate::rows::{begin, get, unique};
 
-fn path(backend: &Backend) -> PathBuf {
-    match &backend.settings.database {
-        Database::Sqlite(path) => path.clone(),
-        Database::Postgres(_) => panic!("a file"),
-    }
-}
-
 /// The names in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let files = fs::read_dir(folder).unwrap();
@@ -112,7 +105,7 @@ async fn the_draft_of_an_interrupted_copy_is_removed_by_the_next_one() {
     expected.sort_unstable();
     assert_eq!(names(&backend.folder()), expected);
 
-    let left = draft(&path(&backend), "0123456789abcdef");
+    let left = draft(&backend.path(), "0123456789abcdef");
     restore(&backend, &copy, 0);
     assert!(!left.exists());
 }
@@ -133,9 +126,9 @@ async fn a_lost_or_damaged_ledger_is_restored() {
         |path| fs::write(path, vec![7; 50_000]).unwrap(),
     ];
     for lose in losses {
-        lose(&path(&backend));
+        lose(&backend.path());
         // The log of the lost one.
-        fs::write(path(&backend).with_extension("db-wal"), vec![7; 50_000]).unwrap();
+        fs::write(backend.path().with_extension("db-wal"), vec![7; 50_000]).unwrap();
         assert!(backend.try_open(Access::Service).await.is_err());
         restore(&backend, &copy, 0);
         let ledger = backend.open().await;
@@ -159,7 +152,7 @@ async fn a_restored_ledger_belongs_to_the_service_in_a_folder_of_root() {
     ledger.close().await;
     drop(ledger);
     let (copy, _) = backup(&backend, "copy.db", 0);
-    let ledger = path(&backend);
+    let ledger = backend.path();
     let lock = ledger.with_extension("db.lock");
     let folder = ledger.parent().unwrap();
     let give = |path: &Path, mode: u32, owner: u32| {
@@ -216,7 +209,7 @@ async fn an_unusable_backup_changes_nothing() {
     connection.execute("UPDATE secret_checks SET value = randomblob(32)", []).unwrap();
     drop(connection);
 
-    let before = fs::read(path(&backend)).unwrap();
+    let before = fs::read(backend.path()).unwrap();
     for (from, status, expected) in [
         (&damaged, 1, "damaged.db"),
         (&truncated, 1, "truncated.db"),
@@ -224,13 +217,13 @@ async fn an_unusable_backup_changes_nothing() {
         (&text, 1, "text.db"),
         (&other_secret, 2, "another secrets.key"),
         (&folder.join("missing.db"), 1, "missing.db"),
-        (&path(&backend), 1, "is the ledger itself"),
+        (&backend.path(), 1, "is the ledger itself"),
     ] {
         let printed = restore(&backend, from, status);
         assert!(printed.contains(expected), "{printed}");
-        assert_eq!(fs::read(path(&backend)).unwrap(), before, "{printed}");
+        assert_eq!(fs::read(backend.path()).unwrap(), before, "{printed}");
     }
-    let left = names(path(&backend).parent().unwrap());
+    let left = names(backend.path().parent().unwrap());
     assert!(left.iter().all(|name| !name.contains("tmp") && !name.contains("restore")), "{left:?}");
     let ledger = backend.open().await;
     get(&ledger, attempt.id).await;
@@ -249,7 +242,7 @@ async fn other_databases_are_rejected() {
 
     // Nothing in it changes, not even the mode of its log.
     let backend = Backend::sqlite();
-    let path = path(&backend);
+    let path = backend.path();
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let other = Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE recipes (name TEXT)").unwrap();
@@ -281,7 +274,7 @@ async fn a_secret_of_a_failed_start_replaces_no_other() {
     begin(&ledger, &attempt).await;
     let (copy, _) = backup(&backend, "copy.db", 0);
     ledger.close().await;
-    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path(&backend).display()));
+    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", backend.path().display()));
     let (kept, left) = (beside(".key"), beside(".key.new"));
     let secret = fs::read(&kept).unwrap();
     let leave = || {

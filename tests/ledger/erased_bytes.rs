@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use auth0_signup::digest::{Digest, DigestPair};
-use auth0_signup::ledger::{AdmissionCost, BeginResult, NewAttempt, ProofUse, Resolution};
+use auth0_signup::ledger::{BeginResult, NewAttempt, ProofUse, Resolution};
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{DAY, begin, digest, finish, keyed, unique};
+use crate::rows::{DAY, begin, digest, finish, keyed, proof_only, unique};
 
 /// Every file in the folder of the ledger, and its content.
 fn files(backend: &Backend) -> Vec<(String, Vec<u8>)> {
@@ -51,8 +51,7 @@ async fn a_forgotten_address_leaves_no_byte_in_any_file() {
             attempt.email = forgotten;
             attempt.request_id = format!("request-forgotten-{number:04}");
             let proof = ProofUse { proof: random(), lasts: DAY };
-            attempt.admission_cost =
-                AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
+            attempt.admission_cost = proof_only(proof);
             let user_id = format!("forgotten-user-{number:04}");
             traces.extend([
                 (format!("id {number}"), attempt.id.as_uuid().as_bytes().to_vec()),

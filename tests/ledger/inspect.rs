@@ -7,6 +7,10 @@ use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
 use crate::server::{connect, scalar};
 
+on_both! {
+    a_ledger_is_seen_as_it_is,
+}
+
 async fn inspected(backend: &Backend) -> LedgerInspection {
     inspect(&backend.settings).await.expect("a ledger")
 }
@@ -30,16 +34,6 @@ async fn a_ledger_is_seen_as_it_is(mut backend: Backend) {
     inspected(&backend).await;
     assert_eq!(backend.count("secret_checks").await, before, "no secret is recorded");
     ledger.close().await;
-}
-
-#[tokio::test]
-async fn a_ledger_is_seen_as_it_is_with_sqlite() {
-    a_ledger_is_seen_as_it_is(Backend::sqlite()).await;
-}
-
-#[tokio::test]
-async fn a_ledger_is_seen_as_it_is_with_postgres() {
-    a_ledger_is_seen_as_it_is(Backend::postgres().await).await;
 }
 
 #[tokio::test]

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::digest::DigestPair;
-use auth0_signup::ledger::{
-    AdmissionCost, AttemptState, BeginResult, Find, NewAttempt, ProofUse, Resolution,
-};
+use auth0_signup::ledger::{AttemptState, BeginResult, Find, NewAttempt, ProofUse, Resolution};
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
     DAY, Finish, begin, binding, created, digest, existing, finish, get, holder, key, keyed,
-    not_created, time, unique, unknown, unsent, with_keys,
+    not_created, proof_only, time, unique, unknown, unsent, with_keys,
 };
 
 on_both! {
@@ -217,10 +215,7 @@ async fn replicas_with_different_secrets_start_one_attempt(backend: Backend) {
 async fn a_proof_is_unused_when_the_key_is_taken(backend: Backend) {
     let ledger = backend.open().await;
     let proof = ProofUse { proof: digest(9), lasts: DAY };
-    let pays = |attempt| NewAttempt {
-        admission_cost: AdmissionCost { proof: Some(proof), ..AdmissionCost::default() },
-        ..attempt
-    };
+    let pays = |attempt| NewAttempt { admission_cost: proof_only(proof), ..attempt };
     let first = with_keys(&[1, 2], NOW);
     begin(&ledger, &first).await;
     for keys in [[1, 2], [2, 1], [3, 2]] {

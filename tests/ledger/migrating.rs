@@ -12,7 +12,7 @@ use crate::backend::{Backend, NOW, admin};
 use crate::command;
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
-use crate::rows::{LONGEST_WAIT, created, get, unique};
+use crate::rows::{LONGEST_WAIT, created, get, unique, with_permit};
 use crate::server::{connect, execute, scalar};
 
 /// The files that an earlier release had applied, and its table of them.
@@ -345,7 +345,7 @@ async fn inherited_defaults_change_nothing() {
             let tasks = (0..60u32).map(|number| {
                 let ledger = Arc::clone(&ledger);
                 tokio::spawn(async move {
-                    let attempt = crate::admission_costs::with_permit(
+                    let attempt = with_permit(
                         auth0_signup::limits::Limit::Service,
                         1,
                         auth0_signup::limits::Rate {

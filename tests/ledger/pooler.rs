@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use auth0_signup::ledger::{Access, BeginResult};
 use uuid::Uuid;
 
-use crate::admission_costs::with_proof;
 use crate::backend::{Backend, NOW};
 use crate::command::{self, stderr};
-use crate::rows::{created, existing, keyed, unique};
+use crate::rows::{created, existing, keyed, unique, with_proof};
 use crate::server::{connect, server};
 
 /// The unit that the pooler gives a server connection for.

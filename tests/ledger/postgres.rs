@@ -8,10 +8,10 @@ use auth0_signup::ledger::{AttemptState, BeginResult, Lease, LedgerError, NewAtt
 use auth0_signup::limits::{Limit, Rate};
 use futures_util::future::join_all;
 
-use crate::admission_costs::{SLOW, with_permit, with_proof};
 use crate::backend::{Backend, NOW, admin};
 use crate::rows::{
-    DAY, LONGEST_WAIT, created, digest, key, keyed, lease, unique, unknown, unsent, with_keys,
+    DAY, LONGEST_WAIT, SLOW, created, digest, key, keyed, lease, unique, unknown, unsent,
+    with_keys, with_permit, with_proof,
 };
 use crate::server::{connect, execute, scalar, start};
 

@@ -15,15 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::config::Database;
-use auth0_signup::ledger::{
-    AdmissionCost, AttemptId, AttemptState, BeginResult, Ledger, NewAttempt, ProofUse,
-};
+use auth0_signup::ledger::{AttemptId, AttemptState, BeginResult, Ledger, NewAttempt, ProofUse};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::child::start;
-use crate::rows::{DAY, begin, created, digest, get, unique};
+use crate::rows::{DAY, begin, created, digest, get, proof_only, unique};
 
 /// The folder of the copies, in the child's environment.
 const DISK: &str = "LEDGER_CHILD_DISK";
@@ -155,7 +153,7 @@ async fn write_forever(ledger: Arc<dyn Ledger>) {
 
 /// An attempt that uses a proof.
 fn paying(number: u32) -> NewAttempt {
-    let cost = AdmissionCost { proof: Some(proof(number)), ..AdmissionCost::default() };
+    let cost = proof_only(proof(number));
     NewAttempt { admission_cost: cost, ..unique(NOW) }
 }
 

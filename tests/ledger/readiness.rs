@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use auth0_signup::ledger::{Access, BeginResult, Ledger, UrlChange};
 use auth0_signup::limits::{Limit, Rate};
 
-use crate::admission_costs::{with_permit, with_proof};
 use crate::backend::{Backend, NOW, admin};
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
-use crate::rows::{created, unique};
+use crate::rows::{created, unique, with_permit, with_proof};
 use crate::server::connect;
 
 /// The longest call, with a margin.

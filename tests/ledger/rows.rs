@@ -7,9 +7,12 @@ use auth0_signup::clock::{LedgerTime, TenantTime};
 use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
     AdmissionCost, Attempt, AttemptId, Basis, BeginResult, Binding, FinishAttempt, KeyRecord,
-    Lease, Ledger, NewAttempt, NewKey, PinnedUserId, Resolution, Urgency,
+    Lease, Ledger, NewAttempt, NewKey, PermitCharge, PinnedUserId, ProofUse, Resolution, Urgency,
 };
+use auth0_signup::limits::{Limit, Rate};
 use uuid::Uuid;
+
+use crate::backend::NOW;
 
 /// The lifetime of a key.
 pub(crate) const DAY: Duration = Duration::from_hours(24);
@@ -22,6 +25,9 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(48);
 
 /// The process that works on attempts.
 pub(crate) const PROCESS: Uuid = Uuid::from_u128(5);
+
+/// Slow enough that no permit comes back while a test runs.
+pub(crate) const SLOW: Rate = Rate { burst: 5, every: Duration::from_hours(1) };
 
 /// A digest that differs for each number.
 pub(crate) fn digest(number: u32) -> Digest {
@@ -80,6 +86,23 @@ pub(crate) fn keyed(number: u32, at: Duration) -> NewAttempt {
 pub(crate) fn unique(at: Duration) -> NewAttempt {
     let records = vec![KeyRecord { key: Digest::from_bytes(rand::random()), binding: binding(0) }];
     NewAttempt { key: NewKey { records, lifetime: DAY }, ..with_keys(&[], at) }
+}
+
+/// The cost of this proof, and no permit.
+pub(crate) fn proof_only(proof: ProofUse) -> AdmissionCost {
+    AdmissionCost { proof: Some(proof), ..AdmissionCost::default() }
+}
+
+/// An attempt that uses the proof with this number.
+pub(crate) fn with_proof(number: u32) -> NewAttempt {
+    let proof = ProofUse { proof: digest(number), lasts: Duration::from_mins(5) };
+    NewAttempt { admission_cost: proof_only(proof), ..unique(NOW) }
+}
+
+/// An attempt that takes a permit of the bucket with this number.
+pub(crate) fn with_permit(limit: Limit, bucket: u32, rate: Rate) -> NewAttempt {
+    let charges = vec![PermitCharge { limit, bucket: digest(bucket), rate }];
+    NewAttempt { admission_cost: AdmissionCost { charges, proof: None }, ..unique(NOW) }
 }
 
 /// Makes the resolution of an attempt.

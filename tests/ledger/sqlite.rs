@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use auth0_signup::config::{Database, LedgerSettings, Synchronous};
+use auth0_signup::config::{LedgerSettings, Synchronous};
 use auth0_signup::digest::DigestPair;
 use auth0_signup::ledger::{
     self, AttemptState, BeginResult, Find, FinishAttempt, KeyError, Lease, Ledger, LedgerError,
@@ -22,20 +22,13 @@ use crate::rows::{
     DAY, begin, binding, created, get, holder, key, keyed, lease, not_created, unique, with_keys,
 };
 
-fn path(backend: &Backend) -> PathBuf {
-    match &backend.settings.database {
-        Database::Sqlite(path) => path.clone(),
-        Database::Postgres(_) => panic!("a file"),
-    }
-}
-
 #[tokio::test]
 async fn files_are_accessible_to_their_owner_only() {
     let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
     let ledger = backend.open().await;
     ledger.begin(keyed(1, NOW)).await.unwrap();
-    let folder = path(&backend).parent().unwrap().to_owned();
+    let folder = backend.path().parent().unwrap().to_owned();
     let mode = |path: &PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     let mut names = Vec::new();
@@ -62,7 +55,7 @@ async fn the_secret_is_created_once_and_its_loss_is_reported() {
     assert!(concurrent.iter().all(|digests| digests.check_value() == first));
     backend.open().await.close().await;
 
-    let key = path(&backend).with_extension("db.key");
+    let key = backend.path().with_extension("db.key");
     assert_eq!(std::fs::read_to_string(&key).unwrap().trim().len(), 64);
     std::fs::remove_file(&key).unwrap();
     assert!(matches!(digests(), Err(KeyError::Missing { .. })));
@@ -77,7 +70,7 @@ async fn a_secret_that_others_can_read_is_an_error_with_its_remedy() {
     backend.settings.secret_key = None;
     let digests = || ledger::digests(&backend.settings);
     backend.open().await.close().await;
-    let key = path(&backend).with_extension("db.key");
+    let key = backend.path().with_extension("db.key");
     for (mode, is_exposed) in
         [(0o644, true), (0o604, true), (0o602, true), (0o660, false), (0o400, false)]
     {
@@ -97,7 +90,7 @@ async fn a_secret_that_others_can_read_is_an_error_with_its_remedy() {
 async fn the_secret_may_be_kept_apart_from_the_database() {
     let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
-    let folder = path(&backend).parent().unwrap().to_owned();
+    let folder = backend.path().parent().unwrap().to_owned();
     let beside = folder.join("signup.db.key");
     let apart = folder.with_extension("key").join("signup.key");
     let with_path = |apart: &PathBuf| LedgerSettings {
@@ -128,7 +121,7 @@ async fn the_secret_may_be_kept_apart_from_the_database() {
 async fn the_secret_may_be_behind_a_link() {
     let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
-    let folder = path(&backend).parent().unwrap().with_extension("links");
+    let folder = backend.path().parent().unwrap().with_extension("links");
     std::fs::create_dir_all(&folder).unwrap();
     let link = folder.join("signup.key");
     std::os::unix::fs::symlink(folder.join("elsewhere"), &link).unwrap();
@@ -148,7 +141,7 @@ async fn a_transaction_of_a_dead_process_is_undone() {
     begin(&ledger, &unique(NOW)).await;
     ledger.close().await;
     drop(ledger);
-    let (path, log) = (path(&backend), path(&backend).with_extension("db-journal"));
+    let (path, log) = (backend.path(), backend.path().with_extension("db-journal"));
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "journal_mode", "DELETE").unwrap();
     // Small enough that the rows are in the file before the commit.
@@ -172,7 +165,7 @@ async fn a_locked_file_is_unavailable_and_recovers() {
     let mut backend = Backend::sqlite();
     backend.settings.timeout = Duration::from_millis(300);
     let ledger = backend.open().await;
-    let other = Connection::open(path(&backend)).unwrap();
+    let other = Connection::open(backend.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let failed = ledger.begin(unique(NOW)).await;
     assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
@@ -254,7 +247,7 @@ async fn keys_stay_with_their_attempts_when_they_are_reordered() {
 async fn the_columns_of_each_primary_key_come_first() {
     let backend = Backend::sqlite();
     backend.open().await;
-    let file = Connection::open(path(&backend)).unwrap();
+    let file = Connection::open(backend.path()).unwrap();
     let sql = "SELECT t.name, c.cid + 1, c.pk FROM pragma_table_list t JOIN pragma_table_info(t.name) c \
                WHERE t.schema = 'main' AND t.wr = 1 AND c.pk > 0";
     let mut statement = file.prepare(sql).unwrap();
@@ -278,7 +271,7 @@ async fn a_result_that_nobody_waits_for_shares_the_commit_of_the_next_write() {
     // Nothing runs on this thread meanwhile, so that its own wait cannot end.
     std::thread::sleep(Duration::from_millis(50));
     let count = "SELECT count(*) FROM attempts WHERE state = 0";
-    let other = Connection::open(path(&backend)).unwrap();
+    let other = Connection::open(backend.path()).unwrap();
     assert_eq!(other.query_row(count, [], |row| row.get(0)), Ok(1));
     begin(&ledger, &unique(NOW)).await;
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
@@ -291,7 +284,7 @@ fn unawaited(attempt: NewAttempt) -> NewAttempt {
 
 /// Another connection, which sees what is recorded.
 fn look(backend: &Backend) -> Connection {
-    Connection::open(path(backend)).unwrap()
+    Connection::open(backend.path()).unwrap()
 }
 
 fn is_recorded(other: &Connection, attempt: &NewAttempt) -> bool {

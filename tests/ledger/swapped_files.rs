@@ -18,13 +18,6 @@ use crate::rows::{begin, created, get, unique};
 /// Time in which a change of the file is noticed while nothing is written.
 const NOTICED: Duration = Duration::from_millis(2_500);
 
-fn path(backend: &Backend) -> PathBuf {
-    match &backend.settings.database {
-        Database::Sqlite(path) => path.clone(),
-        Database::Postgres(_) => panic!("a file"),
-    }
-}
-
 fn beside(path: &Path, end: &str) -> PathBuf {
     path.with_file_name(format!("{}{end}", path.file_name().unwrap().to_str().unwrap()))
 }
@@ -69,7 +62,7 @@ async fn is_served_after_a_restart(backend: &Backend, ledger: Arc<dyn Ledger>, i
 /// Makes the change, and takes it back. Between the two, every write fails at once.
 async fn unavailable_between(change: fn(&Path), undo: fn(&Path)) {
     let backend = Backend::sqlite();
-    let path = path(&backend);
+    let path = backend.path();
     let (ledger, id) = open(&backend).await;
     change(&path);
     is_unavailable(&ledger).await;
@@ -136,7 +129,7 @@ async fn a_link_to_another_file_is_unavailable() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_log_loses_nothing() {
     let backend = Backend::sqlite();
-    let path = path(&backend);
+    let path = backend.path();
     for end in ["-wal", "-shm"] {
         let (ledger, id) = open(&backend).await;
         fs::remove_file(beside(&path, end)).unwrap();
@@ -157,7 +150,7 @@ async fn a_removed_log_loses_nothing() {
 async fn a_truncated_file_is_damaged() {
     let backend = Backend::sqlite();
     let (ledger, _) = open(&backend).await;
-    fs::OpenOptions::new().write(true).open(path(&backend)).unwrap().set_len(0).unwrap();
+    fs::OpenOptions::new().write(true).open(backend.path()).unwrap().set_len(0).unwrap();
     let failed = ledger.begin(unique(NOW)).await;
     assert!(matches!(failed, Err(LedgerError::Corrupt(_))), "{failed:?}");
     is_damaged(&ledger).await;
@@ -170,7 +163,7 @@ async fn a_truncated_log_is_damage_and_what_is_in_the_file_stays() {
     for _ in 0..500 {
         begin(&ledger, &unique(NOW)).await;
     }
-    let log = beside(&path(&backend), "-wal");
+    let log = beside(&backend.path(), "-wal");
     fs::OpenOptions::new().write(true).open(log).unwrap().set_len(0).unwrap();
     // A write makes a hole of what was cut.
     drop(ledger.begin(unique(NOW)).await);
@@ -190,7 +183,7 @@ async fn copy_then_write(ledger: &Arc<dyn Ledger>, path: &Path, copy: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_over_a_file_that_was_just_opened_is_damage() {
     let backend = Backend::sqlite();
-    let (path, copy) = (path(&backend), path(&backend).with_extension("copy"));
+    let (path, copy) = (backend.path(), backend.path().with_extension("copy"));
     let (ledger, _) = open(&backend).await;
     copy_then_write(&ledger, &path, &copy).await;
     ledger.close().await;
@@ -221,7 +214,7 @@ async fn meets_damage(call: impl AsyncFn(Arc<dyn Ledger>, AttemptId) -> Result<(
     }
     ledger.close().await;
     drop(ledger);
-    let path = path(&backend);
+    let path = backend.path();
     let mut bytes = fs::read(&path).unwrap();
     // The first page, which no later attempt goes to.
     let attempt = attempts.iter().min_by_key(|attempt| *attempt.id.as_uuid()).unwrap();
@@ -244,7 +237,7 @@ async fn meets_damage(call: impl AsyncFn(Arc<dyn Ledger>, AttemptId) -> Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_copy_over_the_file_is_damage_and_is_served_after_a_restart() {
     let backend = Backend::sqlite();
-    let (path, copy) = (path(&backend), path(&backend).with_extension("copy"));
+    let (path, copy) = (backend.path(), backend.path().with_extension("copy"));
     let (ledger, id) = open(&backend).await;
     copy_then_write(&ledger, &path, &copy).await;
     sleep(NOTICED).await;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use auth0_signup::digest::DigestPair;
-use auth0_signup::ledger::{
-    AdmissionCost, AttemptId, AttemptState, BeginResult, Find, NewAttempt, ProofUse,
-};
+use auth0_signup::ledger::{AttemptId, AttemptState, BeginResult, Find, NewAttempt, ProofUse};
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{DAY, begin, created, digest, key, keyed, lease, time, unique, with_keys};
+use crate::rows::{
+    DAY, begin, created, digest, key, keyed, lease, proof_only, time, unique, with_keys,
+};
 
 on_both! {
     a_sweep_works_in_batches_and_keeps_recent_rows,
@@ -68,7 +68,7 @@ async fn deleting_by_email_removes_the_attempts_of_that_address_only(backend: Ba
 async fn deleting_by_email_deletes_the_notice_and_detaches_used_proofs(backend: Backend) {
     let ledger = backend.open().await;
     let proof = ProofUse { proof: digest(7), lasts: DAY };
-    let admission_cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
+    let admission_cost = proof_only(proof);
     let attempt = NewAttempt { email: digest(1), admission_cost, ..keyed(1, NOW) };
     assert_eq!(begin(&ledger, &attempt).await, BeginResult::Started);
     // A notice to the owner of an address is recorded under the digest of the address.
@@ -110,7 +110,7 @@ async fn a_closed_ledger_rejects_every_call(backend: Backend) {
     ledger.close().await;
     let id = AttemptId::new(time(NOW));
     let proof = ProofUse { proof: digest(1), lasts: DAY };
-    let cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
+    let cost = proof_only(proof);
     let paying = NewAttempt { admission_cost: cost, ..unique(NOW) };
     assert!(ledger.begin(unique(NOW)).await.is_err());
     assert!(ledger.begin(paying).await.is_err());

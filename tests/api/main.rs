@@ -18,6 +18,7 @@
 )]
 
 mod app;
+#[path = "../shared/eventually.rs"]
 mod eventually;
 mod operator;
 mod process;

@@ -39,6 +39,8 @@ mod child;
 mod command;
 mod copies;
 mod erased_bytes;
+#[path = "../shared/eventually.rs"]
+mod eventually;
 mod inspect;
 mod keys;
 mod lost_replies;

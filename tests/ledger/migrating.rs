@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::backend::{Backend, NOW, admin};
 use crate::command;
+use crate::eventually::eventually;
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
 use crate::rows::{LONGEST_WAIT, created, get, unique, with_permit};
@@ -113,9 +114,10 @@ async fn a_start_that_waits_outlasts_its_connection() {
     let waiting = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let client = connect(&backend.url()).await;
-    while scalar::<i64>(&client, waiting).await == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the start waits", async || {
+        (scalar::<i64>(&client, waiting).await > 0).then_some(())
+    })
+    .await;
     let cut = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
     client.batch_execute(cut).await.unwrap();
@@ -190,12 +192,11 @@ async fn the_index_of_a_large_table_is_built_while_the_service_runs() {
         )
         .await;
     dump.batch_execute("COMMIT").await.unwrap();
-    let started = Instant::now();
     let third = backend.open().await;
-    while scalar::<i64>(&client, recorded).await == 0 {
-        assert!(started.elapsed() < Duration::from_secs(30));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    eventually("the index is recorded", async || {
+        (scalar::<i64>(&client, recorded).await > 0).then_some(())
+    })
+    .await;
     assert_eq!(scalar::<i64>(&client, valid).await, 1);
     let found = third.find(Find::RequestId("request 7".to_owned()), 10).await.unwrap();
     assert_eq!(found.len(), 1);
@@ -249,11 +250,11 @@ async fn an_index_that_is_there_is_recorded() {
             ))
             .await;
         let ledger = backend.open().await;
-        let started = Instant::now();
-        while backend.count("auth0_signup_migrations").await < all(&backend).await {
-            assert!(started.elapsed() < Duration::from_secs(30), "{rows}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        eventually("every migration is recorded", async || {
+            let applied = backend.count("auth0_signup_migrations").await;
+            (applied >= all(&backend).await).then_some(())
+        })
+        .await;
         ledger.close().await;
     }
 }

@@ -9,6 +9,7 @@ use auth0_signup::limits::{Limit, Rate};
 use futures_util::future::join_all;
 
 use crate::backend::{Backend, NOW, admin};
+use crate::eventually::eventually;
 use crate::rows::{
     DAY, LONGEST_WAIT, SLOW, created, digest, key, keyed, lease, unique, unknown, unsent,
     with_keys, with_permit, with_proof,
@@ -167,14 +168,12 @@ async fn a_blocked_table_of_limits_costs_no_sign_up_under_load() {
         assert_eq!(result.unwrap(), BeginResult::Started);
     }
     blocker.batch_execute("COMMIT").await.unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
     let once = Rate { burst: 1, ..SLOW };
-    while ledger.begin(with_permit(Limit::Email, 1_000, once)).await.unwrap()
-        == BeginResult::Started
-    {
-        assert!(Instant::now() < deadline, "the table is not charged again");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the table is charged again", async || {
+        let result = ledger.begin(with_permit(Limit::Email, 1_000, once)).await.unwrap();
+        (result != BeginResult::Started).then_some(())
+    })
+    .await;
 }
 
 /// A server that waits for a standby that is gone, as for a disk that hangs, notices no client that has left.
@@ -207,11 +206,10 @@ async fn a_server_that_ends_no_commit_keeps_few_sessions_and_is_not_ready() {
 
     execute(&url, "ALTER SYSTEM RESET synchronous_standby_names").await;
     execute(&url, "SELECT pg_reload_conf()").await;
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while ledger.ping(false).await.is_err() || sessions().await > 6 {
-        assert!(Instant::now() < deadline, "{}", sessions().await);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the ledger works with six sessions at most", async || {
+        (ledger.ping(false).await.is_ok() && sessions().await <= 6).then_some(())
+    })
+    .await;
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
 }
 
@@ -245,9 +243,10 @@ async fn no_attempt_starts_again_with_a_key_that_is_being_freed() {
     let waiting = async |count: i64| {
         let sql = "SELECT count(*) FROM pg_stat_activity \
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while scalar::<i64>(&observer, sql).await < count {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        eventually("the calls wait", async || {
+            (scalar::<i64>(&observer, sql).await >= count).then_some(())
+        })
+        .await;
     };
     let (one, other) = (Arc::clone(&ledger), Arc::clone(&ledger));
     let freed =

@@ -18,6 +18,7 @@ use futures_util::poll;
 use rusqlite::Connection;
 
 use crate::backend::{Backend, NOW};
+use crate::eventually::eventually;
 use crate::rows::{
     DAY, begin, binding, created, get, holder, key, keyed, lease, not_created, unique, with_keys,
 };
@@ -376,9 +377,8 @@ async fn an_unrecorded_start_is_recorded_by_itself() {
     let ledger = backend.open().await;
     let attempt = start_unrecorded(&backend, &ledger, |_| unique(NOW)).await;
     let other = look(&backend);
-    while !is_recorded(&other, &attempt) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let recorded = async || is_recorded(&other, &attempt).then_some(());
+    eventually("the start is recorded", recorded).await;
 }
 
 #[tokio::test]

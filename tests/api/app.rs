@@ -26,6 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::eventually::eventually;
+use crate::temp_dir::TempDir;
 
 /// A running app, its tenant and a client.
 pub(crate) struct TestApp {
@@ -37,30 +38,6 @@ pub(crate) struct TestApp {
     setup: Setup,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<bool>,
-}
-
-/// A temporary folder of one test, removed with its content.
-#[derive(Debug)]
-pub(crate) struct TempDir(PathBuf);
-
-impl TempDir {
-    pub(crate) fn new() -> Self {
-        let path =
-            std::env::temp_dir().join(format!("signup-test-{:032x}", rand::random::<u128>()));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for TempDir {
-    fn drop(&mut self) {
-        // Stays in the system's temporary folder if something still writes to it.
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }
 
 /// Configures a [`TestApp`].

@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use url::form_urlencoded;
 
-use crate::app::{TempDir, TestApp, TestAppBuilder, TestResponse, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada_with};
 use crate::process::Process;
+use crate::temp_dir::TempDir;
 
 /// A captcha service on loopback. Does not respond while `response` is `None`.
 struct CaptchaService {

@@ -11,7 +11,7 @@ use auth0_emulator::{
 };
 use serde_json::{Value, json};
 
-use crate::app::TempDir;
+use crate::temp_dir::TempDir;
 
 /// A secret that no output may contain.
 const CANARY: &str = "canary-canary-canary-canary-canary";

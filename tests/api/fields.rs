@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, ada, ada_with};
+use crate::temp_dir::TempDir;
 
 #[tokio::test]
 async fn all_errors_are_reported_at_once_without_values() {
@@ -186,17 +187,15 @@ async fn a_password_of_more_than_72_bytes_is_rejected_rather_than_cut() {
 
 #[tokio::test]
 async fn metadata_keys_have_the_types_of_the_settings() {
-    let file = std::env::temp_dir().join(format!("signup-metadata-{}.toml", std::process::id()));
-    std::fs::write(
-        &file,
+    let folder = TempDir::new();
+    let file = folder.file(
+        "settings.toml",
         "[user_metadata]\nallow = [\"source\"]\n\
          [user_metadata.keys.plan]\ntype = \"string\"\nvalues = [\"free\", \"pro\"]\nrequired = true\n\
          [user_metadata.keys.seats]\ntype = \"integer\"\nmin = 1\nmax = 10\n\
          [user_metadata.keys.news]\ntype = \"boolean\"\n",
-    )
-    .unwrap();
+    );
     let app = TestApp::builder().file(&file).spawn().await;
-    std::fs::remove_file(&file).unwrap();
 
     let bad = json!({"plan": "gold", "seats": 11, "news": "maybe", "source": 1});
     let rejected = app.sign_up(&ada_with("user_metadata", bad)).await;

@@ -4,7 +4,8 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::app::{TempDir, TestApp, TestResponse, ada, ada_with};
+use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::temp_dir::TempDir;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=X";
@@ -362,8 +363,8 @@ async fn ignored_names_hide_no_other_error() {
 #[tokio::test]
 async fn forms_of_frameworks_sign_up_as_they_are() {
     let folder = TempDir::new();
-    let file = folder.path().join("settings.toml");
-    std::fs::write(&file, "[user_metadata.keys.news]\ntype = \"boolean\"\n").unwrap();
+    let news = "[user_metadata.keys.news]\ntype = \"boolean\"\n";
+    let file = folder.file("settings.toml", news);
     let app = TestApp::builder().file(&file).set("fields.ignore", "utm_*").spawn().await;
     let hidden = "user_metadata[news]=0&user_metadata[news]=1";
     for (nth, (rest, news)) in [

@@ -5,13 +5,13 @@ use auth0_emulator::{Emulator, Fault, Route};
 use http::Version;
 use reqwest::StatusCode;
 
-use crate::app::{TempDir, TestApp, ada_with};
+use crate::app::{TestApp, ada_with};
+use crate::temp_dir::TempDir;
 
 async fn app() -> (TestApp, TempDir) {
     let auth0 = Emulator::builder().tls(true).start().await.unwrap();
     let folder = TempDir::new();
-    let ca = folder.path().join("ca.pem");
-    std::fs::write(&ca, auth0.ca_pem().unwrap()).unwrap();
+    let ca = folder.file("ca.pem", auth0.ca_pem().unwrap());
     let url = auth0.tls_url().unwrap().to_owned();
     let builder = TestApp::builder().tenant(auth0).set("auth0.domain", &url);
     let builder = builder.set("auth0.ca_file", ca.to_str().unwrap()).set("auth0.http2", "true");

@@ -12,9 +12,10 @@ use rusqlite::Connection;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::app::{TempDir, ada_with};
+use crate::app::ada_with;
 use crate::eventually::eventually;
 use crate::process::Process;
+use crate::temp_dir::TempDir;
 
 /// A tenant, and a folder for the ledger of one or more services.
 struct Deployment {

@@ -25,6 +25,8 @@ mod process;
 mod raw;
 #[path = "../shared/server.rs"]
 mod server;
+#[path = "../shared/temp_dir.rs"]
+mod temp_dir;
 
 mod attempts;
 mod base_path;

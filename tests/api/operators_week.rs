@@ -18,9 +18,10 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::app::{TempDir, ada_with};
+use crate::app::ada_with;
 use crate::eventually::eventually;
 use crate::process::{NO_SECRET, Process};
+use crate::temp_dir::TempDir;
 
 /// People who sign up at the same time, each one after another.
 const PEOPLE: usize = 4;

@@ -5,7 +5,8 @@ use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE};
 use serde_json::Value;
 
-use crate::app::{NAVIGATION, TempDir, TestApp, TestResponse, ada, browser};
+use crate::app::{NAVIGATION, TestApp, TestResponse, ada, browser};
+use crate::temp_dir::TempDir;
 
 /// Posts a form as a browser does.
 async fn post(app: &TestApp, form: &Value) -> TestResponse {
@@ -457,8 +458,8 @@ async fn a_new_key_is_a_new_sign_up_where_the_form_is_not_the_pages() {
 #[tokio::test]
 async fn a_ticked_box_stays_ticked_beside_an_error() {
     let folder = TempDir::new();
-    let file = folder.path().join("settings.toml");
-    std::fs::write(&file, "[user_metadata.keys.news]\ntype = \"boolean\"\n").unwrap();
+    let news = "[user_metadata.keys.news]\ntype = \"boolean\"\n";
+    let file = folder.file("settings.toml", news);
     let app = TestApp::builder().file(&file).spawn().await;
     let is_ticked = async |values: &str| {
         let body = format!("email=ada@example.com&password=short&{values}");

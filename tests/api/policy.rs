@@ -5,6 +5,7 @@ use reqwest::header::{ACCEPT_LANGUAGE, IF_NONE_MATCH, ORIGIN};
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, TestResponse};
+use crate::temp_dir::TempDir;
 
 #[tokio::test]
 async fn the_schema_has_every_member_of_the_policy() {
@@ -82,18 +83,16 @@ async fn a_form_can_be_built_from_the_policy() {
 
 #[tokio::test]
 async fn labels_and_script_texts_are_in_the_language_of_the_document() {
-    let file = std::env::temp_dir().join(format!("signup-labels-{}.toml", std::process::id()));
-    std::fs::write(
-        &file,
+    let folder = TempDir::new();
+    let file = folder.file(
+        "settings.toml",
         "[user_metadata.keys.\"team size\"]\ntype = \"string\"\nvalues = [\"s\", \"l\"]\n\
          [user_metadata.keys.plan]\ntype = \"string\"\n\
          [user_metadata.keys.age]\ntype = \"integer\"\nmin = 18\n\
          [page.labels]\nplan = \"Tariff\"\n\"team size\" = { de = \"Größe\", en = \"Size\" }\n\
          [page.options.\"team size\"]\ns = { en = \"Small\", de = \"Klein\" }\n",
-    )
-    .unwrap();
+    );
     let app = TestApp::builder().file(&file).spawn().await;
-    std::fs::remove_file(&file).unwrap();
     let get = |path: &str, tags: &'static str| {
         TestResponse::receive(app.client.get(app.url(path)).header(ACCEPT_LANGUAGE, tags))
     };

@@ -14,10 +14,10 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, 
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::app::TempDir;
 use crate::eventually::eventually;
 use crate::process::Process;
 use crate::server::{connect, database};
+use crate::temp_dir::TempDir;
 
 const SECRET: &str = "canary-client-secret-4f7a";
 const PASSWORD: &str = "Canary-Password-81";

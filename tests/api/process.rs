@@ -9,8 +9,8 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
-use crate::app::TempDir;
 use crate::eventually::eventually;
+use crate::temp_dir::TempDir;
 
 /// Leaves the application's secret to a file, over which the environment would win.
 pub(crate) const NO_SECRET: (&str, &str) = ("AUTH0_CLIENT_SECRET", "");

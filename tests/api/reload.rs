@@ -12,10 +12,11 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::app::{TempDir, ada, ada_with};
+use crate::app::{ada, ada_with};
 use crate::eventually::eventually;
 use crate::process::{NO_SECRET, Process};
 use crate::server::{connect, database, execute, server};
+use crate::temp_dir::TempDir;
 
 /// Sends a form, and returns the status of the response.
 async fn post(process: &Process, form: &Value) -> StatusCode {

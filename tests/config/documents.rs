@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use auth0_signup::config::{self, ConfigError, Origin};
 
 use super::TENANT;
+use super::temp_dir::TempDir;
 
 /// Files with settings, beside [`FOLDERS`].
 const FILES: [&str; 6] = [
@@ -161,12 +161,8 @@ fn mentions_in(line: &str) -> Vec<Mention> {
 
 /// The errors that a snippet of a settings file has. What it leaves out is no error.
 fn errors_in_file(snippet: &str) -> Vec<ConfigError> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let file = std::env::temp_dir().join(format!("signup-snippet-{process}-{count}.toml"));
-    std::fs::write(&file, snippet).unwrap();
-    let errors = errors(Some(&file), &[]);
-    std::fs::remove_file(&file).unwrap();
+    let folder = TempDir::new();
+    let errors = errors(Some(&folder.file("settings.toml", snippet)), &[]);
     errors.into_iter().filter(|error| error.origin != Origin::Unset).collect()
 }
 

@@ -5,6 +5,8 @@
 mod documents;
 mod rows;
 mod start;
+#[path = "../shared/temp_dir.rs"]
+mod temp_dir;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -14,6 +16,8 @@ use std::process::{Command, Output};
 
 use auth0_signup::config;
 use serde_json::{Value, json};
+
+use temp_dir::TempDir;
 
 const TENANT: [(&str, &str); 3] = [
     ("AUTH0_DOMAIN", "tenant.eu.auth0.com"),
@@ -77,10 +81,9 @@ fn a_missing_file_and_one_that_is_no_toml_are_errors() {
 
 #[test]
 fn a_broken_header_causes_no_error_below_it() {
-    let file = std::env::temp_dir().join(format!("signup-header-{}.toml", std::process::id()));
-    std::fs::write(&file, "[http\nport = 1\n[limits.email]\nbrust = 1\n").unwrap();
+    let folder = TempDir::new();
+    let file = folder.file("settings.toml", "[http\nport = 1\n[limits.email]\nbrust = 1\n");
     let output = run(&["config", "check", "--config", file.to_str().unwrap()], &TENANT);
-    std::fs::remove_file(&file).unwrap();
     let stderr = text(&output.stderr);
     assert!(stderr.starts_with("auth0-signup: 2 errors in the settings:"), "{stderr}");
     assert!(stderr.contains("line 1, column 6): expected TOML: unclosed table"), "{stderr}");
@@ -89,8 +92,8 @@ fn a_broken_header_causes_no_error_below_it() {
 
 #[test]
 fn a_secret_may_come_from_a_file_but_not_twice() {
-    let file = std::env::temp_dir().join(format!("signup-secret-{}", std::process::id()));
-    std::fs::write(&file, "canary-secret\n").unwrap();
+    let folder = TempDir::new();
+    let file = folder.file("secret", "canary-secret\n");
     let path = file.to_str().unwrap();
     let from_file = [TENANT[0], TENANT[1], ("AUTH0_CLIENT_SECRET_FILE", path)];
     let output = run(&["config", "check"], &from_file);
@@ -100,7 +103,6 @@ fn a_secret_may_come_from_a_file_but_not_twice() {
     let output = run(&["config", "check"], &both);
     std::fs::write(&file, " \n").unwrap();
     let blank = run(&["config", "check"], &from_file);
-    std::fs::remove_file(&file).unwrap();
     for output in [output, blank] {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let stderr = text(&output.stderr);
@@ -118,12 +120,12 @@ fn the_result_of_a_check_is_also_json() {
     };
     assert_eq!(check(&TENANT), (Some(0), json!({ "status": "ok", "errors": [] })));
 
-    let file = std::env::temp_dir().join(format!("signup-json-{}.toml", std::process::id()));
-    std::fs::write(&file, "[http]\nport = 1.5\nallowed_origins = [\"canary\"]\n").unwrap();
+    let folder = TempDir::new();
+    let content = "[http]\nport = 1.5\nallowed_origins = [\"canary\"]\n";
+    let file = folder.file("settings.toml", content);
     let path = file.to_str().unwrap();
     let (status, json) =
         check(&[TENANT[0], TENANT[1], ("SIGNUP_CONFIG", path), ("RUST_LOG", "canary")]);
-    std::fs::remove_file(&file).unwrap();
     assert_eq!((status, &json["status"]), (Some(2), &json!("error")));
     let errors = json["errors"].as_array().unwrap();
     assert_eq!(errors.len(), 4, "{json}");
@@ -210,13 +212,12 @@ fn a_wrong_number_of_threads_is_an_error_in_the_settings() {
 
 #[test]
 fn a_blank_value_in_a_file_is_found_there() {
-    let file = std::env::temp_dir().join(format!("signup-blank-{}.toml", std::process::id()));
-    let path = file.to_str().unwrap();
+    let folder = TempDir::new();
     let content = "[auth0]\ndomain = \" \"\nclient_secret = \"\"\n[http]\nhost = \"\"\n";
-    std::fs::write(&file, content).unwrap();
+    let file = folder.file("settings.toml", content);
+    let path = file.to_str().unwrap();
     let variables = [("AUTH0_CLIENT_ID", "id"), ("SIGNUP_CONFIG", path)];
     let stderr = text(&run(&["config", "check"], &variables).stderr);
-    std::fs::remove_file(&file).unwrap();
     for (key, line) in [("auth0.domain", 2), ("auth0.client_secret", 3), ("http.host", 5)] {
         assert!(stderr.contains(&format!("{key} ({path}, line {line}, column ")), "{stderr}");
     }

@@ -5,7 +5,7 @@ use std::io::{PipeWriter, Read as _, Write as _, pipe};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -13,30 +13,28 @@ use std::time::Duration;
 use auth0_emulator::Emulator;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
+use super::temp_dir::TempDir;
 use super::text;
 
 /// The user that a test run as root gives its rights up for.
 const NOBODY: u32 = 65534;
 
-/// A folder, removed at the end.
-struct Folder(PathBuf);
+/// A temporary folder with permissions of its own.
+struct Folder(TempDir);
 
 impl Folder {
-    fn new(name: &str, mode: u32) -> Self {
-        let path = std::env::temp_dir().join(format!("signup-{name}-{}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        Self(path)
+    fn new(mode: u32) -> Self {
+        let folder = TempDir::new();
+        fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn database(&self) -> String {
-        format!("sqlite://{}", self.0.join("signup.db").display())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
+        format!("sqlite://{}", self.path().join("signup.db").display())
     }
 }
 
@@ -96,44 +94,44 @@ fn denied(path: &Path) -> String {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_named_with_its_owner() {
-    let folder = Folder::new("read-only", 0o555);
+    let folder = Folder::new(0o555);
     for arguments in [["serve"].as_slice(), &["migrate"]] {
         let stderr = stderr(&start(arguments, &folder.database()), 2);
-        assert!(stderr.contains(&denied(&folder.0)), "{stderr}");
+        assert!(stderr.contains(&denied(folder.path())), "{stderr}");
         assert!(stderr.contains("Permission denied"), "{stderr}");
     }
-    let missing = format!("sqlite://{}", folder.0.join("a/b/signup.db").display());
+    let missing = format!("sqlite://{}", folder.path().join("a/b/signup.db").display());
     let stderr = stderr(&start(&["serve"], &missing), 2);
-    assert!(stderr.contains(&denied(&folder.0)), "{stderr}");
+    assert!(stderr.contains(&denied(folder.path())), "{stderr}");
 }
 
 #[test]
 fn the_file_of_the_key_is_named_with_its_own_setting() {
-    let (folder, keys) = (Folder::new("key-data", 0o777), Folder::new("key-place", 0o555));
-    let key = keys.0.join("signup.key");
+    let (folder, keys) = (Folder::new(0o777), Folder::new(0o555));
+    let key = keys.path().join("signup.key");
     let key_path = ("SIGNUP__SECRETS__KEY_PATH", key.to_str().unwrap());
     let output = start_with(&["serve"], &folder.database(), &[key_path]);
     let stderr = stderr(&output, 2);
-    assert!(stderr.contains(&denied(&keys.0)), "{stderr}");
+    assert!(stderr.contains(&denied(keys.path())), "{stderr}");
     assert!(stderr.contains("another place in secrets.key_path"), "{stderr}");
     assert!(!stderr.contains("database.url"), "{stderr}");
     // Nothing has been created yet, and the doctor sees that nothing can be.
     let doctor = start_with(&["doctor"], &folder.database(), &[key_path]);
     let found = text(&doctor.stdout);
-    assert!(found.contains(&denied(&keys.0)), "{found}");
+    assert!(found.contains(&denied(keys.path())), "{found}");
     assert!(!found.contains("generated at the first start"), "{found}");
 }
 
 #[test]
 fn a_folder_and_a_file_in_place_of_each_other_are_named() {
-    let folder = Folder::new("kinds", 0o777);
-    let inner = folder.0.join("inner");
+    let folder = Folder::new(0o777);
+    let inner = folder.path().join("inner");
     fs::create_dir(&inner).unwrap();
     fs::set_permissions(&inner, Permissions::from_mode(0o777)).unwrap();
     let of_folder = stderr(&start(&["serve"], &format!("sqlite://{}", inner.display())), 2);
     assert!(of_folder.contains(&format!("{} is a folder", inner.display())), "{of_folder}");
     assert!(!of_folder.contains("chown"), "{of_folder}");
-    let file = folder.0.join("file");
+    let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let below = format!("sqlite://{}", file.join("signup.db").display());
     let of_file = stderr(&start(&["serve"], &below), 2);
@@ -142,10 +140,10 @@ fn a_folder_and_a_file_in_place_of_each_other_are_named() {
 
 #[test]
 fn a_file_of_another_user_beside_the_database_is_named() {
-    let folder = Folder::new("wal", 0o777);
+    let folder = Folder::new(0o777);
     let database = folder.database();
     assert!(start(&["migrate"], &database).status.success());
-    let wal = folder.0.join("signup.db-wal");
+    let wal = folder.path().join("signup.db-wal");
     fs::write(&wal, "").unwrap();
     fs::set_permissions(&wal, Permissions::from_mode(0o400)).unwrap();
     let stderr = stderr(&start(&["serve"], &database), 2);
@@ -182,7 +180,7 @@ fn a_server_that_cannot_be_used_is_named_with_the_cause() {
 
 #[test]
 fn a_listener_that_cannot_be_bound_names_its_setting() {
-    let folder = Folder::new("listeners", 0o777);
+    let folder = Folder::new(0o777);
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = held.local_addr().unwrap().port().to_string();
     // The second is for documentation (RFC 5737).
@@ -228,12 +226,12 @@ fn full_pipe() -> (impl Sized, PipeWriter) {
 
 #[test]
 fn a_start_that_fails_ends_although_nobody_reads_its_output() {
-    let folder = Folder::new("unread-start", 0o555);
+    let folder = Folder::new(0o555);
     let (_reader, full) = full_pipe();
     let mut command = command(&["serve"], &folder.database(), &[]);
     let output = command.stdout(full.try_clone().unwrap()).output().unwrap();
     let error = stderr(&output, 2);
-    assert!(error.contains(&denied(&folder.0)), "{error}");
+    assert!(error.contains(&denied(folder.path())), "{error}");
     // As below a supervisor that gives both the same pipe.
     let output = command.stdout(full.try_clone().unwrap()).stderr(full).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -249,13 +247,13 @@ fn a_usage_error_ends_although_nobody_reads_it() {
 
 #[test]
 fn a_service_stops_although_nobody_reads_its_output() {
-    let folder = Folder::new("unread-stop", 0o777);
+    let folder = Folder::new(0o777);
     let (_reader, full) = full_pipe();
     let mut command = command(&["serve"], &folder.database(), &[]);
     command.stdout(full.try_clone().unwrap()).stderr(full).stdin(Stdio::null());
     let mut service = command.spawn().unwrap();
     // It catches signals before it creates the ledger.
-    while !folder.0.join("signup.db").exists() {
+    while !folder.path().join("signup.db").exists() {
         assert_eq!(service.try_wait().unwrap(), None);
         thread::sleep(Duration::from_millis(10));
     }
@@ -266,10 +264,10 @@ fn a_service_stops_although_nobody_reads_its_output() {
 
 #[tokio::test]
 async fn a_file_of_authorities_is_judged_alike_by_the_check_and_the_start() {
-    let folder = Folder::new("authorities", 0o777);
+    let folder = Folder::new(0o777);
     let emulator = Emulator::builder().tls(true).start().await.unwrap();
     let good = emulator.ca_pem().unwrap();
-    let file = folder.0.join("ca.pem");
+    let file = folder.path().join("ca.pem");
     let end = "-----END CERTIFICATE-----\n";
     for (second, reason) in [
         (format!("-----BEGIN CERTIFICATE-----\nAAAA\n{end}"), "no X.509 certificate"),

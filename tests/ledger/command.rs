@@ -12,6 +12,7 @@ use secrecy::ExposeSecret as _;
 use crate::backend::{Backend, NOW};
 use crate::role::Role;
 use crate::rows::unique;
+use crate::temp_dir::TempDir;
 
 on_both! {
     a_fresh_ledger_is_migrated_by_command,
@@ -184,14 +185,9 @@ async fn a_role_without_a_right_or_password_gets_the_remedy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_file_that_cannot_be_read_is_named() {
     let backend = Backend::postgres().await;
-    let folder = std::env::temp_dir().join(format!("certificates-{}", uuid::Uuid::now_v7()));
-    fs::create_dir(&folder).unwrap();
-    let file = |name: &str, content: &str| {
-        let path = folder.join(name);
-        fs::write(&path, content).unwrap();
-        path.display().to_string()
-    };
-    let missing = folder.join("missing.pem").display().to_string();
+    let folder = TempDir::new();
+    let file = |name: &str, content: &str| folder.file(name, content).display().to_string();
+    let missing = folder.path().join("missing.pem").display().to_string();
     let empty = file("empty.pem", "");
     let broken =
         file("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
@@ -208,5 +204,4 @@ async fn a_certificate_file_that_cannot_be_read_is_named() {
         let text = stderr(&run(&backend.through(&url), &["migrate"]), 2);
         assert!(text.contains(&format!("`{name}`")) && text.contains(path), "{text}");
     }
-    fs::remove_dir_all(folder).unwrap();
 }

@@ -58,5 +58,7 @@ mod rows;
 mod server;
 mod sqlite;
 mod swapped_files;
+#[path = "../shared/temp_dir.rs"]
+mod temp_dir;
 mod unreliable_server;
 mod upkeep;

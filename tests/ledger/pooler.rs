@@ -12,6 +12,7 @@ use crate::backend::{Backend, NOW};
 use crate::command::{self, stderr};
 use crate::rows::{created, existing, keyed, unique, with_proof};
 use crate::server::{connect, server};
+use crate::temp_dir::TempDir;
 
 /// The unit that the pooler gives a server connection for.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +24,7 @@ pub(crate) enum Mode {
 
 /// A running PgBouncer.
 pub(crate) struct Pooler {
-    folder: PathBuf,
+    folder: TempDir,
     child: Child,
 }
 
@@ -35,29 +36,30 @@ impl Pooler {
 
     /// Starts a pooler with more settings, which may name files in its folder.
     fn start_with(mode: Mode, settings: impl Fn(&Path) -> String) -> Self {
-        let folder = std::env::temp_dir().join(format!("pooler-{}", Uuid::now_v7().simple()));
-        std::fs::create_dir(&folder).expect("a folder");
+        let folder = TempDir::new();
         let (_, host) = server().split_once("?host=").expect("a socket");
         let mode = format!("{mode:?}").to_lowercase();
-        let users = folder.join("users");
+        let users = folder.file("users", "\"postgres\" \"\"\n");
         let settings = format!(
             "[databases]\n* = host={host}\n[pgbouncer]\nunix_socket_dir = {socket}\n\
              listen_port = 6432\nauth_type = trust\nauth_file = {users}\npool_mode = {mode}\n\
              default_pool_size = {size}\nmax_client_conn = 100\n{more}",
-            socket = folder.display(),
+            socket = folder.path().display(),
             users = users.display(),
             size = if mode == "session" { 40 } else { 3 },
-            more = settings(&folder),
+            more = settings(folder.path()),
         );
-        std::fs::write(users, "\"postgres\" \"\"\n").expect("a file");
-        std::fs::write(folder.join("pgbouncer.ini"), settings).expect("a file");
-        let child = run(&folder);
+        folder.file("pgbouncer.ini", settings);
+        let child = run(folder.path());
         Self { folder, child }
     }
 
     /// The URL of a database behind the pooler.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@localhost/{database}?host={}&port=6432", self.folder.display())
+        format!(
+            "postgres://postgres@localhost/{database}?host={}&port=6432",
+            self.folder.path().display()
+        )
     }
 
     /// Starts a pooler that accepts TLS alone, on this port of loopback, as `localhost`.
@@ -97,21 +99,20 @@ impl Pooler {
     pub(crate) fn stop(&mut self) {
         self.child.kill().ok();
         self.child.wait().expect("its end");
-        if let Some(socket) = socket(&self.folder) {
+        if let Some(socket) = socket(self.folder.path()) {
             std::fs::remove_file(socket).ok();
         }
     }
 
     /// Starts it again after [`Self::stop`].
     pub(crate) fn restart(&mut self) {
-        self.child = run(&self.folder);
+        self.child = run(self.folder.path());
     }
 }
 
 impl Drop for Pooler {
     fn drop(&mut self) {
         self.stop();
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 
@@ -294,7 +295,7 @@ async fn a_pooler_that_restarts_costs_no_sign_up_afterwards() {
 async fn a_pooler_is_recognised_before_a_host_that_is_down() {
     let backend = Backend::postgres().await;
     let pooler = Pooler::start(Mode::Transaction);
-    let hosts = format!("?host={},/nowhere&port=6432,6432", pooler.folder.display());
+    let hosts = format!("?host={},/nowhere&port=6432,6432", pooler.folder.path().display());
     let url = format!("postgres://postgres@localhost/{}{hosts}", backend.database());
     let ledger = backend.through(&url).open_plain().await;
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
@@ -305,7 +306,7 @@ async fn sslmode_checks_what_it_says() {
     let backend = Backend::postgres().await;
     let port = free_port();
     let pooler = Pooler::start_with_tls(port);
-    let root = format!("&sslrootcert={}", pooler.folder.join("certificate.pem").display());
+    let root = format!("&sslrootcert={}", pooler.folder.path().join("certificate.pem").display());
     for (host, parameters, works) in [
         ("localhost", "sslmode=disable".to_owned(), false),
         ("localhost", String::new(), true),
@@ -331,7 +332,7 @@ async fn a_certificate_of_any_form_is_accepted_if_sslmode_checks_none() {
     let backend = Backend::postgres().await;
     let port = free_port();
     let pooler = Pooler::start_with_plain_certificate(port);
-    let root = format!("&sslrootcert={}", pooler.folder.join("certificate.pem").display());
+    let root = format!("&sslrootcert={}", pooler.folder.path().join("certificate.pem").display());
     for (parameters, works) in [
         (String::new(), true),
         ("sslmode=require".to_owned(), true),

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use uuid::Uuid;
 
 use crate::server::server;
+use crate::temp_dir::TempDir;
 
 /// The state that all connections share.
 #[derive(Debug, Default)]
@@ -28,15 +28,14 @@ struct Switches {
 /// The proxy. Its folder holds the socket.
 #[derive(Debug)]
 pub(crate) struct UnreliableServer {
-    folder: PathBuf,
+    folder: TempDir,
     switches: Arc<Switches>,
 }
 
 impl UnreliableServer {
     pub(crate) fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("proxy-{}", Uuid::now_v7().simple()));
-        std::fs::create_dir(&folder).expect("a folder");
-        let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).expect("a socket");
+        let folder = TempDir::new();
+        let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).expect("a socket");
         let switches = Arc::new(Switches::default());
         let shared = Arc::clone(&switches);
         let (_, host) = server().split_once("?host=").expect("a socket");
@@ -63,7 +62,7 @@ impl UnreliableServer {
 
     /// The URL of a database behind the proxy.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@localhost/{database}?host={}", self.folder.display())
+        format!("postgres://postgres@localhost/{database}?host={}", self.folder.path().display())
     }
 
     /// Loses the next reply, with its connection, after the server has executed the statement.
@@ -94,12 +93,6 @@ impl UnreliableServer {
     /// The number of connections that were opened.
     pub(crate) fn opened(&self) -> usize {
         self.switches.opened.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for UnreliableServer {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 

@@ -108,7 +108,10 @@ impl ClientCheck<'_> {
             return incorrect("which has another person's address".to_owned());
         }
         if !self.owns(user) {
-            return incorrect("which is somebody else's user".to_owned());
+            let description = format!("201 for {id}, which is somebody else's user");
+            let is_known = self.may_have_the_same_id(user);
+            let kind = if is_known { FindingKind::Confused } else { FindingKind::Incorrect };
+            return Err((kind, description));
         }
         if !user.existed_at(observation.received_at) {
             return incorrect("which did not exist yet".to_owned());
@@ -180,6 +183,16 @@ impl ClientCheck<'_> {
                     !matches!(observed, Observed::EmailTaken | Observed::NotCreated(_))
                 })
             })
+    }
+
+    /// Returns whether another form without a key, whose row may be lost, has created the user.
+    fn may_have_the_same_id(&self, user: &TenantUser) -> bool {
+        let of_another = |other: &ClientHistory| {
+            other.plan.key.is_none() && self.truth.is_owner(&other.plan.profile, user)
+        };
+        self.client.plan.key.is_none()
+            && self.losses.affect(self.client)
+            && self.histories.iter().any(of_another)
     }
 
     fn owns(&self, user: &TenantUser) -> bool {

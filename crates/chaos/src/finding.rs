@@ -1,4 +1,4 @@
-//! The inconsistencies found at the end of a run, in four counts that must all be 0.
+//! The inconsistencies found at the end of a run. All counts must be 0 but that of confused forms.
 
 /// The kind of an inconsistency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,6 +11,9 @@ pub(crate) enum FindingKind {
     Unknown,
     /// A response contradicts the tenant.
     Incorrect,
+    /// A form without a key got the user of another one, whose row was lost: the ids of such forms differ by
+    /// 8 bits of the password only, so one pair in 256 has the same.
+    Confused,
 }
 
 /// One inconsistency.

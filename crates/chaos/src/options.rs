@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use super::finding::FindingKind;
+use super::finding::{FindingKind, Findings};
 use super::postgres::PoolMode;
+
+/// Sign-ups of which at most one may be a form that is taken for another one. One in 12,000 is expected.
+const CONFUSED: u32 = 1_000;
 
 /// Signs people up through faults, kills and other events, and fails if any outcome is wrong or
 /// unknown.
@@ -61,9 +64,15 @@ impl ChaosOptions {
         possible.filter(|kind| chosen.contains(kind)).collect()
     }
 
-    /// Returns whether a finding of this kind fails the run.
-    pub(crate) fn fails(&self, kind: FindingKind) -> bool {
-        kind != FindingKind::Unknown || !self.ignores_user_id
+    /// Returns whether these findings fail the run.
+    pub(crate) fn fail(&self, findings: &Findings) -> bool {
+        let expected = (self.signups / CONFUSED).max(1);
+        findings.count(FindingKind::Confused) > usize::try_from(expected).unwrap_or(usize::MAX)
+            || findings.all.iter().any(|finding| match finding.kind {
+                FindingKind::Unknown => !self.ignores_user_id,
+                FindingKind::Confused => false,
+                FindingKind::Duplicate | FindingKind::Lost | FindingKind::Incorrect => true,
+            })
     }
 }
 

@@ -80,12 +80,14 @@ impl RunReport<'_> {
         let no_wait = self.observations().filter(|observation| observation.lacks_retry_after());
         print_line(&format!("409 and 503 without Retry-After: {}", no_wait.count()));
         print_line(&format!(
-            "created twice {}\nlost {}\nunknown {}\nincorrect responses {} (without a key: {})",
+            "created twice {}\nlost {}\nunknown {}\nincorrect responses {} (without a key: {})\n\
+             confused forms without a key {}",
             self.findings.count(FindingKind::Duplicate),
             self.findings.count(FindingKind::Lost),
             self.findings.count(FindingKind::Unknown),
             self.findings.count(FindingKind::Incorrect),
             self.findings.incorrect_without_key(),
+            self.findings.count(FindingKind::Confused),
         ));
     }
 

@@ -152,7 +152,7 @@ impl Run {
             findings: &findings,
         };
         report.print();
-        Ok(!findings.all.iter().any(|finding| self.options.fails(finding.kind)))
+        Ok(!self.options.fail(&findings))
     }
 
     /// Makes the events happen until every client has started; then clears the faults.

@@ -157,3 +157,46 @@ async fn an_unexpected_response_and_none_at_all_are_unknown() {
     assert_eq!(found(&auth0, &ada, vec![unexpected]), [FindingKind::Unknown]);
     assert_eq!(found(&auth0, &ada, vec![Observed::HungUp]), [FindingKind::Unknown]);
 }
+
+/// Two forms without a key may have pinned the same id. Only the row of the other one shows whose user it is.
+#[tokio::test]
+async fn a_form_without_a_key_may_be_taken_for_another_one_whose_row_is_lost() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let ada = register(&auth0, EMAIL, "Ada").await;
+    let own = Profile { password: "Chaos-Secret-Bob".to_owned(), ..ada.clone() };
+    let plan = |profile: &Profile, key: Option<&str>| ClientPlan {
+        profile: profile.clone(),
+        key: key.map(str::to_owned),
+        behavior: ClientBehavior::Patient,
+        seed: 0,
+    };
+    let observation = Observation {
+        at: Duration::ZERO,
+        took: Duration::ZERO,
+        received_at: SystemClock.now(),
+        replica: 0,
+        observed: created(&auth0, EMAIL, &["user_id", "email"]),
+        retry_after: None,
+    };
+    let started_at = Instant::now();
+    let kinds = |key: Option<&str>, losses: &Losses| {
+        let history = |plan: ClientPlan| ClientHistory {
+            plan,
+            started_at,
+            observed: vec![observation.clone()],
+        };
+        let clients = vec![plan(&ada, None), plan(&own, key)];
+        let histories: Vec<_> = clients.iter().cloned().map(history).collect();
+        let email = EMAIL.to_owned();
+        let person = Person { number: 0, email, registered_before: None, clients };
+        let mut findings = Findings::default();
+        let truth = Truth::new(&auth0).unwrap();
+        check_clients(&truth, &[(person, histories)], losses, &mut findings);
+        findings.all.iter().map(|finding| finding.kind).collect::<Vec<_>>()
+    };
+    let mut lost = Losses::default();
+    lost.add_all();
+    assert_eq!(kinds(None, &lost), [FindingKind::Confused]);
+    assert_eq!(kinds(None, &Losses::default()), [FindingKind::Incorrect]);
+    assert_eq!(kinds(Some("key"), &lost), [FindingKind::Incorrect]);
+}

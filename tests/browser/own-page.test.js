@@ -354,6 +354,7 @@ test("rules of another language replace those of an enhancement that ended, and 
   }, `${service.url}/signup.js`);
   assert.deepEqual(await page.evaluate(() => globalThis.left), [0, null]);
   await page.locator("[data-rule='password.too_short']", { hasText: "Mindestens" }).waitFor();
+  assert.equal(await described(), await page.getAttribute("[data-signup-rules]", "id"));
 });
 
 test("an optional key of user_metadata has no rule of the field with its name", async (t) => {

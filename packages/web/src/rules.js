@@ -26,7 +26,11 @@ export class PasswordRules {
     // A page that gives it an id refers to it by itself.
     if (input && !box.id) {
       describe(input, idOf(box));
-      this.#undescribe = () => describe(input, box.id, false);
+      this.#undescribe = () => {
+        describe(input, box.id, false);
+        // It would pass for the page's own.
+        box.removeAttribute("id");
+      };
     }
     this.#list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(this.#make("ul"));
     for (const { code, message } of policy.rules ?? []) {

@@ -10,7 +10,7 @@ export const TEXTS = {
   created: "Your account has been created.",
   accepted_title: "Check your inbox",
   offline_heading: "We couldn't connect",
-  offline: "Check your internet connection, then try again. Everything you entered is still here.",
+  offline: "Check your connection. Everything you entered is still here.",
   wait: "Try again in %seconds% seconds.",
   wait_minutes: "Try again in %minutes% minutes.",
   submitting: "Creating your account…",

@@ -244,10 +244,10 @@ test("the password is described by its rules, in the element and in React", asyn
     import "./element.js";
     import { createRoot } from "react-dom/client";
     import { SignupForm } from "./react.js";
-    createRoot(document.querySelector("div")).render(<SignupForm url="${url}" />);`);
-  files["/described"] = pageOf("/described.js", `<div></div>${element("")}`);
+    createRoot(document.querySelector("#react")).render(<SignupForm url="${url}" />);`);
+  files["/described"] = pageOf("/described.js", `<div id="react"></div>${element("")}`);
   const page = await open(chromium, t, `${shop}/described`);
-  for (const where of ["div", "auth0-signup"]) {
+  for (const where of ["#react", "auth0-signup"]) {
     await page.locator(`${where} [data-rule="password.too_short"]`).waitFor();
     const description = await page.locator(`${where} [name="password"]`).evaluate((input) =>
       input.getRootNode().getElementById(input.getAttribute("aria-describedby"))?.textContent);

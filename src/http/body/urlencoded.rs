@@ -1,8 +1,8 @@
-//! `application/x-www-form-urlencoded`, parsed as in the WHATWG URL standard, except that three things
-//! are rejected: bytes which are not UTF-8, a name without `=`, and one with a double quote. Such a name
-//! is the rest of a value whose `&` was not encoded, or JSON under a form's `Content-Type`, and the error
-//! for an unknown field would repeat it. The rest of a value that has a `=` of its own looks like
-//! a field.
+//! `application/x-www-form-urlencoded`, parsed as in the WHATWG URL standard, except that four things are
+//! rejected: bytes which are not UTF-8, a body that begins with `{`, a name without `=`, and one with a
+//! double quote. Such a name is the rest of a value whose `&` was not encoded, or JSON under a form's
+//! `Content-Type`, and the error for an unknown field would repeat it. The rest of a value that has a `=`
+//! of its own looks like a field.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::http::problem::{Problem, ProblemCode};
 /// The pairs of the form, collected like the members of a JSON object.
 ///
 /// # Errors
-/// 400 when a name or value is not UTF-8, and for a name without `=` or with a double quote, 413 for too
+/// 400 when a name or value is not UTF-8, for a name without `=` or with a double quote, and for `{`, 413 for too
 /// many pairs, 415 for a form that states another charset.
 pub(super) fn members(bytes: &[u8]) -> Result<BodyMembers<'_>, Problem> {
     let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
@@ -23,6 +23,9 @@ pub(super) fn members(bytes: &[u8]) -> Result<BodyMembers<'_>, Problem> {
         return Err(Problem::new(ProblemCode::BodyTooLarge));
     }
     let malformed = || Problem::new(ProblemCode::MalformedBody);
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(malformed());
+    }
     let pairs = pairs.map(|pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let name = decode(halves.next().unwrap_or_default()).ok_or_else(malformed)?;
@@ -74,6 +77,7 @@ mod tests {
             r#"{"password":"Analytical=1843"}"#,
             " {\"password\":\"Analytical\"}",
             r#"[{"password":"Anal=ytical"}]"#,
+            "{password:Anal=ytical}",
             "\u{feff}{\"password\":\"Anal=ytical\"}",
             "%7B%22password%22:%22Anal=ytical%22%7D",
             r#"{"email":"a&b=c","password":"Anal=ytical"}"#,

@@ -236,6 +236,19 @@ fn a_variable_that_is_not_utf8_is_an_error() {
     }
 }
 
+/// A command that reads the ledger only needs no proxy.
+#[test]
+fn a_variable_of_the_calls_to_auth0_stops_no_command_of_the_ledger() {
+    let folder = TempDir::new();
+    let database = format!("sqlite://{}", folder.path().join("signup.db").display());
+    for name in ["HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
+        command.arg("migrate").env_clear().env("DATABASE_URL", &database);
+        let output = command.env(name, OsStr::from_bytes(b"\xff")).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{name}: {output:?}");
+    }
+}
+
 #[test]
 fn a_required_list_that_nobody_has_set_is_not_set() {
     let provider = ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile");

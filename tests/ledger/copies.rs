@@ -203,6 +203,9 @@ async fn an_unusable_backup_changes_nothing() {
     Connection::open(&foreign).unwrap().execute("CREATE TABLE attempts (id)", []).unwrap();
     let text = folder.join("text.db");
     fs::write(&text, "not a database, but more than a hundred bytes long".repeat(9)).unwrap();
+    let incomplete = folder.join("incomplete.db");
+    fs::copy(&copy, &incomplete).unwrap();
+    Connection::open(&incomplete).unwrap().execute("DROP TABLE used_proofs", []).unwrap();
     let other_secret = folder.join("other.db");
     fs::copy(&copy, &other_secret).unwrap();
     let connection = Connection::open(&other_secret).unwrap();
@@ -215,6 +218,7 @@ async fn an_unusable_backup_changes_nothing() {
         (&truncated, 1, "truncated.db"),
         (&foreign, 1, "is not a ledger of auth0-signup"),
         (&text, 1, "text.db"),
+        (&incomplete, 1, "no table or function used_proofs"),
         (&other_secret, 2, "another secrets.key"),
         (&folder.join("missing.db"), 1, "missing.db"),
         (&backend.path(), 1, "is the ledger itself"),
@@ -239,6 +243,16 @@ async fn other_databases_are_rejected() {
     assert!(printed.contains("is not a ledger"), "{printed}");
     let opened = backend.try_open(Access::Service).await.map(drop);
     assert!(opened.is_err_and(|error| error.to_string().contains("another program")));
+    let status = run(&backend, &["migrate", "status"]);
+    let printed = String::from_utf8_lossy(&status.stderr);
+    assert!(!status.status.success() && printed.contains("another program"), "{printed}");
+
+    // A copy of a ledger without one of its tables would not be one either.
+    let backend = Backend::sqlite();
+    backend.open_plain().await.close().await;
+    backend.execute("DROP TABLE processes").await;
+    let (_, printed) = backup(&backend, "copy.db", 1);
+    assert!(printed.contains("no table or function processes"), "{printed}");
 
     // Nothing in it changes, not even the mode of its log.
     let backend = Backend::sqlite();

@@ -116,9 +116,13 @@ async fn a_ledger_without_a_table_is_damaged_with_postgres() {
 async fn a_ledger_without_a_function_is_damaged() {
     let backend = Backend::postgres().await;
     backend.open_plain().await.close().await;
-    backend.execute("DROP FUNCTION start_attempt").await;
-    let error = inspect(&backend.settings).await.unwrap_err();
-    assert!(matches!(error, OpenError::Damaged(_)), "{error:?}");
+    for function in ["start_attempt", "finish_attempt", "try_attempt", "free_keys", "ledger_now"] {
+        backend.execute(&format!("ALTER FUNCTION {function} RENAME TO hidden")).await;
+        let error = inspect(&backend.settings).await.unwrap_err();
+        assert!(matches!(error, OpenError::Damaged(_)), "{function}: {error:?}");
+        backend.execute(&format!("ALTER FUNCTION hidden RENAME TO {function}")).await;
+        inspected(&backend).await;
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::command;
 use crate::eventually::eventually;
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
-use crate::rows::{LONGEST_WAIT, created, get, unique, with_permit};
+use crate::rows::{LONGEST_WAIT, begin, created, get, unique, with_permit};
 use crate::server::{connect, execute, scalar};
 
 /// The files that an earlier release had applied, and its table of them.
@@ -313,6 +313,26 @@ async fn starts_through_a_pooler_migrate_once() {
         opened.unwrap().unwrap();
     }
     assert_eq!(backend.count("auth0_signup_migrations").await, all(&backend).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_of_a_schema_may_need_quotes() {
+    for schema in [r#""Sign-Up""#, r#""it's ""mine""""#] {
+        let backend = Backend::postgres().await;
+        let role = Role::create(&backend).await;
+        let own = format!("CREATE SCHEMA {schema} AUTHORIZATION {}", role.name);
+        backend.execute(&own).await;
+        role.alter(&format!("SET search_path = {schema}")).await;
+        let backend = role.of(&backend);
+        // Before the first start, and with tables that are already there.
+        for _ in 0..2 {
+            let ledger = backend.open_plain().await;
+            begin(&ledger, &unique(NOW)).await;
+            ledger.close().await;
+            let inspection = inspect(&backend.settings).await.unwrap();
+            assert_eq!((inspection.pending, inspection.may_create), (0, true), "{schema}");
+        }
+    }
 }
 
 /// The defaults of a role or a database must not reach the ledger's transactions.

@@ -31,7 +31,8 @@ const MISSING: &str = "\
     WHERE NOT EXISTS (SELECT FROM pg_class WHERE relkind = 'r' \
       AND relnamespace = $1::text::regnamespace AND relname = name) \
     UNION ALL \
-    SELECT name FROM unnest(ARRAY['start_attempt', 'ledger_now', 'limits_now', 'spend_permit']) AS name \
+    SELECT name FROM unnest(ARRAY['start_attempt', 'finish_attempt', 'try_attempt', 'free_keys', \
+      'ledger_now', 'limits_now', 'spend_permit']) AS name \
     WHERE NOT EXISTS (SELECT FROM pg_proc \
       WHERE pronamespace = $1::text::regnamespace AND proname = name)";
 

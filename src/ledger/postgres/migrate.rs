@@ -53,7 +53,7 @@ const HAS_TABLE_BEFORE: &str = "SELECT count(*) = 2 FROM pg_attribute \
 
 /// The relations with the names of ours. Without a table of applied migrations they are another program's.
 const FOREIGN: &str = "SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class \
-    WHERE relnamespace = current_schema()::regnamespace AND relname IN ('attempts', 'attempt_keys', \
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relname IN ('attempts', 'attempt_keys', \
     'connections', 'limits', 'processes', 'redeemed_proofs', 'secret_checks', 'used_proofs')";
 
 const CREATE_TABLE: &str = "CREATE TABLE auth0_signup_migrations \

@@ -95,9 +95,7 @@ pub async fn backup(path: PathBuf, target: PathBuf) -> Result<CopySummary, Backu
         }
         let source = file::connect(&path, Synchronous::Normal, OPEN_WAIT);
         let source = source.map_err(OpenError::from)?;
-        if !schema::is_ledger(&source).map_err(|error| failed(&path, error))? {
-            return Err(BackupError::NotLedger { path });
-        }
+        require_ledger(&source, &path)?;
         let draft = Draft::copy(&source, &target)?;
         let summary = draft.verify()?;
         draft.publish(&target)?;
@@ -191,17 +189,27 @@ pub(super) fn open_verified(path: &Path) -> Result<Connection, BackupError> {
         connection.busy_timeout(OPEN_WAIT)?;
         let check = "PRAGMA integrity_check(1)";
         let report: String = connection.query_row(check, [], |row| row.get(0))?;
-        let is_ledger = schema::is_ledger(&connection)?;
-        Ok((connection, report, is_ledger))
+        Ok((connection, report))
     });
-    let (connection, report, is_ledger) = checked.map_err(|error| failed(path, error))?;
+    let (connection, report) = checked.map_err(|error| failed(path, error))?;
     if report != "ok" {
         return Err(BackupError::Damaged { path: path.to_owned(), report });
     }
-    if !is_ledger {
-        return Err(BackupError::NotLedger { path: path.to_owned() });
-    }
+    require_ledger(&connection, path)?;
     Ok(connection)
+}
+
+/// Checks that a file is a ledger, with all tables of its version.
+fn require_ledger(connection: &Connection, path: &Path) -> Result<(), BackupError> {
+    let path = path.to_owned();
+    match schema::check(connection, &path) {
+        Ok(()) if schema::is_ledger(connection).map_err(|error| failed(&path, error))? => Ok(()),
+        Ok(()) | Err(OpenError::Foreign { .. }) => Err(BackupError::NotLedger { path }),
+        Err(OpenError::Damaged(cause)) => {
+            Err(BackupError::Damaged { path, report: cause.to_string() })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Removes the drafts of this name whose process was ended, with SQLite's own file beside each.

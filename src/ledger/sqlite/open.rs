@@ -152,6 +152,7 @@ pub async fn migrations(
             return Ok(status(&SQLITE, &[]));
         }
         let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT)?;
+        schema::check(&connection, &path)?;
         Ok(status(&SQLITE, &schema::applied(&connection)?))
     })
     .await

@@ -9,6 +9,7 @@ use crate::server::{connect, scalar};
 
 on_both! {
     a_ledger_is_seen_as_it_is,
+    a_ledger_without_a_table_is_damaged,
 }
 
 async fn inspected(backend: &Backend) -> LedgerInspection {
@@ -91,50 +92,38 @@ async fn a_pooler_and_the_defaults_of_a_database_are_seen() {
     assert_eq!(session.isolation, "serializable");
 }
 
-async fn a_ledger_without_a_table_is_damaged(backend: Backend) {
+/// Each has another name for a moment.
+async fn is_damaged_without(backend: &Backend, kind: &str, names: &[&str]) {
     backend.open_plain().await.close().await;
-    for table in ["attempts", "attempt_keys", "used_proofs", "processes", "connections"] {
-        backend.execute(&format!("ALTER TABLE {table} RENAME TO hidden")).await;
+    for name in names {
+        backend.execute(&format!("ALTER {kind} {name} RENAME TO hidden")).await;
         let error = inspect(&backend.settings).await.unwrap_err();
-        assert!(matches!(error, OpenError::Damaged(_)), "{table}: {error:?}");
-        backend.execute(&format!("ALTER TABLE hidden RENAME TO {table}")).await;
-        inspected(&backend).await;
+        assert!(matches!(error, OpenError::Damaged(_)), "{name}: {error:?}");
+        backend.execute(&format!("ALTER {kind} hidden RENAME TO {name}")).await;
+        inspected(backend).await;
     }
 }
 
-#[tokio::test]
-async fn a_ledger_without_a_table_is_damaged_with_sqlite() {
-    a_ledger_without_a_table_is_damaged(Backend::sqlite()).await;
-}
-
-#[tokio::test]
-async fn a_ledger_without_a_table_is_damaged_with_postgres() {
-    a_ledger_without_a_table_is_damaged(Backend::postgres().await).await;
+async fn a_ledger_without_a_table_is_damaged(backend: Backend) {
+    let tables = ["attempts", "attempt_keys", "used_proofs", "processes", "connections"];
+    is_damaged_without(&backend, "TABLE", &tables).await;
 }
 
 #[tokio::test]
 async fn a_ledger_without_a_function_is_damaged() {
-    let backend = Backend::postgres().await;
-    backend.open_plain().await.close().await;
-    for function in ["start_attempt", "finish_attempt", "try_attempt", "free_keys", "ledger_now"] {
-        backend.execute(&format!("ALTER FUNCTION {function} RENAME TO hidden")).await;
-        let error = inspect(&backend.settings).await.unwrap_err();
-        assert!(matches!(error, OpenError::Damaged(_)), "{function}: {error:?}");
-        backend.execute(&format!("ALTER FUNCTION hidden RENAME TO {function}")).await;
-        inspected(&backend).await;
-    }
+    let functions = ["start_attempt", "finish_attempt", "try_attempt", "free_keys", "ledger_now"];
+    is_damaged_without(&Backend::postgres().await, "FUNCTION", &functions).await;
 }
 
 #[tokio::test]
 async fn damaged_pages_are_found() {
     let backend = Backend::sqlite();
     backend.open_plain().await.close().await;
-    let path = backend.url().replace("sqlite://", "");
-    let mut bytes = std::fs::read(&path).unwrap();
+    let mut bytes = std::fs::read(backend.path()).unwrap();
     // The header and the schema stay.
-    let pages = bytes.len() / 4096;
-    bytes[(pages - 2) * 4096..].fill(0xaa);
-    std::fs::write(&path, bytes).unwrap();
+    let last = bytes.len() - 2 * 4096;
+    bytes[last..].fill(0xaa);
+    std::fs::write(backend.path(), bytes).unwrap();
     let error = inspect(&backend.settings).await.unwrap_err();
     assert!(matches!(error, OpenError::Damaged(_)), "{error:?}");
 }

@@ -38,8 +38,12 @@ pub(super) const TABLES: [&str; 7] = [
 pub(super) fn is_foreign(connection: &Connection) -> Result<bool> {
     let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
     let tables: i64 = connection.query_row(tables, [], |row| row.get(0))?;
-    let has_own = has_table(connection, "secret_checks")? || has_table(connection, "attempt_keys")?;
-    Ok(tables > 0 && !has_own)
+    Ok(tables > 0 && !has_own_table(connection)?)
+}
+
+/// Returns whether the file has a table whose name no other program is likely to use.
+fn has_own_table(connection: &Connection) -> Result<bool> {
+    Ok(has_table(connection, "secret_checks")? || has_table(connection, "attempt_keys")?)
 }
 
 /// Returns whether the file has the tables that every version of a ledger has.
@@ -58,7 +62,7 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenErro
     let applied = applied(connection)?;
     let expected = match pending(&SQLITE, &applied).count() {
         0 => TABLES.as_slice(),
-        _ if has_table(connection, "secret_checks")? => &OF_EVERY_VERSION,
+        _ if has_own_table(connection)? => &OF_EVERY_VERSION,
         _ => &[],
     };
     match first_missing(connection, expected)? {
@@ -157,6 +161,15 @@ fn millis(at: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ledger_without_its_migrations_is_not_migrated_again() {
+        let connection = Connection::open_in_memory().unwrap();
+        migrate(&connection, Duration::ZERO).unwrap();
+        connection.execute_batch("DROP TABLE schema_migrations; DROP TABLE secret_checks").unwrap();
+        let error = check(&connection, Path::new("damaged")).unwrap_err();
+        assert!(matches!(error, OpenError::Damaged(_)), "{error}");
+    }
 
     #[test]
     fn a_new_ledger_has_exactly_the_tables_that_are_checked() {

@@ -1,35 +1,38 @@
-//! Reads: single rows on the caller's thread, searches on threads that delay no caller.
+//! Reads, on threads of their own: on a disk that hangs, a read does not return.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::TimedOut;
 use super::connection::LedgerConnection;
-use super::file::is_busy;
 use super::guard::FileGuard;
 use crate::clock::{Clock, LedgerTime};
 use crate::ledger::{Closed, LedgerError};
 
-/// Looks up single rows on the caller's thread. The few pages are in memory as a rule, so this
-/// takes a fifth of the time of a read on another thread.
+/// The most searches at once, and the most threads that a disk that hangs keeps from them.
+const SEARCHES: usize = 4;
+
+/// Reads single rows one after the other on a connection that it keeps, and many rows on a new one.
 #[derive(Debug)]
 pub(super) struct SqliteReader {
     guard: Arc<FileGuard>,
     clock: Arc<dyn Clock>,
     timeout: Duration,
-    state: Arc<Mutex<ReaderState>>,
+    kept: Arc<Mutex<KeptConnection>>,
+    single_reads: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
-enum ReaderState {
-    Open(LedgerConnection),
-    /// The last read failed; the next one opens the file again.
-    Failed,
-    Closed,
+struct KeptConnection {
+    /// `None` while a read has it, and once a read has failed: the next one opens the file again.
+    connection: Option<LedgerConnection>,
+    is_closed: bool,
 }
 
 impl SqliteReader {
@@ -42,10 +45,11 @@ impl SqliteReader {
         clock: Arc<dyn Clock>,
         timeout: Duration,
     ) -> Result<Self, LedgerError> {
-        let connection = LedgerConnection::open(&guard, timeout)?;
-        connection.busy_timeout(Duration::ZERO)?;
-        let state = Arc::new(Mutex::new(ReaderState::Open(connection)));
-        Ok(Self { guard, clock, timeout, state })
+        let connection = Some(LedgerConnection::open(&guard, timeout)?);
+        let kept = Arc::new(Mutex::new(KeptConnection { connection, is_closed: false }));
+        let single_reads = Arc::new(Semaphore::new(1));
+        let searches = Arc::new(Semaphore::new(SEARCHES));
+        Ok(Self { guard, clock, timeout, kept, single_reads, searches })
     }
 
     /// The current time.
@@ -55,107 +59,118 @@ impl SqliteReader {
 
     /// Returns the error of a read that would fail whatever it reads.
     pub(super) fn check(&self) -> Result<(), LedgerError> {
-        let mut state = lock(&self.state);
-        if matches!(*state, ReaderState::Closed) {
+        if lock(&self.kept).is_closed {
             return Err(LedgerError::unavailable(Closed));
         }
-        self.check_file(&mut state)
-    }
-
-    /// Returns the guard's error, and then closes the connection: the ledger opens a new log only once no
-    /// connection has the old one.
-    fn check_file(&self, state: &mut ReaderState) -> Result<(), LedgerError> {
-        self.guard.last_check().inspect_err(|_| close_if_open(state))
+        self.guard.last_check().inspect_err(|_| self.drop_connection())
     }
 
     /// Reads single rows, at the current time.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        work: impl Fn(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        if let Some(read) = self.read_at_once(&work) {
-            return read.inspect_err(|error| self.guard.report_damage(error));
-        }
-        let state = Arc::clone(&self.state);
-        let keep = move |connection: LedgerConnection| {
-            let mut state = lock(&state);
-            // A read on the caller's thread never waits.
-            if matches!(*state, ReaderState::Failed)
-                && connection.busy_timeout(Duration::ZERO).is_ok()
-            {
-                *state = ReaderState::Open(connection);
+        let (guard, kept) = (Arc::clone(&self.guard), Arc::clone(&self.kept));
+        let (now, wait) = (self.now(), self.timeout);
+        let read = move || {
+            let connection = lock(&kept).connection.take();
+            let connection = match connection {
+                Some(connection) => connection,
+                None => LedgerConnection::open(&guard, wait)?,
+            };
+            let read = work(&connection, now)?;
+            let mut kept = lock(&kept);
+            if !kept.is_closed && !guard.has_problem() {
+                kept.connection = Some(connection);
             }
+            Ok(read)
         };
-        self.on_another_thread(work, keep).await
+        self.on_another_thread(&self.single_reads, read).await
     }
 
-    /// Reads on this thread. `None` if that would wait: for a lock, or until the file is open.
-    fn read_at_once<T>(
-        &self,
-        work: impl Fn(&Connection, LedgerTime) -> rusqlite::Result<T>,
-    ) -> Option<Result<T, LedgerError>> {
-        let mut state = lock(&self.state);
-        if let Err(error) = self.check_file(&mut state) {
-            return Some(Err(error));
-        }
-        let ReaderState::Open(connection) = &*state else { return None };
-        match work(connection, self.now()) {
-            Err(error) if is_busy(&error) => None,
-            Err(error) => {
-                *state = ReaderState::Failed;
-                Some(Err(error.into()))
-            }
-            Ok(read) => Some(Ok(read)),
-        }
-    }
-
-    /// Reads many rows: on a connection of its own, and on a thread that delays no caller.
+    /// Reads many rows, at the current time.
     pub(super) async fn search<T: Send + 'static>(
         &self,
-        work: impl Fn(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        self.on_another_thread(work, drop).await
+        let guard = Arc::clone(&self.guard);
+        let (now, wait) = (self.now(), self.timeout);
+        let search = move || Ok(work(&*LedgerConnection::open(&guard, wait)?, now)?);
+        self.on_another_thread(&self.searches, search).await
     }
 
     async fn on_another_thread<T: Send + 'static>(
         &self,
-        work: impl Fn(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
-        keep: impl FnOnce(LedgerConnection) + Send + 'static,
+        turns: &Arc<Semaphore>,
+        work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        if matches!(*lock(&self.state), ReaderState::Closed) {
-            return Err(LedgerError::unavailable(Closed));
-        }
-        let (guard, now, limit) = (Arc::clone(&self.guard), self.now(), self.timeout);
-        let read = spawn_blocking(move || {
-            let connection = LedgerConnection::open(&guard, limit)?;
-            let read = work(&connection, now)?;
-            keep(connection);
-            Ok(read)
-        });
-        // The thread ends by itself: every wait in it has the same limit.
-        let read = timeout(limit, read).await.map_err(|_| LedgerError::unavailable(TimedOut))?;
-        let read: Result<T, LedgerError> = read.map_err(LedgerError::unavailable)?;
+        self.check()?;
+        let read = async {
+            let turn = Arc::clone(turns).acquire_owned().await;
+            let turn = turn.map_err(LedgerError::unavailable)?;
+            let work = move || {
+                let read = work();
+                drop(turn);
+                read
+            };
+            spawn_blocking(work).await.map_err(LedgerError::unavailable)?
+        };
+        let read = timeout(self.timeout, read).await;
+        let read = read.unwrap_or_else(|_| Err(LedgerError::unavailable(TimedOut)));
         read.inspect_err(|error| self.guard.report_damage(error))
     }
 
-    /// Closes the connection if the file is no longer the right one; the next read opens it again.
+    /// Closes the connection if the file is no longer the right one: the ledger opens a new log only once no
+    /// connection has the old one.
     pub(super) fn close_if_displaced(&self) {
         if self.guard.has_problem() {
-            close_if_open(&mut lock(&self.state));
+            self.drop_connection();
         }
     }
 
     pub(super) fn close(&self) {
-        *lock(&self.state) = ReaderState::Closed;
+        lock(&self.kept).is_closed = true;
+        self.drop_connection();
+    }
+
+    fn drop_connection(&self) {
+        let connection = lock(&self.kept).connection.take();
+        drop(connection);
     }
 }
 
-fn close_if_open(state: &mut ReaderState) {
-    if matches!(state, ReaderState::Open(_)) {
-        *state = ReaderState::Failed;
-    }
+fn lock(kept: &Mutex<KeptConnection>) -> MutexGuard<'_, KeptConnection> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn lock(state: &Mutex<ReaderState>) -> MutexGuard<'_, ReaderState> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[tokio::test]
+    async fn reads_that_hang_end_in_time_and_delay_no_other_task() {
+        const LIMIT: Duration = Duration::from_secs(1);
+        let folder = std::env::temp_dir().join(format!("reader-{:016x}", rand::random::<u64>()));
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("signup.db");
+        File::create_new(&path).unwrap();
+        let guard = Arc::new(FileGuard::new(&path, None).unwrap());
+        let reader = SqliteReader::open(guard, Arc::new(SystemClock), LIMIT).unwrap();
+
+        let (release, hang) = mpsc::channel::<()>();
+        let hung = reader.read(move |_, _| Ok(hang.recv().is_err()));
+        // Waits for its turn.
+        let next = reader.read(|_, _| Ok(()));
+        let (hung, next) = tokio::join!(hung, next);
+        assert!(hung.is_err() && next.is_err());
+        drop(release);
+        reader.search(|_, _| Ok(())).await.unwrap();
+        // Its turn comes with the end of the first one.
+        reader.read(|_, _| Ok(())).await.unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

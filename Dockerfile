@@ -19,17 +19,17 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     scripts/image-root auth0-emulator /emulator-image
 
 FROM scratch AS emulator
-COPY --from=build-emulator /emulator-image /
+COPY --from=build-emulator /emulator-image/root /
 USER 65532:65532
 ENTRYPOINT ["/auth0-emulator"]
 
 FROM scratch
-COPY --from=build /image /
+COPY --from=build /image/root /
 # The SQLite ledger, and apart from it the key that is created for it, so that no backup of one holds both. Unused
 # with PostgreSQL and SIGNUP__SECRETS__KEY. The only writable paths.
 # Group 0 may write too, so that any user of that group can run the image, as OpenShift's do.
-COPY --from=build --chown=65532:0 /image/data /data
-COPY --from=build --chown=65532:0 /image/key /key
+# In one step: COPY gives no owner to a folder that is its target, or that is there before.
+COPY --from=build --chown=65532:0 /image/volumes /
 VOLUME /data /key
 # The default database, data/signup.db, is relative to it.
 WORKDIR /

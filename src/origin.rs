@@ -4,28 +4,16 @@
 //! An origin is compared as browsers write it, byte for byte (RFC 6454, 6.2): in lower case, in
 //! Punycode, without a default port. Nothing here parses what a client sends.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-/// An origin of the settings, or a pattern of origins.
+/// An origin or a pattern of origins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedOrigin {
-    /// `https://www.example.com`, or that of an app: `capacitor://localhost`.
-    Exact(String),
-    /// `https://*.preview.example.com`: exactly one label stands for the asterisk.
-    OneLabel {
-        /// The text before the label: `https://`.
-        before: String,
-        /// The text after it: `.preview.example.com`, with a port that is not the default.
-        after: String,
-    },
-    /// `http://localhost:*`: any port of a loopback host, the default one too. Of `http://*.localhost:*`
-    /// any host one label below it.
-    AnyPort {
-        /// The text before the port: `http://localhost`.
-        host: String,
-    },
+    /// A text of the settings: `https://www.example.com`, or an app's `capacitor://localhost`. A `*` stands
+    /// for exactly one label of the host, or at the end for any port, the default one too:
+    /// `https://*.preview.example.com`, `http://*.localhost:*`.
+    Listed(String),
     /// Every page of this machine: `localhost`, every name below it (RFC 6761, 6.3), 127.0.0.0/8 and `::1`,
     /// on `http` and `https` and at any port. No setting names it.
     Loopback,
@@ -34,29 +22,14 @@ pub enum AllowedOrigin {
 impl AllowedOrigin {
     /// Returns whether this covers an origin, as its browser wrote it.
     pub fn covers(&self, origin: &str) -> bool {
-        match self {
-            Self::Exact(exact) => exact == origin,
-            Self::OneLabel { before, after } => has_one_label(origin, before, after),
-            Self::AnyPort { host } => {
-                let with_port = origin.rsplit_once(':').filter(|(_, port)| is_port(port));
-                let name = with_port.map_or(origin, |(name, _)| name);
-                match host.split_once('*') {
-                    Some((before, after)) => has_one_label(name, before, after),
-                    None => name == host,
-                }
-            }
-            Self::Loopback => is_loopback(origin),
-        }
-    }
-}
-
-impl fmt::Display for AllowedOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact(exact) => f.write_str(exact),
-            Self::OneLabel { before, after } => write!(f, "{before}*{after}"),
-            Self::AnyPort { host } => write!(f, "{host}:*"),
-            Self::Loopback => f.write_str("loopback"),
+        let Self::Listed(listed) = self else { return is_loopback(origin) };
+        let (pattern, origin) = match listed.strip_suffix(":*") {
+            Some(pattern) => (pattern, without_port(origin)),
+            None => (listed.as_str(), origin),
+        };
+        match pattern.split_once('*') {
+            Some((before, after)) => has_one_label(origin, before, after),
+            None => pattern == origin,
         }
     }
 }
@@ -92,16 +65,22 @@ fn has_one_label(origin: &str, before: &str, after: &str) -> bool {
 /// Returns whether this is the origin of a page of this machine.
 fn is_loopback(origin: &str) -> bool {
     let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    rest.is_some_and(|rest| {
-        let with_port = rest.rsplit_once(':').filter(|(_, port)| is_port(port));
-        match with_port.map_or(rest, |(host, _)| host) {
-            "localhost" | "[::1]" => true,
-            host => match host.strip_suffix(".localhost") {
-                Some(labels) => labels.split('.').all(is_label),
-                None => host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback()),
-            },
-        }
+    rest.map(without_port).is_some_and(|host| match host.strip_suffix(".localhost") {
+        Some(labels) => labels.split('.').all(is_label),
+        None => is_loopback_host(host),
     })
+}
+
+/// Returns whether a host is this machine by its name or its address.
+pub fn is_loopback_host(host: &str) -> bool {
+    matches!(host, "localhost" | "[::1]")
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Returns an origin or a host without the port at its end.
+fn without_port(text: &str) -> &str {
+    let with_port = text.rsplit_once(':').filter(|(_, port)| is_port(port));
+    with_port.map_or(text, |(rest, _)| rest)
 }
 
 /// Returns whether text is one label of a host, as browsers write it.
@@ -134,8 +113,7 @@ mod tests {
 
     #[test]
     fn a_pattern_covers_one_label() {
-        let after = ".preview.example.com".to_owned();
-        let pattern = AllowedOrigin::OneLabel { before: "https://".to_owned(), after };
+        let pattern = AllowedOrigin::Listed("https://*.preview.example.com".to_owned());
         for origin in ["https://pr-12.preview.example.com", "https://a_b.preview.example.com"] {
             assert!(pattern.covers(origin), "{origin}");
         }
@@ -161,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_pattern_of_ports_covers_one_host() {
-        let pattern = AllowedOrigin::AnyPort { host: "http://localhost".to_owned() };
+        let pattern = AllowedOrigin::Listed("http://localhost:*".to_owned());
         for origin in ["http://localhost", "http://localhost:3000", "http://localhost:65535"] {
             assert!(pattern.covers(origin), "{origin}");
         }
@@ -182,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_pattern_of_ports_covers_one_label_below_localhost() {
-        let pattern = AllowedOrigin::AnyPort { host: "http://*.localhost".to_owned() };
+        let pattern = AllowedOrigin::Listed("http://*.localhost:*".to_owned());
         for origin in ["http://app.localhost", "http://app.localhost:3000"] {
             assert!(pattern.covers(origin), "{origin}");
         }

@@ -1,14 +1,12 @@
 //! `http.allowed_origins`, `http.public_url`, `http.require_origin` and `http.allowed_headers`: the
 //! pages that may post, and what they may send.
 
-use std::net::Ipv4Addr;
-
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::reader::Reader;
 use super::urls;
-use crate::origin::{AllowedOrigin, AllowedOrigins};
+use crate::origin::{AllowedOrigin, AllowedOrigins, is_loopback_host};
 
 /// The origins whose pages may post.
 #[derive(Debug, Clone)]
@@ -58,31 +56,18 @@ pub fn parse_allowed_origin(text: &str) -> Result<AllowedOrigin, String> {
 /// Parses an origin or a pattern of origins.
 fn parse(text: &str) -> Option<AllowedOrigin> {
     let (scheme, host) = text.split_once("://")?;
-    if let Some(name) = host.strip_suffix(":*") {
-        let is_allowed = matches!(scheme, "https" | "http") && is_loopback(name);
-        return is_allowed.then(|| AllowedOrigin::AnyPort { host: format!("{scheme}://{name}") });
-    }
-    match (scheme, host.strip_prefix("*.")) {
-        ("https" | "http", Some(rest)) => {
-            let site = urls::parse_origin(&format!("{scheme}://{rest}"))?;
-            let url = Url::parse(site.to_str().ok()?).ok()?;
-            let after = format!(".{rest}");
-            let is_own = !is_public_suffix(url.domain()?);
-            is_own.then(|| AllowedOrigin::OneLabel { before: format!("{scheme}://"), after })
+    let is_allowed = match (scheme, host.strip_suffix(":*"), host.strip_prefix("*.")) {
+        // Others may serve any port of another host. Browsers resolve names below `localhost` themselves
+        // (RFC 6761, 6.3).
+        ("https" | "http", Some(name), _) => name == "*.localhost" || is_loopback_host(name),
+        ("https" | "http", None, Some(rest)) => {
+            let site = format!("{scheme}://{rest}");
+            urls::is_origin(&site) && !is_public_suffix(Url::parse(&site).ok()?.domain()?)
         }
-        ("https" | "http", None) => {
-            let exact = urls::parse_origin(text)?;
-            Some(AllowedOrigin::Exact(exact.to_str().ok()?.to_owned()))
-        }
-        _ => is_app_origin(scheme, host).then(|| AllowedOrigin::Exact(text.to_owned())),
-    }
-}
-
-/// Returns whether a host of an origin is this machine. Others may serve any port of another host. Browsers
-/// resolve names below `localhost` themselves (RFC 6761, 6.3).
-fn is_loopback(host: &str) -> bool {
-    let is_address = || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
-    matches!(host, "localhost" | "*.localhost" | "[::1]") || is_address()
+        ("https" | "http", None, None) => urls::is_origin(text),
+        _ => is_app_origin(scheme, host),
+    };
+    is_allowed.then(|| AllowedOrigin::Listed(text.to_owned()))
 }
 
 /// Returns whether strangers register names directly below a domain (<https://publicsuffix.org>):
@@ -127,7 +112,7 @@ mod tests {
             "app://localhost:8080",
             "chrome-extension://gighmmpiobklfepjocnamgkkbiglidom",
         ] {
-            assert_eq!(parse(text), Some(AllowedOrigin::Exact(text.to_owned())), "{text}");
+            assert_eq!(parse(text), Some(AllowedOrigin::Listed(text.to_owned())), "{text}");
         }
     }
 

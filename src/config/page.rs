@@ -121,7 +121,7 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
         redirect_origins: reader.entries(
             "page.redirect_origins",
             "an origin, such as https://app.example.com",
-            |text| Some(urls::parse_origin(text)?.to_str().ok()?.to_owned()),
+            |text| urls::is_origin(text).then(|| text.to_owned()),
         ),
     }
 }

@@ -30,20 +30,17 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 fn origins(settings: &OriginSettings) -> Vec<Finding> {
     let OriginSettings { allowed, own, .. } = settings;
     let mut findings = Vec::new();
-    let is_exposed = |origin: &&AllowedOrigin| match origin {
-        AllowedOrigin::Exact(origin) => !AllowedOrigin::Loopback.covers(origin),
-        AllowedOrigin::OneLabel { before, after } => {
-            !AllowedOrigin::Loopback.covers(&format!("{before}any{after}"))
-        }
-        // Any port is that of a loopback host.
-        AllowedOrigin::AnyPort { .. } | AllowedOrigin::Loopback => false,
+    let is_exposed = |origin: &str| {
+        let example = origin.trim_end_matches(":*").replace('*', "any");
+        example.starts_with("http://") && !AllowedOrigin::Loopback.covers(&example)
     };
-    let texts = allowed.iter().filter(is_exposed).map(AllowedOrigin::to_string);
-    findings.extend(
-        texts
-            .filter(|origin| origin.starts_with("http://"))
-            .map(|origin| Finding::about(FindingKind::OriginsPlainHttp, origin)),
-    );
+    for origin in allowed.iter() {
+        if let AllowedOrigin::Listed(text) = origin
+            && is_exposed(text)
+        {
+            findings.push(Finding::about(FindingKind::OriginsPlainHttp, text));
+        }
+    }
     if own.is_none() {
         findings.push(Finding::new(FindingKind::OriginsNoPublicUrl));
     }
@@ -102,9 +99,9 @@ mod tests {
     #[test]
     fn an_origin_without_tls_is_reported_unless_it_is_this_machine() {
         let check = |allowed: &[&str], own: Option<&str>| {
-            let exact = |text: &&str| AllowedOrigin::Exact((*text).to_owned());
+            let listed = |text: &&str| AllowedOrigin::Listed((*text).to_owned());
             let settings = OriginSettings {
-                allowed: allowed.iter().map(exact).collect(),
+                allowed: allowed.iter().map(listed).collect(),
                 own: own.map(|own| own.parse().unwrap()),
                 required: false,
                 allowed_headers: Vec::new(),
@@ -118,20 +115,16 @@ mod tests {
             "http://app.localhost:3000",
             "http://127.0.0.2",
             "http://[::1]:3000",
+            "http://localhost:*",
+            "http://*.localhost:*",
+            "http://[::1]:*",
+            "http://*.app.localhost:3000",
             "capacitor://localhost",
         ];
         assert_eq!(check(&secure, own), ["origins.ok"]);
-        assert_eq!(check(&["http://www.example.com"], own), ["origins.plain_http"]);
+        for origin in ["http://www.example.com", "http://*.dev.internal:3000"] {
+            assert_eq!(check(&[origin], own), ["origins.plain_http"], "{origin}");
+        }
         assert_eq!(check(&[], None), ["origins.no_public_url"]);
-        let any_port = AllowedOrigin::AnyPort { host: "http://localhost".to_owned() };
-        let (before, after) = ("http://".to_owned(), ".app.localhost:3000".to_owned());
-        let one_label = AllowedOrigin::OneLabel { before, after };
-        let settings = OriginSettings {
-            allowed: [any_port, one_label].into_iter().collect(),
-            own: own.map(|own| own.parse().unwrap()),
-            required: false,
-            allowed_headers: Vec::new(),
-        };
-        assert_eq!(ids(&origins(&settings)), ["origins.ok"]);
     }
 }

@@ -23,11 +23,11 @@
 
 #[path = "existence/attacker.rs"]
 mod attacker;
-mod shared;
+#[path = "existence/service.rs"]
+mod service;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::NoTls;
 
 use attacker::{Seen, Trial, advantage};
-use shared::{Folder, start};
+use service::{Folder, start};
 
 /// Addresses for each start of the service: those of its first two minutes.
 const ADDRESSES: usize = 1_200;
@@ -106,8 +106,7 @@ impl Deployment {
         let (stop, stopped) = watch::channel(false);
         for _ in 0..count {
             let folder = Folder::new();
-            let bench = Some(Path::new("config/bench.toml"));
-            let app = start(&tenant, &folder, bench, &settings).await?;
+            let app = start(&tenant, &folder, &settings).await?;
             replicas.push(app.public_address()?);
             let mut stopped = stopped.clone();
             running.spawn(app.run(async move { drop(stopped.wait_for(|stop| *stop).await) }));

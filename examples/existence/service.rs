@@ -1,4 +1,4 @@
-//! Code shared by the measurements: a service in front of an emulated tenant.
+//! A service in front of an emulated tenant.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -29,12 +29,11 @@ impl Drop for Folder {
     }
 }
 
-/// Starts a service in front of this tenant, on free ports, with these variables and an optional
-/// settings file.
+/// Starts a service in front of this tenant, on free ports, with these variables and the limits of
+/// `config/bench.toml`.
 pub(crate) async fn start(
     tenant: &Emulator,
     folder: &Folder,
-    file: Option<&Path>,
     variables: &[(&str, &str)],
 ) -> anyhow::Result<App> {
     let database = format!("sqlite://{}", folder.0.join("signup.db").display());
@@ -48,6 +47,8 @@ pub(crate) async fn start(
     ];
     let all = needed.iter().chain(variables);
     let all = all.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let settings = config::load(file, all).ok().context("the settings are wrong")?;
+    let settings = config::load(Some(Path::new("config/bench.toml")), all)
+        .ok()
+        .context("the settings are wrong")?;
     Ok(App::start(settings, Arc::new(SystemClock)).await?)
 }

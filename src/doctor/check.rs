@@ -22,90 +22,78 @@ impl Severity {
     }
 }
 
-/// A thing that is checked. Each has a section in `docs/doctor.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DoctorCheck {
+/// Declares [`DoctorCheck`] from one entry for each check: its variant and its name.
+macro_rules! checks {
+    ($(#[doc = $doc:literal] $check:ident $name:literal;)*) => {
+        /// A thing that is checked. Each has a section in `docs/doctor.md`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum DoctorCheck {
+            $(#[doc = $doc] $check,)*
+        }
+
+        impl DoctorCheck {
+            /// The name in output, and the first part of an id.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$check => $name,)*
+                }
+            }
+        }
+    };
+}
+
+checks! {
     /// The settings as a whole.
-    Settings,
+    Settings "settings";
     /// The allowed origins.
-    Origins,
+    Origins "origins";
     /// The trusted proxies in front.
-    Proxies,
+    Proxies "proxies";
     /// The timeouts.
-    Timeouts,
+    Timeouts "timeouts";
     /// The secret of the keyed digests.
-    Secret,
+    Secret "secret";
     /// The database of the ledger.
-    Database,
+    Database "database";
     /// Its migrations.
-    Migrations,
+    Migrations "migrations";
     /// The rights on it.
-    Privileges,
+    Privileges "privileges";
     /// The sessions at a server.
-    Sessions,
+    Sessions "sessions";
     /// The free space beside a file.
-    Disk,
+    Disk "disk";
     /// The proxy on the way to the tenant.
-    Proxy,
+    Proxy "proxy";
     /// The tenant's name.
-    Dns,
+    Dns "dns";
     /// The tenant's certificates.
-    Tls,
+    Tls "tls";
     /// The tenant itself.
-    Tenant,
+    Tenant "tenant";
     /// This machine's clock.
-    Clock,
+    Clock "clock";
     /// The Management API token.
-    Token,
+    Token "token";
     /// The Management API with that token.
-    Api,
+    Api "api";
     /// The scopes of the token.
-    Scopes,
+    Scopes "scopes";
     /// The database connection.
-    Connection,
+    Connection "connection";
     /// Its attributes.
-    Attributes,
+    Attributes "attributes";
     /// Auth0's own sign-up.
-    PublicSignup,
+    PublicSignup "public_signup";
     /// The password policy.
-    PasswordPolicy,
+    PasswordPolicy "password_policy";
     /// The custom domains.
-    CustomDomain,
+    CustomDomain "custom_domain";
     /// The test user of `--live`.
-    Live,
+    Live "live";
 }
 
 impl DoctorCheck {
-    /// The name in output, and the first part of an id.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Settings => "settings",
-            Self::Origins => "origins",
-            Self::Proxies => "proxies",
-            Self::Timeouts => "timeouts",
-            Self::Secret => "secret",
-            Self::Database => "database",
-            Self::Migrations => "migrations",
-            Self::Privileges => "privileges",
-            Self::Sessions => "sessions",
-            Self::Disk => "disk",
-            Self::Proxy => "proxy",
-            Self::Dns => "dns",
-            Self::Tls => "tls",
-            Self::Tenant => "tenant",
-            Self::Clock => "clock",
-            Self::Token => "token",
-            Self::Api => "api",
-            Self::Scopes => "scopes",
-            Self::Connection => "connection",
-            Self::Attributes => "attributes",
-            Self::PublicSignup => "public_signup",
-            Self::PasswordPolicy => "password_policy",
-            Self::CustomDomain => "custom_domain",
-            Self::Live => "live",
-        }
-    }
-
     /// The link to its section, relative to the root of the repository.
     pub fn docs(self) -> String {
         format!("docs/doctor.md#{}", self.name())

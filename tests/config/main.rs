@@ -52,9 +52,15 @@ fn every_file_in_config_is_complete_with_a_tenant() {
 }
 
 #[test]
-fn missing_settings_exit_with_2_and_are_all_reported() {
+fn all_errors_are_reported_at_once_without_secrets() {
+    let wrong = [
+        ("PORT", "hunter2"),
+        ("SIGNUP__PASSWORD__POLICY", "strong"),
+        ("SIGNUP__FIELDS__NICKNAME", "maybe"),
+        ("SIGNUP__AUTH0__CLIENT_SECERT", "canary-secret"),
+    ];
     for arguments in [["serve"].as_slice(), &["config", "check"]] {
-        let output = run(arguments, &[("PORT", "x"), ("SIGNUP__PASSWORD__POLICY", "strong")]);
+        let output = run(arguments, &wrong);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         let stderr = text(&output.stderr);
         for key in [
@@ -63,9 +69,12 @@ fn missing_settings_exit_with_2_and_are_all_reported() {
             "auth0.client_secret (not set",
             "http.port (environment variable PORT): expected a whole number",
             "password.policy (environment variable SIGNUP__PASSWORD__POLICY)",
+            "fields.nickname (environment variable SIGNUP__FIELDS__NICKNAME)",
+            "auth0.client_secert (environment variable SIGNUP__AUTH0__CLIENT_SECERT)",
         ] {
             assert!(stderr.contains(key), "{key} in {stderr}");
         }
+        assert!(!stderr.contains("canary-secret") && !stderr.contains("hunter2"), "{stderr}");
     }
 }
 

@@ -71,6 +71,9 @@ fn the_tenants_domain() {
             set(&[("AUTH0_DOMAIN", "tenant.eu.auth0.com.")], &[]),
             set(&[("AUTH0_DOMAIN", "https://Tenant.EU.auth0.com/")], &[]),
             set(&[("AUTH0_DOMAIN", " tenant.eu.auth0.com\n")], &[]),
+            set(&[("AUTH0_DOMAIN", "http://127.0.0.1:4010")], &[]),
+            set(&[("AUTH0_DOMAIN", "http://localhost:4010/")], &[]),
+            set(&[("AUTH0_DOMAIN", "http://[::1]:1")], &[]),
             set(
                 &[("AUTH0_DOMAIN", "\"tenant.eu.auth0.com\"")],
                 &[
@@ -103,6 +106,10 @@ fn the_audience_the_connection_and_the_client() {
             set(&[("AUTH0_AUDIENCE", "https://tenant.eu.auth0.com/api/v2")], &[AUDIENCE]),
             set(&[("AUTH0_AUDIENCE", "tenant.eu.auth0.com")], &[AUDIENCE]),
             set(&[("AUTH0_AUDIENCE", "https://tenant.eu.auth0.com/api/v3/")], &[AUDIENCE]),
+            // It cannot be derived from a custom domain, and a lookalike of Auth0 is one.
+            set(&[("AUTH0_DOMAIN", "login.example.com")], &["auth0.audience (not set"]),
+            set(&[("AUTH0_DOMAIN", "evilauth0.com")], &["auth0.audience (not set"]),
+            set(&[("AUTH0_DOMAIN", "auth0.com.example.org")], &["auth0.audience (not set"]),
             set(
                 &[
                     ("AUTH0_DOMAIN", "login.example.com"),
@@ -131,6 +138,7 @@ fn the_audience_the_connection_and_the_client() {
             ),
             set(&[("AUTH0_CLIENT_ID", "canary id")], &["auth0.client_id ("]),
             set(&[("AUTH0_CLIENT_ID", "canary\n")], &[]),
+            set(&[("AUTH0_CLIENT_ID", "")], &["auth0.client_id (not set"]),
             set(&[("SIGNUP__AUTH0__CUSTOM_DOMAIN", "login.example.com")], &[]),
             set(
                 &[("SIGNUP__AUTH0__CUSTOM_DOMAIN", "https://login.example.com")],
@@ -405,6 +413,12 @@ fn levels_of_the_log() {
             set(&[("RUST_LOG", ",")], &[LEVEL]),
             set(&[("RUST_LOG", "hyper=debug")], &[]),
             set(&[("RUST_LOG", "info,auth0_singup=debug")], &[LEVEL]),
+            set(&[("RUST_LOG", "auth0_singup=debug")], &[LEVEL]),
+            set(&[("RUST_LOG", "auth0-signup=debug")], &[LEVEL]),
+            set(&[("RUST_LOG", "Auth0_Signup::http=debug")], &[LEVEL]),
+            set(&[("RUST_LOG", "auth0=off")], &[LEVEL]),
+            set(&[("RUST_LOG", "hyper")], &[LEVEL]),
+            set(&[("RUST_LOG", "info,")], &[LEVEL]),
             file(
                 "[log]\nlevel = \"INFOO\"\n",
                 &["log.level (FILE, line 2, column 9): expected error | warn"],

@@ -257,11 +257,13 @@ impl Resolution {
 pub enum Basis {
     /// A response, or a user that was found: true whatever happens meanwhile.
     Observed,
-    /// A response to a call of this process. Void, and not written, once another process has
-    /// resumed the attempt.
+    /// A response to a call of this process. Void, and not written, once a request has resumed the attempt,
+    /// in this process or in another.
     Worked {
         /// The process.
         process: Uuid,
+        /// The end of the call that the row had when the work began.
+        connection_ended_at: Option<LedgerTime>,
     },
     /// A lookup that found no user. Void, and not written, once another call of the attempt has
     /// been recorded.
@@ -275,8 +277,8 @@ impl Basis {
     /// The value of `connection_ended_at` that the row must have, in milliseconds; -1 for NULL.
     pub(crate) fn expected_connection_ended_at(self) -> Option<i64> {
         match self {
-            Self::Observed | Self::Worked { .. } => None,
-            Self::NotFound { connection_ended_at } => {
+            Self::Observed => None,
+            Self::Worked { connection_ended_at, .. } | Self::NotFound { connection_ended_at } => {
                 Some(connection_ended_at.map_or(-1, LedgerTime::as_millis))
             }
         }
@@ -285,7 +287,7 @@ impl Basis {
     /// The worker that the row must have.
     pub(crate) const fn expected_worker(self) -> Option<Uuid> {
         match self {
-            Self::Worked { process } => Some(process),
+            Self::Worked { process, .. } => Some(process),
             Self::Observed | Self::NotFound { .. } => None,
         }
     }

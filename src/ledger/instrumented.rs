@@ -137,7 +137,7 @@ impl Ledger for InstrumentedLedger {
         id: AttemptId,
         lease: Lease,
         connection_ended_at: Option<LedgerTime>,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<Option<LedgerTime>, LedgerError> {
         measure(&self.take_over, self.ledger.take_over(id, lease, connection_ended_at)).await
     }
 

@@ -81,9 +81,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError>;
 
     /// Records that a process resumes an unresolved attempt and may repeat its call, which
-    /// certainly ends within the lease. `false` when the attempt is resolved, or when another call
-    /// was recorded since `connection_ended_at` was read: of two replicas that try at once, one
-    /// succeeds.
+    /// certainly ends within the lease. Returns the recorded end of that call, which no other call of the
+    /// attempt has. `None` when the attempt is resolved, or when another call was recorded since
+    /// `connection_ended_at` was read: of two replicas that try at once, one succeeds.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -92,7 +92,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         id: AttemptId,
         lease: Lease,
         connection_ended_at: Option<LedgerTime>,
-    ) -> Result<bool, LedgerError>;
+    ) -> Result<Option<LedgerTime>, LedgerError>;
 
     /// Frees the key of an attempt, so that a new attempt may start with it, unless the attempt has
     /// left this state.

@@ -9,6 +9,7 @@ use super::Inner;
 use super::call::PreparedCall;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
+use crate::clock::LedgerTime;
 use crate::ledger::{
     AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt,
     Resolution, Urgency,
@@ -39,23 +40,16 @@ const RELEASE_PAUSES: [Duration; 6] = [
 static LOST_START_LOG: LogGate = LogGate::new();
 
 impl Inner {
-    /// Records the result of an attempt that this process works on.
-    pub(super) async fn finish(
-        self: &Arc<Self>,
-        request: &KeyedRequest,
-        call: &PreparedCall,
-        result: &SignupResult,
-        urgency: Urgency,
-    ) {
-        let basis = Basis::Worked { process: self.heartbeat.process() };
-        self.finish_on(request, call, result, basis, urgency).await;
+    /// The basis of a result that this process has worked out, after a call with this recorded end.
+    pub(super) const fn worked(&self, connection_ended_at: Option<LedgerTime>) -> Basis {
+        Basis::Worked { process: self.heartbeat.process(), connection_ended_at }
     }
 
     /// Records the result of an attempt. A created user is its own basis and replaces `basis`.
     ///
     /// If the first try fails, the client gets its result without waiting for further ones. If they
     /// fail too, the attempt stays open and the reconciler finds the same result.
-    pub(super) async fn finish_on(
+    pub(super) async fn finish(
         self: &Arc<Self>,
         request: &KeyedRequest,
         call: &PreparedCall,
@@ -106,11 +100,18 @@ impl Inner {
         if self.ledger.get(finish.id).await?.is_some() {
             return Ok(());
         }
+        // The new row is this process's own, and knows of no call.
+        let basis = match finish.basis {
+            Basis::Observed => Basis::Observed,
+            Basis::Worked { .. } | Basis::NotFound { .. } => self.worked(None),
+        };
+        let finish = FinishAttempt { basis, ..finish.clone() };
+        let id = finish.id;
         let is_written = self.ledger.begin(start).await? == BeginResult::Started
-            && self.ledger.finish(finish.clone()).await?;
+            && self.ledger.finish(finish).await?;
         if LOST_START_LOG.is_due() {
             tracing::error!(
-                attempt = %finish.id,
+                attempt = %id,
                 is_written,
                 "the ledger has lost the start of an attempt"
             );

@@ -172,7 +172,7 @@ impl Inner {
             if !matches!(result.outcome, Outcome::Unknown) {
                 let connection_ended_at = attempt.connection_ended_at;
                 let basis = Basis::NotFound { connection_ended_at };
-                self.finish_on(request, &call, &result, basis, Urgency::Awaited).await;
+                self.finish(request, &call, &result, basis, Urgency::Awaited).await;
             }
             return result;
         }
@@ -182,14 +182,15 @@ impl Inner {
         let lease = Lease { lasts, ..self.lease() };
         let take_over = self.ledger.take_over(call.id, lease, attempt.connection_ended_at);
         match request.ledger_wait.limit(take_over).await {
-            Ok(true) => {
+            Ok(Some(ends_at)) => {
                 let work = runner.resolve(SignupResult::left_unresolved());
                 let result = runner.within_timeout(work).await;
-                self.finish(request, &call, &result, Urgency::Awaited).await;
+                let basis = self.worked(Some(ends_at));
+                self.finish(request, &call, &result, basis, Urgency::Awaited).await;
                 result
             }
             // Resolved meanwhile, deleted by an operator, or resumed by another replica.
-            Ok(false) => {
+            Ok(None) => {
                 let current = async { self.wait_for_worker(self.ledger.get(call.id).await?).await };
                 match current.await {
                     Ok(Some(attempt)) => self.recorded_result(request, &attempt).await,

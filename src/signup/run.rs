@@ -10,7 +10,7 @@ use super::replay::Replay;
 use super::{Admission, AdmissionCost, Inner, Rejection};
 use crate::auth0::{CallPermit, Priority};
 use crate::clock::LedgerTime;
-use crate::ledger::{BeginResult, KeyLookup, NewAttempt, Urgency};
+use crate::ledger::{Basis, BeginResult, KeyLookup, NewAttempt, Urgency};
 use crate::telemetry::{LogGate, chain};
 
 /// The most tries to look up and record a key that other requests take and free meanwhile.
@@ -156,9 +156,9 @@ impl Inner {
     ) {
         if self.can_be_found_again(&result) {
             leader.announce(request, result.clone());
-            self.finish(request, call, &result, Urgency::Unawaited).await;
+            self.finish(request, call, &result, self.worked(None), Urgency::Unawaited).await;
         } else {
-            self.finish(request, call, &result, Urgency::Awaited).await;
+            self.finish(request, call, &result, self.worked(None), Urgency::Awaited).await;
             leader.announce(request, result.clone());
         }
         drop(leader);
@@ -186,7 +186,7 @@ impl Inner {
         match checked.outcome {
             Outcome::EmailTaken => self.notify_existing_account(request, call.id),
             Outcome::Created(_) => {
-                self.finish(request, call, &checked, Urgency::Unawaited).await;
+                self.finish(request, call, &checked, Basis::Observed, Urgency::Unawaited).await;
             }
             other if OPEN_CONFLICT_LOG.is_due() => tracing::warn!(
                 attempt = %call.id,

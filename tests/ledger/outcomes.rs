@@ -22,7 +22,7 @@ on_both! {
     an_unknown_attempt_is_due_at_once_and_can_be_resolved,
     an_absence_is_void_once_the_call_is_repeated,
     concurrent_resolutions_of_one_attempt_keep_created,
-    a_response_is_void_once_another_process_has_resumed_the_attempt,
+    a_response_is_void_once_a_request_has_resumed_the_attempt,
     attempts_of_a_user_are_found_with_expired_keys,
 }
 
@@ -70,7 +70,7 @@ async fn a_resolved_attempt_changes_only_to_created(backend: Backend) {
         for late in [Resolution::Exists, Resolution::Unknown, Resolution::NotCreated] {
             assert!(!ledger.finish(finish(attempt.id, late, "late")).await.unwrap());
         }
-        assert!(!ledger.take_over(attempt.id, lease(), None).await.unwrap());
+        assert_eq!(ledger.take_over(attempt.id, lease(), None).await.unwrap(), None);
         let row = get(&ledger, attempt.id).await;
         assert_eq!((row.state, row.outcome_code.as_deref()), (state, Some("code")));
         assert!(ledger.finish(created(attempt.id)).await.unwrap());
@@ -131,7 +131,7 @@ async fn an_absence_is_void_once_the_call_is_repeated(backend: Backend) {
     let read = claimed[0].connection_ended_at;
     assert_eq!(read, Some(time(NOW)));
     // During the reconciler's check, the client comes back.
-    assert!(ledger.take_over(attempt.id, lease(), read).await.unwrap());
+    assert!(ledger.take_over(attempt.id, lease(), read).await.unwrap().is_some());
     let not_found = |ended| Basis::NotFound { connection_ended_at: ended };
     let absent = FinishAttempt { basis: not_found(read), ..not_created(attempt.id) };
     assert!(!ledger.finish(absent.clone()).await.unwrap());
@@ -173,19 +173,29 @@ async fn concurrent_resolutions_of_one_attempt_keep_created(backend: Backend) {
     }
 }
 
-async fn a_response_is_void_once_another_process_has_resumed_the_attempt(backend: Backend) {
+async fn a_response_is_void_once_a_request_has_resumed_the_attempt(backend: Backend) {
     let ledger = backend.open().await;
-    let attempt = keyed(1, NOW);
-    begin(&ledger, &attempt).await;
+    let worked = |process, connection_ended_at, finish| {
+        let basis = Basis::Worked { process, connection_ended_at };
+        FinishAttempt { basis, ..finish }
+    };
     let other = Lease { process: Uuid::from_u128(99), ..lease() };
-    assert!(ledger.take_over(attempt.id, other, None).await.unwrap());
-    let worked = |process, finish| FinishAttempt { basis: Basis::Worked { process }, ..finish };
-    assert!(!ledger.finish(worked(PROCESS, unsent(attempt.id))).await.unwrap());
-    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Unknown);
-    // A user that its call created is true all the same.
-    assert!(ledger.finish(worked(other.process, not_created(attempt.id))).await.unwrap());
-    assert!(ledger.finish(created(attempt.id)).await.unwrap());
-    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
+    for (number, resumer) in [(1, lease()), (2, other)] {
+        let attempt = keyed(number, NOW);
+        begin(&ledger, &attempt).await;
+        let end = ledger.take_over(attempt.id, resumer, None).await.unwrap();
+        assert_eq!(end, Some(time(NOW + resumer.lasts)));
+        for late in [unsent(attempt.id), unknown(attempt.id), not_created(attempt.id)] {
+            assert!(!ledger.finish(worked(PROCESS, None, late)).await.unwrap());
+        }
+        let row = get(&ledger, attempt.id).await;
+        assert_eq!((row.state, row.connection_ended_at), (AttemptState::Unknown, end));
+        let result = worked(resumer.process, end, not_created(attempt.id));
+        assert!(ledger.finish(result).await.unwrap());
+        // A user that its call created is true all the same.
+        assert!(ledger.finish(created(attempt.id)).await.unwrap());
+        assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
+    }
 }
 
 async fn attempts_of_a_user_are_found_with_expired_keys(backend: Backend) {

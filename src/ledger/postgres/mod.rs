@@ -242,17 +242,27 @@ impl Ledger for Postgres {
         id: AttemptId,
         lease: Lease,
         connection_ended_at: Option<LedgerTime>,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<Option<LedgerTime>, LedgerError> {
         let take_over = statement(statements::TAKE_OVER)
             .bind(*id.as_uuid())
             .bind(lease.process)
             .bind(millis(lease.lasts))
             .bind(connection_ended_at.map_or(-1, LedgerTime::as_millis))
             .end(end_of(lease));
-        let is_ours = |attempt: &Attempt| {
-            attempt.state == AttemptState::Unknown && works_on(lease.process, attempt)
-        };
-        self.within(self.change(id, take_over, is_ours)).await
+        self.within(async {
+            let Rows { rows, is_repeat } = self.run(take_over).await?;
+            if !rows.is_empty() {
+                return Ok(Some(rows::time(&rows, 0)?));
+            }
+            if !is_repeat {
+                return Ok(None);
+            }
+            let attempt = self.get(id).await?.filter(|attempt| {
+                attempt.state == AttemptState::Unknown && works_on(lease.process, attempt)
+            });
+            Ok(attempt.and_then(|attempt| attempt.connection_ended_at))
+        })
+        .await
     }
 
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {

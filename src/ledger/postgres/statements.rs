@@ -16,7 +16,7 @@ pub(super) const TAKE_OVER: &str = "\
       next_check_at = greatest(now + $3, connection_ended_at + 1) \
     FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
     WHERE id = $1 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = $4 \
-    RETURNING true";
+    RETURNING connection_ended_at";
 
 /// The key, unless the attempt has left this state. The change of the row ends a [`RESTART`] that waits for it:
 /// a lock alone would let that go on with the keys that it has seen before.

@@ -2,7 +2,7 @@
 //!
 //! Functions on a connection; the [`writer`](super::writer) opens and commits the transaction.
 
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::keys;
 use super::rows::{alive_since, blob, cached, execute, one, select_attempts};
@@ -38,7 +38,8 @@ const TAKE_OVER: &str = "\
     worker = ?3, lease_owner = NULL, \
     connection_ended_at = max(?4, coalesce(connection_ended_at + 1, 0)), \
     next_check_at = max(?4, coalesce(connection_ended_at + 1, 0)) \
-    WHERE id = ?2 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = ?5";
+    WHERE id = ?2 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = ?5 \
+    RETURNING connection_ended_at";
 
 /// An unknown outcome (3) is due at the end of its calls; any other is not checked again.
 const FINISH: &str = "\
@@ -136,12 +137,14 @@ pub(super) fn take_over(
     id: AttemptId,
     lease: Lease,
     connection_ended_at: Option<LedgerTime>,
-) -> Result<bool> {
+) -> Result<Option<LedgerTime>> {
     let until = (now + lease.lasts).as_millis();
     let expected = connection_ended_at.map_or(-1, LedgerTime::as_millis);
     let process = lease.process.as_bytes();
     let params = params![now.as_millis(), blob(&id), process, until, expected];
-    Ok(execute(connection, TAKE_OVER, params)? == 1)
+    let mut statement = cached(connection, TAKE_OVER)?;
+    let ends_at = statement.query_row(params, |row| row.get(0)).optional()?;
+    Ok(ends_at.and_then(LedgerTime::from_millis))
 }
 
 pub(super) fn finish(

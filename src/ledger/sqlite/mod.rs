@@ -171,7 +171,7 @@ impl Ledger for Sqlite {
         id: AttemptId,
         lease: Lease,
         connection_ended_at: Option<LedgerTime>,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<Option<LedgerTime>, LedgerError> {
         let take_over = move |connection: &_, now| {
             attempts::take_over(connection, now, id, lease, connection_ended_at)
         };

@@ -15,7 +15,7 @@ use crate::auth0::{
     CallError, CreateUserError, ErrorCode, LookupError, Misconfiguration, Priority, TransportError,
     User,
 };
-use crate::domain::Field;
+use crate::domain::{Field, PasswordRule};
 
 impl AttemptRunner<'_> {
     /// Resolves an attempt whose call the tenant may have acted on. Returns `unknown` when that is
@@ -31,19 +31,30 @@ impl AttemptRunner<'_> {
     /// Resolves an attempt at a connection that keeps pinned ids: looks the user up, then repeats
     /// the call. The repeat alone is enough where lookups fail.
     async fn resolve_by_id(&self, unknown: SignupResult) -> SignupResult {
-        if let Ok(Some(user)) = self.look_up_id(Priority::Lookup).await {
-            return self.confirm(user, unknown, Priority::Lookup).await;
+        let is_absent = match self.look_up_id(Priority::Lookup).await {
+            Ok(Some(user)) => return self.confirm(user, unknown, Priority::Lookup).await,
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        let mut result = self.create(None, Priority::Repeat).await;
+        // The user that the second call met may be the one that the first call created.
+        if matches!(result.outcome, Outcome::EmailTaken | Outcome::UsernameTaken) {
+            result = self.check_conflict(result).await;
         }
-        let repeated = self.create(None, Priority::Repeat).await;
-        match repeated.outcome {
-            // The user that the second call met may be the one that the first call created.
-            Outcome::EmailTaken | Outcome::UsernameTaken => {
-                let result = self.check_conflict(repeated).await;
-                if matches!(result.outcome, Outcome::Unknown) { unknown } else { result }
-            }
+        // An earlier request may have sent other fields, and its call may still be acted on.
+        let was_same_call = !self.is_resumed || (is_absent && self.absence_is_proof);
+        match &result.outcome {
+            Outcome::Created(_) | Outcome::EmailTaken => result,
             // The same call gets the same rejection: the first one created nothing either.
-            Outcome::Created(_) | Outcome::PasswordRejected(_) | Outcome::UsernameRejected => {
-                repeated
+            Outcome::PasswordRejected(PasswordRule::ContainsUserInfo { .. })
+            | Outcome::UsernameRejected
+            | Outcome::UsernameTaken
+                if !was_same_call =>
+            {
+                unknown
+            }
+            Outcome::PasswordRejected(_) | Outcome::UsernameRejected | Outcome::UsernameTaken => {
+                result
             }
             _ => unknown,
         }

@@ -6,6 +6,7 @@ use auth0_emulator::{Fault, Gate, JournalEntry, Route};
 use auth0_signup::clock::{Clock as _, LedgerTime, SystemClock};
 use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
+use serde_json::Value;
 
 use crate::app::{KEY, NOBODY, TestApp, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
@@ -431,4 +432,47 @@ async fn a_taken_address_is_recorded_when_the_client_comes_back() {
     assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "email_taken");
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), lookups, "replayed");
     assert_eq!(app.attempts().await[0].state, AttemptState::Exists);
+}
+
+/// A sign-up whose response is lost, with every lookup, although the user was created.
+async fn lose_everything(app: &TestApp, form: &Value) {
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    app.auth0.fault(Route::GetUser, Fault::answer(503).times(2));
+    app.auth0.fault(Route::CreateUser, Fault::answer(503));
+    assert_eq!(app.sign_up_with_key(KEY, form).await.problem(), "outcome_unknown");
+}
+
+#[tokio::test]
+async fn a_rejection_of_other_fields_says_nothing_about_an_earlier_call() {
+    let strict = |tenant: &mut auth0_emulator::Tenant| tenant.no_personal_info = true;
+    let app = TestApp::builder().auth0(strict).spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    let form = |nickname| {
+        let mut form = ada_with("nickname", nickname);
+        form["password"] = "Lovelace9!Zx".into();
+        form
+    };
+    lose_everything(&app, &form("ada")).await;
+    let other = app.sign_up_with_key(KEY, &form("lovelace9!zx")).await;
+    assert_eq!(other.problem(), "outcome_unknown", "{other:?}");
+    assert_eq!(app.creates().len(), 4, "the tenant has rejected the last call");
+    let again = app.sign_up_with_key(KEY, &form("ada")).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+}
+
+#[tokio::test]
+async fn a_taken_username_says_nothing_about_a_call_with_another_one() {
+    let usernames = |tenant: &mut auth0_emulator::Tenant| tenant.requires_username = true;
+    let app = TestApp::builder().auth0(usernames).set("fields.username", "required").spawn().await;
+    let mut bob = ada_with("username", "bob");
+    bob["email"] = "bob@example.com".into();
+    assert_eq!(app.sign_up(&bob).await.status, StatusCode::CREATED);
+    lose_everything(&app, &ada_with("username", "ada")).await;
+    // The tenant is slow: its user is not there yet.
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(200).body("[]"));
+    let other = app.sign_up_with_key(KEY, &ada_with("username", "bob")).await;
+    assert_eq!(other.problem(), "outcome_unknown", "{other:?}");
+    assert_eq!(app.creates().len(), 4);
+    let again = app.sign_up_with_key(KEY, &ada_with("username", "ada")).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
 }

@@ -158,15 +158,19 @@ impl Reconciler {
         self.service.ledger.finish(finish).await
     }
 
-    /// Returns whether another attempt created this user: forms without a key may pin the same id.
-    async fn is_claimed(&self, attempt: &Attempt, user: &User) -> Result<bool, UnresolvedReason> {
+    /// Returns whether another attempt that pinned the same id has this user: an earlier one of the same
+    /// sign-up, or another form without a key. One that pinned another id met the user of this attempt.
+    async fn has_rival(&self, attempt: &Attempt, user: &User) -> Result<bool, UnresolvedReason> {
         let email = DigestPair { current: attempt.email, previous: None };
         let find = Find::User(email, strip_provider(&user.user_id).to_owned());
         let attempts = self.service.ledger.find(find, MAX_RIVALS).await;
         let attempts = attempts.map_err(UnresolvedReason::LedgerFailed)?;
-        let created =
-            |other: &Attempt| other.id != attempt.id && other.state == AttemptState::Created;
-        Ok(attempts.iter().any(created))
+        let is_rival = |other: &Attempt| {
+            other.id != attempt.id
+                && other.state == AttemptState::Created
+                && other.auth0_user_id.is_none()
+        };
+        Ok(attempts.iter().any(is_rival))
     }
 
     /// Looks up the user with the pinned id.
@@ -184,8 +188,8 @@ impl Reconciler {
                 });
                 if !is_own {
                     Err(UnresolvedReason::AnotherAddress)
-                } else if self.is_claimed(attempt, &user).await? {
-                    Ok(Outcome::EmailTaken)
+                } else if self.has_rival(attempt, &user).await? {
+                    Err(UnresolvedReason::Contested)
                 } else {
                     Ok(Outcome::Created(Arc::new(user)))
                 }

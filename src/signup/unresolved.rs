@@ -42,6 +42,11 @@ pub enum UnresolvedReason {
     /// The user with the pinned id has another e-mail address.
     #[error("the user with the pinned id has another e-mail address")]
     AnotherAddress,
+    /// Another attempt has the user. Only a request, which has the password, shows whose sign-up that is.
+    #[error(
+        "another attempt that pinned the same id has the user: the next request with the key decides"
+    )]
+    Contested,
     /// A sign-up resumed the attempt during the check.
     #[error("a sign-up resumed it during the check")]
     Resumed,
@@ -74,7 +79,7 @@ impl UnresolvedReason {
             | Self::LookupFailed(_) => (Some(backoff(failed_checks)), true),
             // Until the operator grants the scope.
             Self::Forbidden => (Some(LONGEST_BACKOFF), false),
-            Self::Unpinned => (None, false),
+            Self::Unpinned | Self::Contested => (None, false),
         }
     }
 

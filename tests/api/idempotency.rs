@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use tokio::time::timeout;
 
 use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
+use crate::eventually::eventually;
 
 /// The number of posts so far.
 pub(crate) const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
@@ -152,6 +153,27 @@ async fn without_a_key_a_deleted_user_is_created_again() {
         "{retried:?}"
     );
     assert_eq!((app.creates().len(), app.auth0.users().len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_user_created_again_is_no_other_persons_to_the_reconciler() {
+    let app = with_deleted_user().await;
+    // The tenant reports its time in whole seconds.
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    // The replay finds no user. Then every response is lost.
+    app.auth0.fault(Route::GetUser, Fault::delay(Duration::ZERO));
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    app.auth0.fault(Route::GetUser, Fault::answer(503).times(2));
+    app.auth0.fault(Route::CreateUser, Fault::answer(503));
+    assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
+    // Two attempts pinned its id, and the reconciler has no password that shows whose it is.
+    eventually("the reconciler has checked it", async || {
+        app.attempts().await[0].next_check_at.is_none().then_some(())
+    })
+    .await;
+    let again = app.sign_up(&ada()).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+    assert_eq!(app.auth0.users().len(), 1);
 }
 
 #[tokio::test]

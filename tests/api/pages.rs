@@ -1,6 +1,7 @@
 //! The pages that a browser without JavaScript gets, and its redirects.
 
 use auth0_emulator::{Fault, Route};
+use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE};
 use serde_json::Value;
@@ -418,31 +419,57 @@ async fn the_brand_is_on_every_page() {
     }
 }
 
-#[tokio::test]
-async fn a_user_who_sends_the_form_from_two_tabs_signs_up_once() {
-    let app = TestApp::builder().set("challenge.required", "off").spawn().await;
-    let tab = async || {
+/// The key and the token of a form of the page, which is old enough to be sent.
+async fn tabs<const N: usize>(app: &TestApp) -> [(String, String); N] {
+    let tab = async |_| {
         let page = app.client.get(app.url("/signup")).header("accept", "text/html");
         let page = TestResponse::receive(page).await;
         (key(&page).to_owned(), hidden(&page, "form_token").to_owned())
     };
-    let (first, second, third) = (tab().await, tab().await, tab().await);
+    let tabs = futures_util::future::join_all((0..N).map(tab)).await;
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-    let send = async |(key, token): &(String, String), password: &str| {
-        let form = [
-            ("email", "ada@example.com"),
-            ("password", password),
-            ("idempotency_key", key),
-            ("form_token", token),
-        ];
-        let response = browser().post(app.url("/signup")).form(&form).send().await.unwrap();
-        response.status().as_u16()
-    };
+    tabs.try_into().unwrap()
+}
+
+/// Sends the form of a tab, and returns the status.
+async fn send(app: &TestApp, (key, token): &(String, String), password: &str) -> u16 {
+    let form = [
+        ("email", "ada@example.com"),
+        ("password", password),
+        ("idempotency_key", key),
+        ("form_token", token),
+    ];
+    let response = browser().post(app.url("/signup")).form(&form).send().await.unwrap();
+    response.status().as_u16()
+}
+
+#[tokio::test]
+async fn a_user_who_sends_the_form_from_two_tabs_signs_up_once() {
+    let app = TestApp::builder().set("challenge.required", "off").spawn().await;
+    let [first, second, third] = tabs(&app).await;
     let password = "Difference-Engine-1843";
-    assert_eq!(send(&first, password).await, 303);
-    assert_eq!(send(&second, password).await, 303, "the same person in a second tab");
+    assert_eq!(send(&app, &first, password).await, 303);
+    assert_eq!(send(&app, &second, password).await, 303, "the same person in a second tab");
     assert_eq!(app.auth0.users().len(), 1);
-    assert_eq!(send(&third, "Difference-Engine-1844").await, 409, "another password");
+    assert_eq!(send(&app, &third, "Difference-Engine-1844").await, 409, "another password");
+}
+
+#[tokio::test]
+async fn a_tab_that_got_no_result_has_created_the_user_that_another_tab_met() {
+    let app = TestApp::builder().set("challenge.required", "off").spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    let [first, second] = tabs(&app).await;
+    let password = "Difference-Engine-1843";
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    app.auth0.fault(Route::GetUser, Fault::answer(503).times(2));
+    app.auth0.fault(Route::CreateUser, Fault::answer(503));
+    assert_eq!(send(&app, &first, password).await, 504);
+    assert_eq!(send(&app, &second, password).await, 303);
+    app.until_resolved().await;
+    let states: Vec<_> = app.attempts().await.iter().map(|attempt| attempt.state).collect();
+    assert_eq!(states, [AttemptState::Created; 3]);
+    assert_eq!(send(&app, &first, password).await, 303);
+    assert_eq!(app.auth0.users().len(), 2);
 }
 
 #[tokio::test]

@@ -59,13 +59,18 @@ impl Origins {
         if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(());
         }
-        let headers = request.headers();
-        let origin = headers.get(ORIGIN).filter(|origin| !origin.is_empty());
-        if self.is_known(headers, origin) && self.is_same_or_allowed(request, origin) {
-            return Ok(());
-        }
-        self.rejected.report(origin);
-        Err(problem())
+        self.check_page(request).inspect_err(|_| self.rejected.report(origin(request.headers())))
+    }
+
+    /// Rejects a request of any method from a page of another origin.
+    ///
+    /// # Errors
+    /// When the origin is not allowed.
+    pub(super) fn check_page(&self, request: &Request) -> Result<(), Problem> {
+        let origin = origin(request.headers());
+        let is_allowed =
+            self.is_known(request.headers(), origin) && self.is_same_or_allowed(request, origin);
+        if is_allowed { Ok(()) } else { Err(problem()) }
     }
 
     /// Rejects a post without an origin if one is required, unless a server posts for its visitors and
@@ -109,6 +114,10 @@ impl Origins {
             _ => false,
         }
     }
+}
+
+fn origin(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(ORIGIN).filter(|origin| !origin.is_empty())
 }
 
 /// Returns whether an origin is on this host. A default port makes no difference.

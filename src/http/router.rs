@@ -66,7 +66,7 @@ pub fn public(state: &RouterState) -> Router {
     let pages = pages(state, state.allowed_origins.clone());
     let pipeline = &state.pipeline;
     let sign_up = post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&pages)));
-    let challenge = get(handlers::challenge).with_state(Arc::clone(&pipeline.challenges));
+    let challenge = get(handlers::challenge).with_state(Arc::clone(pipeline));
     let policy = get(handlers::policy).with_state(Arc::clone(&state.policy));
     let common = Arc::new(Asset::common_passwords(&pipeline.rules.password));
     let common_passwords = get(handlers::common_passwords).with_state(common);

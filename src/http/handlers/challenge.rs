@@ -8,9 +8,9 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use super::super::extensions::client;
+use super::super::pipeline::SignupPipeline;
 use super::super::problem::{Problem, ProblemCode};
 use super::super::schemas;
-use crate::abuse::Challenges;
 
 /// Issues a challenge for the client's address.
 #[utoipa::path(
@@ -35,13 +35,15 @@ use crate::abuse::Challenges;
     )
 )]
 pub(in super::super) async fn challenge(
-    State(challenges): State<Arc<Challenges>>,
+    State(pipeline): State<Arc<SignupPipeline>>,
     request: Request,
 ) -> Result<Response, Problem> {
+    // The address that asks pays a permit, and a foreign page would spend those of its visitors.
+    pipeline.origins.check_page(&request)?;
     let client = client(&request);
     // Frees an unexpected body before the challenge is made.
     drop(request);
-    let challenge = challenges.issue(client.ip()).await?;
+    let challenge = pipeline.challenges.issue(client.ip()).await?;
     let body = serde_json::to_vec(&challenge).map_err(|_| Problem::new(ProblemCode::Internal))?;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),

@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep};
 
 use super::captcha::{Captcha, CaptchaClientError, CaptchaError};
 use super::client_signals::ClientSignals;
-use super::counted_attempt::CountedAttempt;
 use super::form_token::{FillTime, FormTokens};
 use super::network::{Network, any_contains};
 use super::network_limiter::NetworkLimiter;
@@ -214,22 +213,19 @@ impl Challenges {
         Ok(Some(proof))
     }
 
-    /// Counts an attempt that passed all limits. Its outcome may count too.
-    pub fn count_attempt(&self, address: IpAddr, attempt: &CountedAttempt) {
-        if let Some(pressure) = self.pressure_on(address)
-            && pressure.record_attempt(address.into(), Instant::now())
-        {
-            attempt.set();
-        }
+    /// Counts an attempt that passed all limits. Returns whether its outcome counts too.
+    pub fn count_attempt(&self, address: IpAddr) -> bool {
+        let pressure = self.pressure_on(address);
+        pressure.is_some_and(|pressure| pressure.record_attempt(address.into(), Instant::now()))
     }
 
-    /// Records the outcome of an attempt. `hidden`: the client cannot see whether it was
-    /// successful, so the pressure must not show it either.
-    pub fn record_outcome(&self, result: &SignupResult, hidden: bool, attempt: &CountedAttempt) {
+    /// Records the outcome of an attempt that passed all limits. `counts`: for the pressure too. `hidden`: the
+    /// client cannot see whether it was successful, so the pressure must not show it either.
+    pub fn record_outcome(&self, result: &SignupResult, hidden: bool, counts: bool) {
         if matches!(result.outcome, Outcome::Rejected(Rejection::ProofUsed)) {
             self.metrics.challenges().failed("used");
         }
-        if !attempt.take() {
+        if !counts {
             return;
         }
         let unsuccessful = match &result.outcome {

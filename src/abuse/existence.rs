@@ -14,7 +14,7 @@ use crate::config::ExistenceSettings;
 use crate::signup::Outcome;
 
 /// Reveals or hides that an e-mail address has an account.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum ExistencePolicy {
     /// A client learns that an address has an account.
     Reveal,

@@ -214,8 +214,7 @@ impl Limits {
         Ok(charges)
     }
 
-    /// Records that the shared limits rejected an attempt that passed here. A duplicate request
-    /// that only waited for that attempt has no keys in its report, and records nothing.
+    /// Records that the shared limits rejected an attempt that passed here.
     pub fn record_shared_rejection(&self, rejection: Rejection, report: &RateLimitReport) {
         let Rejection::Limited { limit, retry_after } = rejection else { return };
         let Some(keys) = report.keys() else { return };

@@ -16,14 +16,14 @@ use super::request_id::RequestId;
 use super::server::FormUnderWay;
 use super::signed_up::SignedUp;
 use crate::abuse::{
-    Challenges, ClientAddress, ClientSignals, CountedAttempt, ExistencePolicy, Limits,
-    RateLimitReport, SignupSwitch,
+    Challenges, ClientAddress, ClientSignals, ExistencePolicy, Limits, RateLimitReport,
+    SignupSwitch,
 };
 use crate::domain::rules::NameOrder;
 use crate::domain::{EmailAddress, FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::form::{ControlField, FieldValue, MAX_ERRORS, Submission};
 use crate::limits::AttemptCost;
-use crate::signup::{self, Admission, AdmissionCost, Outcome, Signups};
+use crate::signup::{self, Admission, AdmissionCost, Admitted, Outcome, ResultRecorder, Signups};
 use crate::telemetry::Metrics;
 use crate::texts::Locale;
 
@@ -144,12 +144,10 @@ impl SignupPipeline {
             ChallengeMode::AsConfigured => Some(signals),
             ChallengeMode::Skipped => None,
         };
-        let attempt = CountedAttempt::default();
-        let (email, report) = (user.email.clone(), head.report.clone());
-        let admission = self.admission(signals, head.client, email, report, attempt.clone());
+        let admission = self.admission(signals, head.client, user.email.clone(), head.report);
         let request_id = head.id.to_string();
         let request = signup::Request { user, key, request_id, is_own_form, admission };
-        self.create(request, &attempt, head.deadline, &head.report).await.map_err(in_language)
+        self.create(request, head.deadline).await.map_err(in_language)
     }
 
     /// Creates the user, or stops waiting at the deadline.
@@ -159,17 +157,11 @@ impl SignupPipeline {
     async fn create(
         &self,
         request: signup::Request,
-        attempt: &CountedAttempt,
         deadline: Instant,
-        report: &RateLimitReport,
     ) -> Result<SignedUp, Problem> {
         let started = Instant::now();
         let result = self.signups.create(request, deadline).await;
         let hidden = self.existence.hides(&result.outcome);
-        self.challenges.record_outcome(&result, hidden, attempt);
-        if let Outcome::Rejected(rejection) = result.outcome {
-            self.limits.record_shared_rejection(rejection, report);
-        }
         let late = self.existence.pad(started, deadline).await;
         if hidden {
             if late {
@@ -188,22 +180,29 @@ impl SignupPipeline {
         client: ClientAddress,
         email: EmailAddress,
         report: RateLimitReport,
-        attempt: CountedAttempt,
     ) -> Admission {
         let (challenges, limits) = (Arc::clone(&self.challenges), Arc::clone(&self.limits));
+        let existence = self.existence;
         Admission::new(async move {
-            let Some(signals) = signals else {
-                let (address, cost) = (client.ip(), AttemptCost::Two);
-                let charges = limits.acquire_attempt(address, &email, false, cost, &report)?;
-                return Ok(AdmissionCost { charges, proof: None });
-            };
             let address = client.ip();
-            let is_limited = || limits.needs_proof(address, &email);
-            let proof = challenges.admit(signals, address, is_limited).await?;
-            let (has_proof, cost) = (proof.is_some(), AttemptCost::One);
-            let charges = limits.acquire_attempt(address, &email, has_proof, cost, &report)?;
-            challenges.count_attempt(address, &attempt);
-            Ok(AdmissionCost { charges, proof })
+            let (proof, cost) = match signals {
+                Some(signals) => {
+                    let is_limited = || limits.needs_proof(address, &email);
+                    let proof = challenges.admit(signals, address, is_limited).await?;
+                    (proof, AttemptCost::One)
+                }
+                None => (None, AttemptCost::Two),
+            };
+            let charges =
+                limits.acquire_attempt(address, &email, proof.is_some(), cost, &report)?;
+            let counts = cost == AttemptCost::One && challenges.count_attempt(address);
+            let recorder = ResultRecorder::new(move |result| {
+                challenges.record_outcome(result, existence.hides(&result.outcome), counts);
+                if let Outcome::Rejected(rejection) = result.outcome {
+                    limits.record_shared_rejection(rejection, &report);
+                }
+            });
+            Ok(Admitted { cost: AdmissionCost { charges, proof }, recorder })
         })
     }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::admission::ResultRecorder;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use crate::digest::Digest;
@@ -45,6 +46,7 @@ pub(super) struct Leader {
     key: Digest,
     tx: watch::Sender<Option<SignupResult>>,
     send_state: SendState,
+    recorder: Mutex<Option<ResultRecorder>>,
 }
 
 /// Progress of an attempt, as far as it matters to a request whose deadline has passed.
@@ -101,8 +103,8 @@ impl InFlight {
         }
         let (tx, _) = watch::channel(None);
         entries.insert(key, Entry { binding, tx: tx.clone() });
-        let send_state = SendState::default();
-        Join::Leader(Leader { in_flight: Arc::clone(self), key, tx, send_state })
+        let (in_flight, send_state) = (Arc::clone(self), SendState::default());
+        Join::Leader(Leader { in_flight, key, tx, send_state, recorder: Mutex::default() })
     }
 
     /// The entries, also after a panic elsewhere: each change leaves them consistent.
@@ -120,6 +122,15 @@ impl Leader {
     /// The progress of the attempt.
     pub(super) const fn send_state(&self) -> &SendState {
         &self.send_state
+    }
+
+    /// Sets what records the result of the attempt that starts now.
+    pub(super) fn set_recorder(&self, recorder: ResultRecorder) {
+        *self.lock_recorder() = Some(recorder);
+    }
+
+    fn lock_recorder(&self) -> MutexGuard<'_, Option<ResultRecorder>> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Resolves when every request disconnects before it gets the result.
@@ -158,6 +169,11 @@ impl Leader {
     }
 
     fn send(&self, result: SignupResult) {
+        // First: what it records may be in the response.
+        let recorder = self.lock_recorder().take();
+        if let Some(recorder) = recorder {
+            recorder.record(&result);
+        }
         self.tx.send_if_modified(|announced| {
             let is_first = announced.is_none();
             announced.get_or_insert(result);

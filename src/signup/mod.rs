@@ -35,7 +35,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 pub use crate::ledger::AdmissionCost;
-pub use admission::{Admission, Rejection};
+pub use admission::{Admission, Admitted, Rejection, ResultRecorder};
 pub use outcome::{Outcome, SignupResult};
 pub use reconciler::Reconciler;
 pub use unresolved::UnresolvedReason;

@@ -7,7 +7,7 @@ use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
 use super::replay::Replay;
-use super::{Admission, AdmissionCost, Inner, Rejection};
+use super::{Admission, AdmissionCost, Admitted, Inner, Rejection};
 use crate::auth0::{CallPermit, Priority};
 use crate::clock::LedgerTime;
 use crate::ledger::{Basis, BeginResult, KeyLookup, NewAttempt, Urgency};
@@ -227,8 +227,10 @@ impl Inner {
 
 /// Decides whether a new attempt may start, unless every client disconnects first.
 async fn admit(admission: Admission, leader: &Leader) -> Result<AdmissionCost, SignupResult> {
-    tokio::select! {
-        admitted = admission.decide() => Ok(admitted?),
-        () = leader.abandoned() => Err(SignupResult::new(Outcome::Abandoned)),
-    }
+    let Admitted { cost, recorder } = tokio::select! {
+        admitted = admission.decide() => admitted?,
+        () = leader.abandoned() => return Err(SignupResult::new(Outcome::Abandoned)),
+    };
+    leader.set_recorder(recorder);
+    Ok(cost)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use altcha::{Challenge, Solution, SolveChallengeOptions, solve_challenge};
+use auth0_emulator::{Fault, Route};
 use auth0_signup::abuse::FormTokens;
 use auth0_signup::clock::{Clock as _, SystemClock};
 use auth0_signup::digest::Digests;
@@ -481,6 +482,51 @@ async fn unsuccessful_attempts_of_many_networks_ask_everybody_for_a_proof() {
         drop(TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await);
     }
     assert!(is_asked_for_a_proof(&app).await);
+}
+
+#[tokio::test]
+async fn clients_that_disconnect_hide_no_outcome() {
+    let app = defaults().spawn().await;
+    assert_eq!(post_from(&app, "198.51.100.1", 0).await.status, StatusCode::CREATED);
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(20)).times(60));
+    for n in 0..60 {
+        let mut form = ada_with("password", format!("Difference-Engine-{n}"));
+        form["email"] = "ada0@example.com".into();
+        let post = app.post().header("x-forwarded-for", format!("10.{n}.0.1")).json(&form);
+        let client = tokio::spawn(post.send());
+        app.until(|app| app.creates().len() == n + 2).await;
+        client.abort();
+    }
+    eventually("everybody is asked", async || is_asked_for_a_proof(&app).await.then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_foreign_page_gets_no_challenge_for_its_visitors() {
+    let allowed = "https://www.example.com";
+    let app = builder()
+        .set("http.allowed_origins", allowed)
+        .set("challenge.work.per_minute", "1")
+        .spawn()
+        .await;
+    let get = async |headers: &[(&str, &str)]| {
+        let request = headers
+            .iter()
+            .fold(app.client.get(app.url("/signup/challenge")), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        TestResponse::receive(request).await
+    };
+    for headers in [
+        &[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")][..],
+        // An image or a link.
+        &[("sec-fetch-site", "cross-site")],
+    ] {
+        assert_eq!(get(headers).await.problem(), "origin_not_allowed");
+    }
+    let own = get(&[("origin", allowed), ("sec-fetch-site", "cross-site")]).await;
+    assert_eq!(own.status, StatusCode::OK);
+    // A program that is no browser.
+    assert_eq!(get(&[]).await.status, StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test]

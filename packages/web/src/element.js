@@ -10,8 +10,7 @@ import { STYLE } from "./style.js";
 const h = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
+    if (value !== false && value != null) element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.filter(Boolean));
   return element;
@@ -63,9 +62,8 @@ export class SignupElement extends Base {
   connectedCallback() {
     // A property that was set before the element was defined hides the accessor.
     if (Object.hasOwn(this, "policy")) {
-      const { policy } = this;
+      this.#policy = this.policy;
       delete this.policy;
-      this.policy = policy;
     }
     this.#draw();
   }
@@ -75,8 +73,8 @@ export class SignupElement extends Base {
     queueMicrotask(() => this.isConnected || this.#end());
   }
 
-  attributeChangedCallback(name, before, value) {
-    if (before !== value) this.#draw();
+  attributeChangedCallback() {
+    this.#draw();
   }
 
   /** The policy that the form is drawn from. Set it to save the request. */

@@ -38,9 +38,9 @@ pub(super) fn render(
         Representation::Json => {
             let kind = HeaderValue::from_static("application/problem+json");
             response.headers_mut().insert(CONTENT_TYPE, kind);
-            let document =
-                serde_json::to_vec(&ProblemDocument::new(&problem, id, locale, base_path));
-            *response.body_mut() = Body::from(document.unwrap_or_default());
+            let has_captcha = pages.page.has_captcha();
+            let document = ProblemDocument::new(&problem, id, locale, base_path, has_captcha);
+            *response.body_mut() = Body::from(serde_json::to_vec(&document).unwrap_or_default());
             if problem.code == ProblemCode::OriginNotAllowed {
                 // Else the page could not read why, and would take it for a lost connection.
                 let headers = response.headers_mut();
@@ -65,7 +65,8 @@ pub(super) fn render(
 /// The document of a problem in English, as an example.
 pub(super) fn example(problem: &Problem) -> Value {
     let id = RequestId::new(Duration::ZERO);
-    serde_json::to_value(ProblemDocument::new(problem, id, Locale::En, "")).unwrap_or_default()
+    serde_json::to_value(ProblemDocument::new(problem, id, Locale::En, "", false))
+        .unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -88,15 +89,27 @@ struct ProblemDocument<'a> {
 }
 
 impl<'a> ProblemDocument<'a> {
-    fn new(problem: &'a Problem, id: RequestId, locale: Locale, base_path: &str) -> Self {
+    /// `has_captcha`: a challenge is a captcha, which only the user can solve.
+    fn new(
+        problem: &'a Problem,
+        id: RequestId,
+        locale: Locale,
+        base_path: &str,
+        has_captcha: bool,
+    ) -> Self {
         let code = problem.code.name();
+        let advised = if problem.challenge_hint && has_captcha {
+            ProblemCode::ChallengeRequired.name()
+        } else {
+            code
+        };
         let (detail, advice) = match problem.detail.as_deref() {
             Some(own) => (own.into(), None),
             None => (
                 locale.attribute(code, DETAIL).unwrap_or_default(),
                 locale
-                    .attribute(code, ADVICE_WITH_SCRIPT)
-                    .or_else(|| locale.attribute(code, ADVICE)),
+                    .attribute(advised, ADVICE_WITH_SCRIPT)
+                    .or_else(|| locale.attribute(advised, ADVICE)),
             ),
         };
         Self {

@@ -149,6 +149,11 @@ impl Page {
         &self.settings
     }
 
+    /// True if a challenge is a captcha.
+    pub const fn has_captcha(&self) -> bool {
+        self.widget.is_some()
+    }
+
     /// The rules to list before a password is chosen.
     pub fn password_rules(&self) -> &[PasswordRule] {
         &self.password_rules

@@ -272,6 +272,25 @@ async fn the_service_is_asked_only_where_a_proof_is_needed() {
 }
 
 #[tokio::test]
+async fn a_limit_that_a_captcha_lifts_advises_to_solve_it() {
+    let service = CaptchaService::start().await;
+    let app = app("hcaptcha", &service)
+        .set("challenge.required", "adaptive")
+        .set("limits.address.burst", "1")
+        .spawn()
+        .await;
+    let mut robot = form(0, "h-captcha-response", "");
+    robot["subject"] = "x".into();
+    let required = app.sign_up(&robot).await;
+    assert_eq!(required.problem(), "challenge_required");
+    assert_eq!(app.sign_up(&form(1, "h-captcha-response", "")).await.status, StatusCode::CREATED);
+    let limited = app.sign_up(&form(2, "h-captcha-response", "")).await;
+    assert_eq!(limited.problem(), "rate_limited");
+    assert_eq!(limited.json()["challenge"], "/signup/challenge");
+    assert_eq!(limited.json()["advice"], required.json()["advice"]);
+}
+
+#[tokio::test]
 async fn failed_tokens_have_a_limit_and_valid_ones_do_not_count() {
     let service = CaptchaService::start().await;
     let app = app("turnstile", &service)

@@ -65,7 +65,7 @@ const SCORED = {
   script: "https://www.google.com/recaptcha/api.js?hl=en&render=site",
 };
 
-const start = ({ provider }) => Service.start({
+const start = ({ provider }, settings) => Service.start({
   "challenge.required": "always",
   "auth0_compat.enabled": false,
   "challenge.captcha.provider": provider,
@@ -77,6 +77,7 @@ const start = ({ provider }) => Service.start({
     "challenge.captcha.action": "signup",
     "challenge.captcha.min_score_percent": 50,
   }),
+  ...settings,
 });
 
 /** Opens the form with stand-ins for the captcha service. */
@@ -150,4 +151,36 @@ test("without the module the form still sends the token", async (t) => {
   await fill(page, { ...ADA, email: "plain@example.com" });
   await page.click("button[type=submit]");
   await done(page);
+});
+
+test("a solved captcha lifts a limit at once, whatever its wait", async (t) => {
+  const service = await start(HCAPTCHA, { "challenge.required": "adaptive", "limits.email.burst": 1 });
+  // Counts for the same mailbox.
+  const other = new URLSearchParams({ ...ADA, email: "limited+other@example.com" });
+  assert.equal((await fetch(`${service.url}/signup`, { method: "POST", body: other })).status, 201);
+  const page = await form(t, service, HCAPTCHA);
+  await page.waitForFunction(() => globalThis.hcaptcha);
+  // Writes what a person's solution, or a reset by the module, makes of the field.
+  const solve = (token) =>
+    page.locator('[name="h-captcha-response"]').evaluate((field, value) => {
+      field.value = value;
+      globalThis.hcaptcha.reset = () => (field.value = "");
+    }, token);
+  await solve("");
+  await fill(page, { ...ADA, email: "limited@example.com" });
+  const send = async () => {
+    const result = page.nextResult();
+    await page.click("button[type=submit]");
+    return result;
+  };
+  const { problem } = await send();
+  assert.deepEqual([problem.code, problem.challenge], ["rate_limited", "/signup/challenge"]);
+  const alert = await page.locator("[role=alert]:focus").textContent();
+  assert.match(alert, /Too many attempts.*Complete the check on this page\./);
+  assert.doesNotMatch(alert, /Try again in/);
+  await solve("solved");
+  assert.equal((await send()).status, "created");
+  await done(page);
+  assert.equal(verifications.at(-1).response, "solved");
+  assert.deepEqual(page.consoleErrors, []);
 });

@@ -310,7 +310,8 @@ class SignupForm {
     }
     const heading = problem.heading ?? texts.offline_heading;
     const lines = [problem.advice ?? problem.detail ?? texts.offline];
-    if (retryAfter) {
+    // A captcha lifts the limit: the person may solve it now.
+    if (retryAfter && !(problem.challenge && this.#policy.challenge?.site_key)) {
       this.#waitUntil = Date.now() + retryAfter * 1000;
       this.#limit = heading;
       lines.push(this.#wait(retryAfter));

@@ -420,6 +420,38 @@ test("inputs outside their form, disabled or in a group work like others", async
   assert.match(await page.textContent(".signup-done"), /account for outside@example\.com has been created/);
 });
 
+for (const [kind, body] of [
+  ["that the module draws", '<input form="f" name="password" type="password" data-signup-password>'],
+  ["of the page", '<input form="f" name="password" type="password"> <button form="f" data-signup-reveal><i>See</i></button>'],
+]) {
+  test(`a button ${kind} shows a password outside its form`, async (t) => {
+    const outside = `<form id="f" action="${form}" method="post" data-signup><input name="email"><button>Join</button></form>`;
+    const page = await open(chromium, t, publish("/reveal", `${outside}<label>Password ${body}</label>`));
+    await page.waitForSelector("form[data-signup-ready]");
+    const posts = await intercept(page);
+    const password = page.locator("[name=password]");
+    const type = () => password.getAttribute("type");
+    await page.click("[data-signup-reveal]");
+    assert.equal(await type(), "text");
+    // As React does, once the second file is there.
+    await page.focus("[name=email]");
+    await page.waitForFunction(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("extras")));
+    await password.evaluate(async (input) => {
+      while (input.type === "text") {
+        input.type = "password";
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        if (input.type === "text") return;
+        input.type = "text";
+      }
+    });
+    assert.equal(await type(), "text");
+    await page.click("[data-signup-reveal]");
+    assert.equal(await type(), "password");
+    assert.deepEqual(posts, []);
+    assert.deepEqual(page.consoleErrors, []);
+  });
+}
+
 test("a result is scrolled into view, and a reset clears the errors", async (t) => {
   const tall = '<div data-signup-rules></div><p style="height: 900px">…</p>';
   const page = await open(chromium, t, publish("/tall", plain(tall)), { viewport: { width: 320, height: 568 } });

@@ -73,7 +73,7 @@ export function assist(enhanced, { signal, getBelow, onInput, reveal, rules, set
 
   // React writes the type of an input whenever it draws the form, and a page may put a new input in its place.
   const keepShown = () => {
-    const field = reveal.shown && form.querySelector("[data-signup-reveal]") && input("password");
+    const field = reveal.shown && reveal.button() && input("password");
     if (field?.type === "password") field.type = "text";
   };
   const observer = new MutationObserver(keepShown);

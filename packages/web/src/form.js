@@ -5,7 +5,7 @@ import { HIDDEN, dotted, findInput, interpolate, makeStatus } from "./dom.js";
 import { FieldErrors } from "./field-errors.js";
 import { loadExtras } from "./load-extras.js";
 import { awaitPolicy, getBelow } from "./request.js";
-import { Reveal, setButtonTypes } from "./reveal.js";
+import { REVEAL, Reveal, setButtonTypes } from "./reveal.js";
 import { PasswordRules } from "./rules.js";
 import { newKey, signUp } from "./sign-up.js";
 import { accountLinks, showSuccess } from "./success.js";
@@ -95,8 +95,8 @@ class SignupForm {
       this.#errors.clearAll();
       setTimeout(() => this.#rules.check());
     });
-    on("click", (event) => {
-      if (!event.target.closest?.("button[data-signup-reveal]")) return;
+    this.#onInput("click", (button, event) => {
+      if (!button.matches(REVEAL)) return;
       event.preventDefault();
       this.#reveal.toggle();
     });
@@ -114,14 +114,15 @@ class SignupForm {
     });
   }
 
-  /** Listens to the inputs of the form. They may be outside it, and both may be put elsewhere. */
+  /** Listens to the inputs and buttons of the form. They may be outside it, and both may be put elsewhere. */
   #onInput = (name, listener) => {
     const { form } = this;
+    let last;
     const find = (event) => {
       const all = [...form.elements];
       // The target of an event in a custom element is inside it, or hidden.
       const input = event.composedPath().find((part) => all.includes(part));
-      if (input) listener(input, event);
+      if (input && event !== last) listener(input, (last = event));
     };
     for (const target of [form, document]) target.addEventListener(name, find, { signal: this.#signal });
   };

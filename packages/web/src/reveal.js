@@ -2,9 +2,10 @@
 
 import { findInput, make } from "./dom.js";
 
-const BUTTON = "button[data-signup-reveal]";
+/** The button of a form. */
+export const REVEAL = "button[data-signup-reveal]";
 /** Buttons that do something else beside a field, although their type would send the form. */
-const ASIDE = `${BUTTON}, button[aria-pressed], button:is([aria-controls], label *):not([type])`;
+const ASIDE = `${REVEAL}, button[aria-pressed], button:is([aria-controls], label *):not([type])`;
 /** Buttons that may have got their type by mistake: the default of HTML sends the form. */
 const BARE = "button:not([type], [name], [value])";
 /** Buttons that send the form elsewhere: the page's own behaviour. */
@@ -34,12 +35,19 @@ export class Reveal {
     this.#live = live;
     const input = this.#input();
     this.shown = input?.type === "text";
-    if (input?.matches("[data-signup-password]") && !this.#button()) {
+    if (input?.matches("[data-signup-password]") && !this.button()) {
       this.#own = make("button", { type: "button", className: "signup-reveal" });
       this.#own.dataset.signupReveal = "words";
+      const form = input.getAttribute("form");
+      if (form) this.#own.setAttribute("form", form);
       (input.closest("label") ?? input).after(this.#own);
       this.label();
     }
+  }
+
+  /** Returns the button, which may be outside the form as its input may. */
+  button() {
+    return [...this.#form.elements].find((button) => button.matches(REVEAL));
   }
 
   /** Labels the button that this added. */
@@ -49,7 +57,7 @@ export class Reveal {
 
   /** Shows or hides the password; by default the other of what it is. */
   toggle(shown = !this.shown) {
-    const [input, button] = [this.#input(), this.#button()];
+    const [input, button] = [this.#input(), this.button()];
     if (!input || !button || this.shown === shown) return;
     this.shown = shown;
     input.type = shown ? "text" : "password";
@@ -76,9 +84,5 @@ export class Reveal {
 
   #input() {
     return findInput(this.#form, "password");
-  }
-
-  #button() {
-    return this.#form.querySelector(BUTTON);
   }
 }

@@ -452,6 +452,63 @@ for (const [kind, body] of [
   });
 }
 
+/** Puts a clone into the place of the form, as Turbo and htmx do, and waits until it is enhanced. */
+const cloneForm = (page) =>
+  page.evaluate(() => {
+    const form = document.querySelector("form");
+    const isReady = new Promise((resolve) => addEventListener("signup:ready", resolve, { once: true }));
+    form.replaceWith(form.cloneNode(true));
+    return isReady.then(() => {});
+  });
+
+test("a clone of a form can be sent, whatever the form was doing", async (t) => {
+  const spans = "<button><span data-signup-idle>Join</span><span data-signup-working hidden></span></button>";
+  const page = await open(chromium, t, publish("/clone", plain().replace("<button>Join</button>", spans)));
+  await page.waitForSelector("form[data-signup-ready]");
+  const posts = await intercept(page, respond(400, '{"code":"malformed_body","detail":"x"}', "application/problem+json"));
+  await send(page);
+  await page.locator("[role=alert]").waitFor();
+  assert.equal((await send(page)).status, "invalid");
+  await page.locator(".signup-error").first().waitFor();
+
+  const held = posts.length + 1;
+  await page.route(/\/signup$/, (route) => (posts.length < held ? posts.push("held") : route.fallback()));
+  await fill(page, { email: "clone@example.com" });
+  await page.click("form button");
+  await page.locator("form[data-signup-busy]").waitFor();
+  await cloneForm(page);
+  await page.locator("form:not([data-signup-busy])").waitFor();
+  assert.equal(await page.locator("[data-signup-idle]").isVisible(), true);
+  assert.equal(await page.locator("[data-signup-working]").isVisible(), false);
+  assert.deepEqual(await page.locator(".signup-status").allTextContents(), [""]);
+  await fill(page, { password: ADA.password });
+  assert.equal((await send(page)).status, "created");
+  await done(page);
+
+  // Finished, and still in sight: the page shows its own success.
+  await page.reload();
+  await page.waitForSelector("form[data-signup-ready]");
+  await page.evaluate(() => addEventListener("signup:done", (event) => event.preventDefault(), { once: true }));
+  await fill(page, { email: "clone.2@example.com", password: ADA.password });
+  assert.equal((await send(page)).status, "created");
+  await page.locator("form[data-signup-done]").waitFor();
+  await cloneForm(page);
+  await fill(page, { email: "clone.3@example.com", password: ADA.password });
+  assert.equal((await send(page)).status, "created");
+
+  await page.reload();
+  await page.waitForSelector("form[data-signup-ready]");
+  await cloneForm(page);
+  const noValidate = await page.evaluate(async (address) => {
+    const { enhance } = await import(address);
+    const form = document.querySelector("form");
+    enhance(form).destroy();
+    return form.noValidate;
+  }, `${service.url}/signup.js`);
+  assert.equal(noValidate, false);
+  assert.deepEqual(page.consoleErrors, []);
+});
+
 test("a result is scrolled into view, and a reset clears the errors", async (t) => {
   const tall = '<div data-signup-rules></div><p style="height: 900px">…</p>';
   const page = await open(chromium, t, publish("/tall", plain(tall)), { viewport: { width: 320, height: 568 } });

@@ -13,7 +13,7 @@ export class AlertBox {
   }
 
   get #box() {
-    return (this.#found ??= this.#form.querySelector("[data-signup-alert]") ?? make("div"));
+    return (this.#found ??= this.#form.querySelector("[data-signup-alert], .signup-alert") ?? make("div"));
   }
 
   /** Empties the alert and takes it away. */

@@ -59,7 +59,11 @@ class SignupForm {
     this.#reveal = new Reveal(form, this.texts, this.#live);
     setButtonTypes(form);
     this.#listen();
-    this.#noValidate = form.noValidate;
+    // A clone, such as one of Turbo or htmx, has what the module did to the form that it was made from.
+    this.#noValidate = form.matches("[novalidate]:not([data-signup-ready])");
+    delete form.dataset.signupDone;
+    form.querySelector(".signup-status")?.remove();
+    this.#progress();
     form.noValidate = true;
     form.dataset.signupReady = "";
     form.append(this.#live);

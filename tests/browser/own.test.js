@@ -550,3 +550,32 @@ test("a drawn button shows the password, and speaks the language of the page", a
   assert.ok(button.x > input.x && button.x + button.width <= input.x + input.width, "within the field");
   assert.ok(button.y >= input.y && button.y + button.height <= input.y + input.height, "within the field");
 });
+
+test("a button pressed before the wait is over keeps the alert's advice, links and reference", async (t) => {
+  const page = await open(chromium, t, publish(unstyled("<div data-signup-rules></div>") + script));
+  // The links are those of the policy.
+  await page.waitForSelector("[data-rule]");
+  const sent = posts(page);
+  const problem = {
+    ...{ code: "outcome_unknown", heading: "Not sure", advice: "Try to log in.", detail: "x" },
+    ...{ retry_after: 60, request_id: "r-1" },
+  };
+  await page.route(/\/signup$/, (route) => {
+    if (route.request().method() !== "POST") return route.fallback();
+    return route.fulfill({ status: 504, json: problem, headers: { "Access-Control-Allow-Origin": "*" } });
+  });
+  await fill(page, { email: newEmail(), password: ADA.password });
+  const read = async () => {
+    const html = await page.locator("[role=alert]:focus").innerHTML();
+    return html.replace(/\d+ seconds/, "n seconds").replace(/id="[^"]*"/g, "");
+  };
+  await page.click(own);
+  const before = await read();
+  for (const part of ["Not sure", "Try to log in.", "n seconds", "https://www.example.com/login", "r-1"]) {
+    assert.ok(before.includes(part), part);
+  }
+  await page.focus("[name=email]");
+  await page.click(own);
+  assert.equal(await read(), before);
+  assert.equal(sent.length, 1, "nothing is sent before the wait is over");
+});

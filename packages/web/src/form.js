@@ -29,7 +29,7 @@ class SignupForm {
   #sent;
   #data;
   #waitUntil = 0;
-  #limit;
+  #showWait;
   #assisted = false;
   #proof;
   #policy = {};
@@ -173,7 +173,7 @@ class SignupForm {
       return undefined;
     }
     if (seconds > 0) {
-      this.#alert.show({ heading: this.#limit, lines: [this.#wait(seconds)] });
+      this.#showWait(seconds);
       return undefined;
     }
     if (!this.#emit("submit")) return undefined;
@@ -316,11 +316,8 @@ class SignupForm {
     const heading = problem.heading ?? texts.offline_heading;
     const lines = [problem.advice ?? problem.detail ?? texts.offline];
     // A captcha lifts the limit: the person may solve it now.
-    if (retryAfter && !(problem.challenge && this.#policy.challenge?.site_key)) {
-      this.#waitUntil = Date.now() + retryAfter * 1000;
-      this.#limit = heading;
-      lines.push(this.#wait(retryAfter));
-    }
+    const wait = !(problem.challenge && this.#policy.challenge?.site_key) && retryAfter;
+    this.#waitUntil = Date.now() + wait * 1000;
     const errors = [...(result.errors ?? [])];
     if (problem.code === "username_taken") errors.push({ field: "username", message: lines.shift() });
     const summary = this.#errors.show(errors);
@@ -328,7 +325,11 @@ class SignupForm {
     const calm = /^(email_taken|outcome_unknown|signups_closed)$/.test(problem.code);
     const links = calm && accountLinks(this.#policy, texts, this.#data.get("email"));
     const reference = httpStatus >= 500 && problem.request_id;
-    this.#alert.show({ heading, lines, summary, links, reference, calm });
+    this.#showWait = (seconds) => {
+      const all = [...lines, seconds && this.#wait(seconds)];
+      this.#alert.show({ heading, lines: all, summary, links, reference, calm });
+    };
+    this.#showWait(wait);
   }
 
   /** Opens the page's own address, or puts a message into the place of the form. */

@@ -142,7 +142,7 @@ export class SignupElement extends Base {
     form.addEventListener("formdata", ({ formData }) => {
       for (const input of this.#slotted()) {
         const isOff = /checkbox|radio/.test(input.type) && !input.checked;
-        if (!isOff && !input.disabled) formData.append(input.name, input.value);
+        if (!isOff) formData.append(input.name, input.value);
       }
     });
     // What was typed before the form was drawn again. A consent holds for the same terms.
@@ -171,9 +171,9 @@ export class SignupElement extends Base {
     this.#enhanced = undefined;
   }
 
-  /** The inputs of the page in the slot `fields`. */
+  /** The inputs of the page in the slot `fields`, without those that it disabled. */
   #slotted() {
-    return [...this.querySelectorAll('[slot="fields"][name], [slot="fields"] [name]')];
+    return [...this.querySelectorAll(":is([slot=fields], [slot=fields] *)[name]:not(:disabled)")];
   }
 }
 

@@ -93,6 +93,19 @@ test("a slotted field replaces the drawn one in either spelling", async (t) => {
   assert.equal(create.user_metadata.seats, 3);
 });
 
+test("a slotted field in a disabled group is not sent, and the drawn one stays", async (t) => {
+  const group = `<fieldset slot="fields" disabled><input type="hidden" name="user_metadata.source" value="no">
+    <input name="user_metadata.seats" value="4"></fieldset>`;
+  files["/group"] = pageOf("/element.js", element("", group));
+  const page = await visit(t, "/group");
+  await complete(page, "group@example.com");
+  await page.fill('form [name="user_metadata.seats"]', "3");
+  await send(page);
+  await page.locator(".signup-done").waitFor();
+  const [create] = await service.creates("group@example.com");
+  assert.deepEqual(create.user_metadata, { seats: 3 });
+});
+
 test("the element follows its attribute success, and has the policy that it is drawn from", async (t) => {
   Object.assign(files, { "/old": pageOf("/none.js", "old"), "/new": pageOf("/none.js", "new") });
   files["/follows"] = pageOf("/element.js", element('success="/old"'));

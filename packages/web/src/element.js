@@ -56,7 +56,7 @@ export class SignupElement extends Base {
 
   constructor() {
     super();
-    this.attachShadow({ mode: "open", delegatesFocus: true });
+    this.attachShadow({ mode: "open" });
   }
 
   connectedCallback() {
@@ -85,6 +85,11 @@ export class SignupElement extends Base {
   set policy(policy) {
     this.#policy = policy;
     this.#draw();
+  }
+
+  /** Puts the focus on the first field. Not by `delegatesFocus`: a click on a text would do so too. */
+  focus(options) {
+    this.shadowRoot.querySelector("[data-signup-label]")?.focus(options);
   }
 
   /** Sends the form, as its button does. */

@@ -106,6 +106,19 @@ test("a slotted field in a disabled group is not sent, and the drawn one stays",
   assert.deepEqual(create.user_metadata, { seats: 3 });
 });
 
+test("a click on the element's text leaves the focus, one on a label moves it, and so does focus()", async (t) => {
+  files["/focus"] = pageOf("/element.js", element('lang="en"', '<p slot="heading">About</p>'));
+  const page = await visit(t, "/focus");
+  const focused = () => page.evaluate(() => document.activeElement.shadowRoot?.activeElement?.name);
+  await page.locator("[data-rule]").first().click();
+  await page.getByText("About").click();
+  assert.equal(await focused(), undefined);
+  await page.getByText("Password", { exact: true }).click();
+  assert.equal(await focused(), "password");
+  await page.evaluate(() => document.querySelector("auth0-signup").focus());
+  assert.equal(await focused(), await page.locator("form label :is(input, select)").first().getAttribute("name"));
+});
+
 test("the element follows its attribute success, and has the policy that it is drawn from", async (t) => {
   Object.assign(files, { "/old": pageOf("/none.js", "old"), "/new": pageOf("/none.js", "new") });
   files["/follows"] = pageOf("/element.js", element('success="/old"'));

@@ -1,5 +1,6 @@
 // The tenant and the service of the tests. Every test file has its own.
 
+import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
@@ -135,12 +136,17 @@ export class Service {
   /** Makes the tenant inject a fault; the emulator's README lists the fields. */
   async fault(fault) {
     const body = JSON.stringify(fault);
-    await fetch(`${this.tenant}/_emulator/faults`, { method: "POST", body });
+    await this.#changeFaults({ method: "POST", body });
   }
 
   /** Removes all faults. */
   async clearFaults() {
-    await fetch(`${this.tenant}/_emulator/faults`, { method: "DELETE" });
+    await this.#changeFaults({ method: "DELETE" });
+  }
+
+  async #changeFaults(init) {
+    const response = await fetch(`${this.tenant}/_emulator/faults`, init);
+    assert.ok(response.ok, await response.text());
   }
 
   /** Returns the bodies of the create-user calls that the tenant received for an address. */

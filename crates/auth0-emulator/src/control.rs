@@ -43,7 +43,12 @@ pub(crate) fn respond(state: &EmulatorState, path: &str, entry: &JournalEntry) -
             state.journal.clear();
             no_content()
         }
-        ("GET", "users") => TenantResponse::json(StatusCode::OK, &users(state)),
+        ("GET", "users") => {
+            TenantResponse::json(StatusCode::OK, &state.users.with(|users| users.profiles()))
+        }
+        ("POST", "users") => with_body(entry, |user: Value| {
+            state.users.with(|users| users.insert_elsewhere(user)).map(|()| no_content())
+        }),
         ("POST", "faults") => with_body(entry, |script: FaultScript| {
             let (route, fault) = script.into_fault();
             state.faults.add(route, fault);
@@ -78,13 +83,6 @@ pub(crate) fn respond(state: &EmulatorState, path: &str, entry: &JournalEntry) -
         }
         _ => TenantResponse::error(StatusCode::NOT_FOUND, "unknown control operation", None),
     }
-}
-
-/// All users, without their passwords.
-pub(crate) fn users(state: &EmulatorState) -> Vec<Value> {
-    state.users.with(|users| {
-        users.all().filter_map(|stored| serde_json::to_value(&stored.user).ok()).collect()
-    })
 }
 
 /// Parses the body as JSON and passes it to `operation`. Any error is a 400 with the reason.

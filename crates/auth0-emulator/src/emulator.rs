@@ -11,7 +11,6 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::builder::Builder;
-use crate::control;
 use crate::fault::Fault;
 use crate::journal::JournalEntry;
 use crate::locked::Locked;
@@ -156,9 +155,20 @@ impl Emulator {
         self.state.change(change)
     }
 
-    /// All users as the Management API returns them, oldest first.
+    /// All users as the Management API returns them: the connection's own, oldest first, then those
+    /// of other connections.
     pub fn users(&self) -> Vec<Value> {
-        control::users(&self.state)
+        self.state.users.with(|users| users.profiles())
+    }
+
+    /// Stores a user of another connection, or a linked profile, as the Management API is to return
+    /// it. Nothing of it is checked, and it conflicts with no sign-up.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if it has no `user_id`.
+    pub fn add_user(&self, user: Value) -> Result<(), String> {
+        self.state.users.with(|users| users.insert_elsewhere(user))
     }
 
     /// Returns whether a user, by id or e-mail, has this password.

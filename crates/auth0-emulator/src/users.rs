@@ -64,7 +64,7 @@ pub(crate) struct UserIdentity {
     /// The user's id within the connection.
     #[serde(rename = "user_id")]
     pub(crate) user_id: String,
-    /// Always `auth0`: the emulator only has a database connection.
+    /// Always `auth0`: users sign up with the database connection only.
     pub(crate) provider: &'static str,
     /// Always `false`, for the same reason.
     pub(crate) is_social: bool,
@@ -79,6 +79,13 @@ pub(crate) struct StoredUser {
     pub(crate) password: StoredPassword,
 }
 
+impl StoredUser {
+    /// The data the API returns, as JSON.
+    fn to_json(&self) -> Option<Value> {
+        serde_json::to_value(&self.user).ok()
+    }
+}
+
 /// The identifier that a new user shares with an existing one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Conflict {
@@ -90,7 +97,7 @@ pub(crate) enum Conflict {
     Username,
 }
 
-/// All users of one tenant, in order of creation.
+/// All users of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct UserStore {
     /// The users by their serial number.
@@ -101,6 +108,8 @@ pub(crate) struct UserStore {
     by_email: HashMap<String, Vec<u64>>,
     /// Serial numbers by username.
     by_username: HashMap<String, u64>,
+    /// The users of other connections, as the Management API returns them, by id.
+    elsewhere: BTreeMap<String, Value>,
     /// The next serial number.
     next: u64,
 }
@@ -141,12 +150,38 @@ impl UserStore {
         Ok(())
     }
 
-    /// The user with this id.
+    /// Stores a user of another connection, or a linked profile, as it is. It conflicts with no user of
+    /// this connection. One with the same id is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if it has no id.
+    pub(crate) fn insert_elsewhere(&mut self, user: Value) -> Result<(), String> {
+        let id = user.get("user_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+        let id = id.ok_or("a user needs a `user_id`")?.to_owned();
+        self.elsewhere.insert(id, user);
+        Ok(())
+    }
+
+    /// The profile with this id, of any connection.
+    pub(crate) fn profile(&self, user_id: &str) -> Option<Value> {
+        let elsewhere = self.elsewhere.get(user_id).cloned();
+        elsewhere.or_else(|| self.get(user_id)?.to_json())
+    }
+
+    /// The profiles with this e-mail, of any connection, the connection's own last.
+    pub(crate) fn profiles_by_email(&self, email: &str) -> Vec<Value> {
+        let has_email = |user: &&Value| user.get("email").and_then(Value::as_str) == Some(email);
+        let own = self.by_email_address(email).filter_map(StoredUser::to_json);
+        self.elsewhere.values().filter(has_email).cloned().chain(own).collect()
+    }
+
+    /// The user of this connection with this id.
     pub(crate) fn get(&self, user_id: &str) -> Option<&StoredUser> {
         self.by_number.get(self.by_id.get(user_id)?)
     }
 
-    /// The users with this e-mail, oldest first.
+    /// The users of this connection with this e-mail, oldest first.
     pub(crate) fn by_email_address<'a>(
         &'a self,
         email: &str,
@@ -155,13 +190,15 @@ impl UserStore {
         numbers.iter().filter_map(|number| self.by_number.get(number))
     }
 
-    /// All users, oldest first.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &StoredUser> {
-        self.by_number.values()
+    /// All profiles: the connection's own, oldest first, then the others.
+    pub(crate) fn profiles(&self) -> Vec<Value> {
+        let own = self.by_number.values().filter_map(StoredUser::to_json);
+        own.chain(self.elsewhere.values().cloned()).collect()
     }
 
     /// Removes the user with this id, if there is one.
     pub(crate) fn remove(&mut self, user_id: &str) {
+        self.elsewhere.remove(user_id);
         let Some(number) = self.by_id.remove(user_id) else {
             return;
         };
@@ -184,6 +221,8 @@ impl UserStore {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn stored(id: &str, email: &str, username: Option<&str>) -> StoredUser {
@@ -222,7 +261,7 @@ mod tests {
         assert_eq!(users.insert(stored("1", "x@b.co", None), true), Err(Conflict::UserId));
         assert_eq!(users.insert(stored("2", "a@b.co", None), true), Err(Conflict::Email));
         assert_eq!(users.insert(stored("2", "x@b.co", Some("ada")), true), Err(Conflict::Username));
-        assert_eq!(users.all().count(), 1);
+        assert_eq!(users.profiles().len(), 1);
     }
 
     #[test]
@@ -234,6 +273,20 @@ mod tests {
         let left: Vec<_> =
             users.by_email_address("a@b.co").map(|s| s.user.user_id.as_str()).collect();
         assert_eq!(left, ["auth0|2"]);
+    }
+
+    #[test]
+    fn a_user_of_another_connection_conflicts_with_nobody() {
+        let mut users = UserStore::default();
+        let neighbour = json!({"user_id": "apple|1", "email": "a@b.co", "email_verified": "true"});
+        users.insert_elsewhere(neighbour.clone()).unwrap();
+        users.insert(stored("1", "a@b.co", None), true).unwrap();
+        assert_eq!(users.profiles_by_email("a@b.co").len(), 2);
+        assert_eq!(users.profile("apple|1"), Some(neighbour));
+        assert!(users.get("apple|1").is_none(), "nobody logs in with it");
+        users.remove("apple|1");
+        assert_eq!(users.profiles().len(), 1);
+        assert!(users.insert_elsewhere(json!({"email": "a@b.co"})).is_err());
     }
 
     #[test]

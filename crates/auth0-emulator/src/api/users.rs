@@ -10,8 +10,7 @@ use crate::state::Call;
 /// `GET /api/v2/users/{id}`
 pub(super) fn get(call: &Call<'_>) -> TenantResponse {
     let id = user_id(call);
-    let found = call.state.users.with(|users| users.get(&id).map(|stored| stored.user.clone()));
-    match found {
+    match call.state.users.with(|users| users.profile(&id)) {
         Some(user) => TenantResponse::json(StatusCode::OK, &user),
         None => TenantResponse::error(
             StatusCode::NOT_FOUND,
@@ -38,10 +37,7 @@ pub(super) fn by_email(call: &Call<'_>) -> TenantResponse {
             Some("invalid_query_string"),
         );
     };
-    let found: Vec<_> = call
-        .state
-        .users
-        .with(|users| users.by_email_address(&email).map(|stored| stored.user.clone()).collect());
+    let found = call.state.users.with(|users| users.profiles_by_email(&email));
     TenantResponse::json(StatusCode::OK, &found)
 }
 

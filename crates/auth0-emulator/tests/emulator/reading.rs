@@ -108,3 +108,23 @@ async fn the_custom_domains_show_which_one_is_the_default() {
         assert_eq!(listed[index]["status"], "ready");
     }
 }
+
+#[tokio::test]
+async fn a_user_of_another_connection_is_returned_as_it_is() {
+    let auth0 = tenant_with_all_scopes().await;
+    let client = TestClient::new(&auth0);
+    let neighbour = json!({"user_id": "apple|1", "email": "a@b.co", "email_verified": "true",
+        "identities": [{"connection": "apple", "provider": "apple", "user_id": "1"}]});
+    let add = async |user| {
+        let request = client.request(Method::POST, "/_emulator/users").json(&user);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(add(neighbour.clone()).await, 204);
+    assert_eq!(add(json!({"email": "a@b.co"})).await, 400);
+    let created = client.create(&user("a@b.co")).await;
+    assert_eq!(created.status.as_u16(), 201);
+    let found = client.get("/api/v2/users-by-email?email=a%40b.co").await;
+    assert_eq!(found.body, json!([neighbour, created.body]));
+    assert_eq!(client.get("/api/v2/users/apple%7C1").await.body, neighbour);
+    assert_eq!(auth0.users(), [created.body, neighbour]);
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
@@ -39,24 +40,34 @@ pub struct FoundUser {
     pub created_at: TenantTime,
 }
 
-/// A member of the response to `users-by-email`.
+/// A member of the response to `users-by-email`. Its values are read once it is known to be a user of
+/// the connection.
 #[derive(Deserialize)]
-struct UserRecord {
-    #[serde(flatten)]
-    user: User,
-    #[serde(default)]
-    created_at: Value,
-    #[serde(default)]
-    identities: Vec<Identity>,
+struct UserRecord<'a> {
+    #[serde(borrow)]
+    created_at: Option<&'a RawValue>,
+    #[serde(borrow)]
+    identities: Option<&'a RawValue>,
 }
 
 /// An identity of a user.
 #[derive(Deserialize)]
-struct Identity {
+struct Identity<'a> {
     connection: String,
     /// A text, or a number where the provider numbers its users.
-    #[serde(default)]
-    user_id: Value,
+    #[serde(borrow)]
+    user_id: Option<&'a RawValue>,
+}
+
+impl<'a> UserRecord<'a> {
+    /// The identity of the connection. Identities in any other form are those of other connections.
+    fn identity(&self, connection: &str) -> Option<Identity<'a>> {
+        let identities: Vec<&RawValue> = serde_json::from_str(self.identities?.get()).ok()?;
+        let mut readable = identities
+            .into_iter()
+            .filter_map(|identity| serde_json::from_str::<Identity<'_>>(identity.get()).ok());
+        readable.find(|identity| identity.connection == connection)
+    }
 }
 
 /// The URL of a user. An id without a provider gets the prefix `auth0|`.
@@ -86,7 +97,8 @@ pub(super) fn by_id(response: &ApiResponse, user_id: &str) -> Result<Option<User
 
 /// Reads a response to `GET /api/v2/users-by-email`: the users of this connection.
 ///
-/// One that cannot be read makes the whole response unreadable, since it may be the one in question.
+/// One that cannot be read makes the whole response unreadable, since it may be the one in question. A
+/// user of another connection may hold anything.
 pub(super) fn by_email(
     response: &ApiResponse,
     connection: &str,
@@ -94,12 +106,13 @@ pub(super) fn by_email(
     if response.status != 200 {
         return Err(failure(response));
     }
-    let records: Vec<UserRecord> = response.json()?;
+    let bodies: Vec<&RawValue> = response.json()?;
     let mut users = Vec::new();
-    for UserRecord { user, created_at, identities } in records {
-        let is_ours = |identity: &Identity| identity.connection == connection;
-        let Some(identity) = identities.into_iter().find(is_ours) else { continue };
-        let found = found(user, &identity.user_id, &created_at);
+    for body in bodies.into_iter().map(RawValue::get) {
+        let record: UserRecord<'_> =
+            serde_json::from_str(body).map_err(|_| unreadable(response))?;
+        let Some(identity) = record.identity(connection) else { continue };
+        let found = found(body, &record, &identity);
         users.push(found.ok_or_else(|| unreadable(response))?);
     }
     let responded_at = RateHeaders::new(&response.headers).responded_at();
@@ -107,16 +120,18 @@ pub(super) fn by_email(
 }
 
 /// Reads a user; `None` when an id or the time of its creation is missing or malformed.
-fn found(user: User, id: &Value, created_at: &Value) -> Option<FoundUser> {
-    let connection_user_id = match id {
-        Value::String(id) => id.clone(),
+fn found(body: &str, record: &UserRecord<'_>, identity: &Identity<'_>) -> Option<FoundUser> {
+    let user: User = serde_json::from_str(body).ok()?;
+    let connection_user_id = match serde_json::from_str(identity.user_id?.get()).ok()? {
+        Value::String(id) => id,
         Value::Number(id) => id.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
     if user.has_empty_id() || connection_user_id.is_empty() {
         return None;
     }
-    let created_at = OffsetDateTime::parse(created_at.as_str()?, &Rfc3339).ok()?;
+    let created_at: String = serde_json::from_str(record.created_at?.get()).ok()?;
+    let created_at = OffsetDateTime::parse(&created_at, &Rfc3339).ok()?;
     let millis = u64::try_from(created_at.unix_timestamp_nanos() / 1_000_000).ok()?;
     let created_at = TenantTime::from_epoch(Duration::from_millis(millis));
     Some(FoundUser { user, connection_user_id, created_at })
@@ -181,7 +196,25 @@ mod tests {
             let body = RECORD.replace(from, to).replace("ID", "1");
             assert!(read(&body).is_err(), "{body}");
             let others = body.replace("\"db\"", "\"elsewhere\"");
-            assert!(from == "auth0|ours" || read(&others).unwrap().users.is_empty(), "{others}");
+            assert!(read(&others).unwrap().users.is_empty(), "{others}");
+        }
+        for body in ["5", "null", r#""db""#, "[]"] {
+            assert!(read(body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_user_of_another_connection_may_hold_anything() {
+        let ours = RECORD.replace("ID", "1");
+        for theirs in [
+            r#"{"user_id":5,"email":5,"name":"\ud83d","identities":[{"connection":"apple"}]}"#,
+            r#"{"created_at":"\ud83d","identities":null}"#,
+            r#"{"identities":[{},null,"db",{"connection":5},{"connection":"\ud83d"}]}"#,
+            r#"{"identities":{"connection":"db","user_id":"1"}}"#,
+            "{}",
+        ] {
+            let body = format!("[{theirs},{ours}]");
+            assert_eq!(by_email(&response(&[], &body), "db").unwrap().users.len(), 1, "{body}");
         }
     }
 

@@ -5,12 +5,14 @@ use std::fmt;
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::domain::{Attributes, Field, full_user_id};
 
 /// A user with the root attributes that the tenant returned, its defaults included.
 ///
-/// A response holds more and may hold anything. Other members are ignored.
+/// A response holds more and may hold anything. Other members are ignored, and an attribute of another
+/// type counts as absent: an identity provider may send `"true"` or an address as `email_verified`.
 #[derive(Clone)]
 pub struct User {
     /// `auth0|` and the id within the connection.
@@ -112,9 +114,9 @@ impl<'de> Visitor<'de> for UserVisitor {
             match key {
                 UserKey::UserId => user_id = Some(map.next_value()?),
                 UserKey::Email => email = map.next_value()?,
-                UserKey::EmailVerified => email_verified = map.next_value()?,
+                UserKey::EmailVerified => email_verified = readable(map.next_value()?),
                 UserKey::Attribute(field) => {
-                    attributes.extend(map.next_value::<Option<_>>()?.map(|value| (field, value)));
+                    attributes.extend(readable(map.next_value()?).map(|value| (field, value)));
                 }
                 UserKey::Other => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -122,6 +124,11 @@ impl<'de> Visitor<'de> for UserVisitor {
         let user_id = user_id.ok_or_else(|| A::Error::missing_field("user_id"))?;
         Ok(User { user_id, email, email_verified, attributes })
     }
+}
+
+/// Reads a value; `None` when it is of another type.
+fn readable<'de, T: Deserialize<'de>>(value: &'de RawValue) -> Option<T> {
+    serde_json::from_str(value.get()).ok()
 }
 
 /// Name of a member, recognised without a copy of it.
@@ -173,9 +180,36 @@ mod tests {
     }
 
     #[test]
-    fn a_user_without_an_id_and_a_wrong_type_are_errors() {
-        for body in [r#"{"email":"ada@example.com"}"#, r#"{"user_id":"a","name":5}"#, "[]"] {
+    fn a_user_whose_id_or_address_cannot_be_read_is_an_error() {
+        for body in [
+            r#"{"email":"ada@example.com"}"#,
+            r#"{"user_id":5}"#,
+            r#"{"user_id":"a","email":5}"#,
+            r#"{"user_id":"a","name":"#,
+            "[]",
+        ] {
             assert!(serde_json::from_str::<User>(body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_attribute_of_another_type_is_absent() {
+        // The last one is half of a character, which JavaScript writes and no text contains.
+        for value in ["5", "null", "true", r#"["Ada"]"#, r#"{"name":"Ada"}"#, r#""\ud83d""#] {
+            let body = format!(r#"{{"name":{value},"user_id":"a","nickname":"ada"}}"#);
+            let user: User = serde_json::from_str(&body).unwrap();
+            assert_eq!(
+                (user.attribute(Field::Name), user.attribute(Field::Nickname)),
+                (None, Some("ada"))
+            );
+        }
+        for value in [r#""true""#, r#""ada@example.com""#, r#"["ada@example.com"]"#, "null", "1"] {
+            let body = format!(r#"{{"user_id":"a","email_verified":{value}}}"#);
+            assert_eq!(
+                serde_json::from_str::<User>(&body).unwrap().email_verified,
+                None,
+                "{value}"
+            );
         }
     }
 }

@@ -54,6 +54,7 @@ mod limits;
 mod log;
 mod operators_week;
 mod origins;
+mod other_connections;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod outcomes;

@@ -1,0 +1,103 @@
+//! Users of other connections with the same e-mail address: whatever they are like, they decide nothing.
+
+use auth0_emulator::{Emulator, Fault, Route};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::app::{KEY, TestApp, ada};
+use crate::identity::{lose_rows, sign_up, sign_up_elsewhere};
+
+const CONNECTION: &str = "Username-Password-Authentication";
+
+/// Users as identity providers describe them, each of a wrong type somewhere.
+///
+/// The texts in `email_verified` are those of issues 171 of go-auth0/auth0 (Apple) and 570 of
+/// auth0/go-auth0 (SAML).
+fn neighbours() -> Vec<Value> {
+    let apple =
+        json!([{"provider": "apple", "user_id": "1", "connection": "apple", "isSocial": true}]);
+    let user = |changes: Value| {
+        let mut user = json!({"user_id": "apple|1", "email": "ada@example.com",
+            "created_at": "2026-01-01T00:00:00.000Z", "identities": apple});
+        user.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        user
+    };
+    vec![
+        user(json!({"email_verified": "true"})),
+        user(
+            json!({"email_verified": "ada@example.com", "name": ["Ada"], "picture": {"url": "x"}}),
+        ),
+        user(json!({"created_at": {"$date": 1}, "identities": null})),
+        user(json!({"created_at": null, "identities": [{"provider": "apple", "user_id": {}}]})),
+        user(json!({"identities": {"connection": CONNECTION}})),
+        user(json!({"identities": [5, null, {"connection": [CONNECTION], "user_id": 1}]})),
+    ]
+}
+
+#[tokio::test]
+async fn a_user_of_another_connection_hides_no_conflict() {
+    for neighbour in neighbours() {
+        let auth0 = Emulator::builder().start().await.unwrap();
+        sign_up_elsewhere(&auth0).await;
+        auth0.add_user(neighbour.clone()).unwrap();
+        let app = TestApp::builder().tenant(auth0).spawn().await;
+        let response = sign_up(&app, Some(KEY)).await;
+        assert_eq!(response.problem(), "email_taken", "{neighbour}");
+        assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1, "{neighbour}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_of_another_connection_does_not_hide_the_own_user() {
+    for neighbour in neighbours() {
+        let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
+        let app = TestApp::builder().auth0(ignores).spawn().await;
+        app.learn_whether_ids_are_kept().await;
+        app.auth0.add_user(neighbour.clone()).unwrap();
+        app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+        let response = app.sign_up_with_key(KEY, &ada()).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{neighbour}: {response:?}");
+        assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1, "{neighbour}");
+
+        let app = TestApp::spawn().await;
+        app.auth0.add_user(neighbour.clone()).unwrap();
+        assert_eq!(sign_up(&app, Some(KEY)).await.status, StatusCode::CREATED);
+        app.until_resolved().await;
+        lose_rows(&app);
+        let again = sign_up(&app, Some(KEY)).await;
+        assert_eq!(again.status, StatusCode::CREATED, "{neighbour}: {again:?}");
+    }
+}
+
+/// A linked profile has the attributes of its first identity.
+#[tokio::test]
+async fn a_user_linked_to_one_of_another_connection_is_read_by_its_own_identity() {
+    let conflict = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.",
+        "errorCode":"auth0_idp_error"}"#;
+    for (readable, problem) in [(json!("1"), "email_taken"), (json!(null), "outcome_unknown")] {
+        let app = TestApp::spawn().await;
+        let mut linked = neighbours().swap_remove(1);
+        let own = json!({"provider": "auth0", "connection": CONNECTION, "user_id": readable});
+        linked["identities"].as_array_mut().unwrap().push(own);
+        app.auth0.add_user(linked).unwrap();
+        app.auth0.fault(Route::CreateUser, Fault::answer(409).body(conflict));
+        assert_eq!(sign_up(&app, Some(KEY)).await.problem(), problem);
+    }
+}
+
+#[tokio::test]
+async fn the_owner_of_a_known_address_is_mailed_beside_a_user_of_another_connection() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    sign_up_elsewhere(&auth0).await;
+    auth0.add_user(neighbours().swap_remove(0)).unwrap();
+    let mut app = TestApp::builder()
+        .tenant(auth0)
+        .set("existence", "uniform")
+        .set("existence_uniform.notify_existing", "true")
+        .set("existence_uniform.mail_client_id", "the-web-application")
+        .spawn()
+        .await;
+    app.sign_up(&ada()).await;
+    app.stop().await.unwrap();
+    assert_eq!(app.auth0.calls(Route::ChangePassword).len(), 1);
+}

@@ -109,7 +109,8 @@ pub(crate) fn classify(
     let (code, message) = (envelope.code(), envelope.message());
     let unknown = || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
     match (status, code) {
-        (400, Some("inexistent_connection")) => {
+        // Auth0's document names 400 for this call; the only recorded one is a 404, of another.
+        (400 | 404, Some("inexistent_connection")) => {
             Misconfiguration::Connection { problem: "does not exist" }.into()
         }
         (400, Some("invalid_body")) => bad_request(message).unwrap_or(CreateUserError::InvalidBody),

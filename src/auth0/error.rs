@@ -188,7 +188,7 @@ pub enum Misconfiguration {
         /// Auth0's error code.
         code: ErrorCode,
     },
-    /// 400: the connection does not exist, is disabled or is not a database.
+    /// 400 or 404: the connection does not exist, is disabled or is not a database.
     #[error("the connection {problem} (auth0.connection)")]
     Connection {
         /// Completes the sentence "the connection …".

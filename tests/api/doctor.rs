@@ -295,6 +295,11 @@ async fn each_error_of_a_create_call_has_its_own_explanation() {
             "connection.unusable",
             Some("auth0.connection"),
         ),
+        (
+            api(404, Some("inexistent_connection"), "The connection does not exist"),
+            "connection.unusable",
+            Some("auth0.connection"),
+        ),
         (api(400, None, "The connection is disabled."), "connection.unusable", None),
         (
             api(

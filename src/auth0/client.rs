@@ -150,7 +150,7 @@ impl Client {
         user_id: &str,
         priority: Priority,
     ) -> Result<Option<User>, LookupError> {
-        let url = lookup::user_url(&self.users, user_id);
+        let url = lookup::by_id_url(&self.users, user_id);
         let started = Instant::now();
         let found = self.look_up(priority, &url, |response| lookup::by_id(response, user_id)).await;
         let label = match &found {
@@ -171,8 +171,7 @@ impl Client {
         email: &str,
         priority: Priority,
     ) -> Result<UsersByEmail, LookupError> {
-        let mut url = self.users_by_email.clone();
-        url.query_pairs_mut().append_pair("email", email);
+        let url = lookup::by_email_url(&self.users_by_email, email);
         let started = Instant::now();
         let connection = &self.common.connection;
         let found =

@@ -45,6 +45,12 @@ impl User {
         }
     }
 
+    /// The names of the members that are read.
+    pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
+        let attributes = Field::attributes().map(|(field, _)| field.name());
+        ["user_id", "email", "email_verified"].into_iter().chain(attributes)
+    }
+
     /// Returns whether the id is empty, with `auth0|` or without.
     pub(super) fn has_empty_id(&self) -> bool {
         matches!(&*self.user_id, "" | "auth0|")

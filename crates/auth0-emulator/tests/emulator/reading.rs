@@ -128,3 +128,26 @@ async fn a_user_of_another_connection_is_returned_as_it_is() {
     assert_eq!(client.get("/api/v2/users/apple%7C1").await.body, neighbour);
     assert_eq!(auth0.users(), [created.body, neighbour]);
 }
+
+#[tokio::test]
+async fn only_the_requested_members_are_returned() {
+    let auth0 = tenant_with_all_scopes().await;
+    let client = TestClient::new(&auth0);
+    let body = with(user("a@b.co"), json!({"user_id": "a", "user_metadata": {"x": "y"}}));
+    let created = client.create(&body).await.body;
+    let expected = json!({"user_id": "auth0|a", "identities": created["identities"]});
+    let fields = "fields=user_id,identities,%20unknown";
+    for path in [
+        format!("/api/v2/users/auth0%7Ca?{fields}"),
+        format!("/api/v2/users/auth0%7Ca?{fields}&include_fields=true"),
+    ] {
+        assert_eq!(client.get(&path).await.body, expected, "{path}");
+    }
+    let path = format!("/api/v2/users-by-email?email=a%40b.co&{fields}");
+    assert_eq!(client.get(&path).await.body, json!([expected]));
+    let rest = client.get(&format!("{path}&include_fields=false")).await.body;
+    assert_eq!(rest[0].as_object().unwrap().len(), created.as_object().unwrap().len() - 2);
+    assert_eq!(rest[0]["user_metadata"], json!({"x": "y"}));
+    let all = client.get("/api/v2/users-by-email?email=a%40b.co&fields=").await.body;
+    assert_eq!(all, json!([created]));
+}

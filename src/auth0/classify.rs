@@ -109,6 +109,9 @@ pub(crate) fn classify(
     let (code, message) = (envelope.code(), envelope.message());
     let unknown = || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
     match (status, code) {
+        (400..=499, _) if !matches!(status, 408 | 429) && is_of_a_script(message) => {
+            Misconfiguration::Script.into()
+        }
         // Auth0's document names 400 for this call; the only recorded one is a 404, of another.
         (400 | 404, Some("inexistent_connection")) => {
             Misconfiguration::Connection { problem: "does not exist" }.into()
@@ -137,6 +140,13 @@ pub(crate) fn classify(
         (200..=299 | 408 | 500.., _) => CreateUserError::Ambiguous(TransportError::Status(status)),
         (_, _) => unknown(),
     }
+}
+
+/// Returns whether a message is that of an Action or a custom database's script that failed or denied.
+/// With a 5xx, the script may have stored the user before.
+fn is_of_a_script(message: &str) -> bool {
+    const START: &str = "sandbox error";
+    message.get(..START.len()).is_some_and(|start| start.eq_ignore_ascii_case(START))
 }
 
 /// Classifies a 400 by its message.

@@ -188,6 +188,12 @@ pub enum Misconfiguration {
         /// Auth0's error code.
         code: ErrorCode,
     },
+    /// 4xx "Sandbox error": code of the tenant's own denied the user, or failed.
+    #[error(
+        "an Action or a script of the custom database rejects this sign-up: the tenant's log has the \
+         reason"
+    )]
+    Script,
     /// 400 or 404: the connection does not exist, is disabled or is not a database.
     #[error("the connection {problem} (auth0.connection)")]
     Connection {

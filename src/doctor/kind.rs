@@ -252,6 +252,7 @@ kinds! {
         "the tenant says that a user with a random username exists: does a script of the connection respond that?";
     LiveUsernameRejected: Live.username_rejected Error ("fields.username_max_length")
         "the connection rejects a username within the bounds of [fields]";
+    LiveScriptRejected: Live.script_rejected Error "{}";
     LiveInvalidBody: Live.invalid_body Error
         "Auth0's schema rejects a body that meets every rule here: report it to this project";
     LiveRateLimited: Live.rate_limited Error

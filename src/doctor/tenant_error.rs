@@ -16,6 +16,7 @@ pub(super) fn misconfiguration(reason: &Misconfiguration) -> Finding {
         Misconfiguration::TokenRejected => FindingKind::ApiTokenRejected,
         Misconfiguration::Scope => FindingKind::ScopesCreateMissing,
         Misconfiguration::Plan { .. } => FindingKind::ApiPlan,
+        Misconfiguration::Script => FindingKind::LiveScriptRejected,
         Misconfiguration::Connection { .. } => FindingKind::ConnectionUnusable,
         Misconfiguration::AttributeRequired(field) => {
             let setting = format!("fields.{field}");

@@ -301,6 +301,12 @@ async fn each_error_of_a_create_call_has_its_own_explanation() {
             Some("auth0.connection"),
         ),
         (api(400, None, "The connection is disabled."), "connection.unusable", None),
+        (api(400, None, "Sandbox error."), "live.script_rejected", None),
+        (
+            api(403, Some("auth0_idp_error"), "Sandbox Error: connect ECONNREFUSED 127.0.0.1:8080"),
+            "live.script_rejected",
+            None,
+        ),
         (
             api(
                 400,

@@ -115,6 +115,15 @@ fn create_user_responses() -> Vec<(u16, Value, StatusCode, &'static str)> {
         (403, body(403, Some("insufficient_scope"), "Insufficient scope"), rejected),
         (403, body(403, Some("feature_not_enabled"), "…"), rejected),
         (404, json!({}), rejected),
+        (400, body(400, None, "Sandbox error."), rejected),
+        (409, body(409, Some("auth0_idp_error"), "Sandbox error: no free seats"), rejected),
+        // A script of a custom database may have stored the user before it failed.
+        (500, body(500, None, "Sandbox error."), unknown),
+        (
+            429,
+            body(429, None, "Sandbox error."),
+            (StatusCode::SERVICE_UNAVAILABLE, "upstream_busy"),
+        ),
         (418, json!({"errorCode": "canary <script>", "message": 5}), rejected),
         (429, json!({}), (StatusCode::SERVICE_UNAVAILABLE, "upstream_busy")),
         (500, json!({}), unknown),

@@ -11,8 +11,9 @@ const KEY: &str = "terms.key";
 /// The maximum length of the member's name.
 const MAX_KEY: usize = 64;
 
-/// The names that Auth0 rejects in `app_metadata` (its documentation of metadata).
-const RESERVED: [&str; 18] = [
+/// The names that Auth0 rejects in `app_metadata`: those of its documentation of metadata, and
+/// `username` (<https://community.auth0.com/t/156584>).
+const RESERVED: [&str; 19] = [
     "__tenant",
     "_id",
     "blocked",
@@ -31,6 +32,7 @@ const RESERVED: [&str; 18] = [
     "multifactor_last_modified",
     "updated_at",
     "user_id",
+    "username",
 ];
 
 /// The member of the create call that says which terms were accepted, and when.

@@ -358,6 +358,7 @@ fn every_error_of_the_terms_is_reported() {
             vec![target, key, "SIGNUP__TERMS__REQUIRED"],
         ),
         (vec![good[0], good[1], (key, "email_verified")], vec![key]),
+        (vec![good[0], good[1], (key, "username")], vec![key]),
         ([in_user.as_slice(), &[allowed]].concat(), vec!["terms.key ("]),
     ] {
         let (status, stderr) = check(&invalid);

@@ -30,6 +30,9 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
         Ok(members) => members,
         Err(message) => return bad(message, Some("invalid_body")),
     };
+    if let Some(name) = schema::forbidden_app_metadata(members) {
+        return bad(format!("Forbidden attribute in app_metadata: {name}"), None);
+    }
     if let Some(rejection) = custom_domain_rejection(call) {
         return rejection;
     }

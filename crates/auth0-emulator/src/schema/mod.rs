@@ -36,6 +36,36 @@ pub(crate) fn check(body: &ParsedBody) -> Result<&BodyMembers, String> {
     }
 }
 
+/// The names that `app_metadata` must not have: those of Auth0's documentation of metadata, and
+/// `username` (<https://community.auth0.com/t/156584>).
+const FORBIDDEN_APP_METADATA: [&str; 19] = [
+    "__tenant",
+    "_id",
+    "blocked",
+    "clientID",
+    "created_at",
+    "email",
+    "email_verified",
+    "globalClientID",
+    "global_client_id",
+    "identities",
+    "lastIP",
+    "lastLogin",
+    "loginsCount",
+    "metadata",
+    "multifactor",
+    "multifactor_last_modified",
+    "updated_at",
+    "user_id",
+    "username",
+];
+
+/// The first name in `app_metadata` that it must not have.
+pub(crate) fn forbidden_app_metadata(members: &BodyMembers) -> Option<&str> {
+    let names = members.get("app_metadata")?.as_object()?.keys();
+    names.map(String::as_str).find(|name| FORBIDDEN_APP_METADATA.contains(name))
+}
+
 /// The message for a required member that is missing.
 pub(crate) fn missing(name: &str) -> String {
     about_body(&format!("Missing required property: {name}"))

@@ -127,6 +127,10 @@ async fn each_connection_error_has_its_own_body() {
             ),
         ),
         (
+            with(user("a@b.co"), json!({"app_metadata": {"plan": "free", "email": "x"}})),
+            bad("Forbidden attribute in app_metadata: email"),
+        ),
+        (
             user("TAKEN@b.co"),
             json!({"statusCode": 409, "error": "Conflict", "errorCode": "auth0_idp_error",
                 "message": "The user already exists."}),

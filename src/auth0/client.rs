@@ -67,7 +67,7 @@ impl Client {
         let Context { clock, lifecycle, metrics, .. } = context;
         let tenant_clock = TenantClock::new(Arc::clone(clock), Arc::clone(metrics));
         let http = HttpClient::new(settings, tenant_clock, None)?;
-        let tokens = TokenCache::new();
+        let tokens = TokenCache::new(Arc::clone(metrics));
         let token_request = Arc::new(TokenRequest::new(http.clone(), settings, Arc::clone(clock))?);
         let refresher = TokenRefresher {
             tokens: Arc::clone(&tokens),

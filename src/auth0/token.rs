@@ -126,11 +126,12 @@ pub(super) struct TokenCache {
     /// Notified when the token in use was rejected.
     invalidated: Notify,
     read_access: ReadAccess,
+    metrics: Arc<Metrics>,
 }
 
 impl TokenCache {
     /// Returns a cache without a token.
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Arc<Self> {
         let (state, _) = watch::channel(TokenState::default());
         let started_at = Instant::now();
         Arc::new(Self {
@@ -139,6 +140,7 @@ impl TokenCache {
             fetch_requested: Notify::new(),
             invalidated: Notify::new(),
             read_access: ReadAccess::default(),
+            metrics,
         })
     }
 
@@ -159,6 +161,7 @@ impl TokenCache {
             let current = state.holds(rejected);
             if current {
                 state.token = None;
+                self.metrics.token_expires(Duration::ZERO);
             }
             current
         });
@@ -317,9 +320,12 @@ impl TokenRefresher {
             may_create: scopes.is_none_or(|scopes| scopes::includes(scopes, CREATE_USERS)),
         });
         self.tokens.read_access.record_grant(scopes);
-        let state = TokenState { token: Some(Arc::clone(&token)), failure: None };
-        self.tokens.state.send_replace(state);
-        self.metrics.token_expires(self.clock.now() + lifetime);
+        let expires_at = self.clock.now() + lifetime;
+        self.tokens.state.send_modify(|state| {
+            *state = TokenState { token: Some(Arc::clone(&token)), failure: None };
+            // Under the lock, so that a rejection of this token sets it to zero later.
+            self.metrics.token_expires(expires_at);
+        });
         tracing::info!(
             lifetime_s = lifetime.as_secs(),
             "fetched a Management API token for {} s",

@@ -133,7 +133,7 @@ impl Metrics {
         let token_expires = Gauge::default();
         registry.register(
             "auth0_token_expires_timestamp_seconds",
-            "Expiry of the Management API token, in Unix seconds",
+            "Expiry of the Management API token, in Unix seconds; 0 if there is none",
             token_expires.clone(),
         );
         let budget = BudgetMetrics::register(&mut registry);
@@ -236,7 +236,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Sets the expiry of the token in use, since the Unix epoch.
+    /// Sets the expiry of the token in use, since the Unix epoch; zero if there is none.
     pub fn token_expires(&self, at: Duration) {
         self.token_expires.set(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
     }

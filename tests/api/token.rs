@@ -188,6 +188,19 @@ async fn a_token_revoked_before_its_first_use_fails_no_sign_up() {
     assert_eq!(app.token_requests(), 2);
 }
 
+#[tokio::test]
+async fn a_rejected_token_has_no_expiry_in_the_metrics() {
+    const EXPIRES: &str = "auth0_token_expires_timestamp_seconds";
+    let app = TestApp::spawn().await;
+    assert_eq!(sign_up_many(&app, 0..1).await, 1);
+    assert!(app.metric(EXPIRES).await > UNIX_EPOCH.elapsed().unwrap().as_secs());
+    let limited = Fault::answer(429).header("retry-after", "3600");
+    app.auth0.fault(Route::Token, limited.always());
+    app.auth0.revoke_tokens();
+    assert_eq!(app.sign_up(&person(1)).await.problem(), "upstream_busy");
+    assert_eq!(app.metric(EXPIRES).await, 0);
+}
+
 /// A rotation revokes the token in use and the one that was fetched a moment before.
 #[tokio::test]
 async fn two_tokens_revoked_together_fail_no_sign_up() {

@@ -22,7 +22,7 @@ use super::limits::RateLimitHeaders;
 use super::negotiation::Negotiated;
 use super::pages::Pages;
 use super::paths::AUTH0_SIGN_UP;
-use super::problem::{Problem, ProblemSource};
+use super::problem::{Problem, ProblemCode, ProblemSource};
 use super::render::render;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::server::Peer;
@@ -73,6 +73,14 @@ const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The status that proxies log for a client that disconnected.
 const GONE: u16 = 499;
+
+/// The outcome of a request whose client disconnected.
+const CALLER_GONE: &str = "caller_gone";
+
+/// The outcomes of sign-ups.
+pub(super) fn outcomes() -> impl Iterator<Item = &'static str> {
+    ProblemCode::ALL.into_iter().map(ProblemCode::name).chain(["created", CALLER_GONE])
+}
 
 /// The headers of every response that does not set its own.
 static SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
@@ -173,6 +181,7 @@ impl Exchange {
     fn end(&self, event: &ResponseEvent<'_>) {
         let is_admitted = event.log(self);
         if self.is_sign_up() {
+            debug_assert!(outcomes().any(|outcome| outcome == event.outcome), "{}", event.outcome);
             self.observer.context.metrics.signup(event.outcome, self.started.elapsed());
         }
         // A caller decides that its trace is recorded, so `limits.events` bounds its spans too.
@@ -220,7 +229,7 @@ impl Drop for Exchange {
             // The client disconnected, and hyper dropped the rest of the stack.
             self.end(&ResponseEvent {
                 status: GONE,
-                outcome: "caller_gone",
+                outcome: CALLER_GONE,
                 at_debug: false,
                 problem: None,
             });

@@ -16,7 +16,7 @@ use super::auth0_compat::{
 };
 use super::cors::Cors;
 use super::limits::{RateLimitHeaders, charge_post};
-use super::observe::{Observer, observe};
+use super::observe::{Observer, observe, outcomes};
 use super::pages::Pages;
 use super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
 use super::pipeline::SignupPipeline;
@@ -85,6 +85,7 @@ pub fn public(state: &RouterState) -> Router {
         traces: state.traces.clone(),
         ..observer(state, Arc::clone(&pages))
     };
+    state.context.metrics.start_outcomes(outcomes());
     let limits = Arc::clone(&pipeline.limits);
     let origins = pipeline.origins.clone();
     // The order: the observer with CORS, the panic guard, the checks on the head, the origin check,

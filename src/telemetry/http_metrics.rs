@@ -8,6 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::families::start_at_zero;
+
 /// The public listener's metrics. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct HttpMetrics {
@@ -34,6 +36,14 @@ pub enum ForwardedOutcome {
 }
 
 impl ForwardedOutcome {
+    const ALL: [Self; 5] = [
+        Self::UntrustedPrivate,
+        Self::UntrustedPublic,
+        Self::OtherHeader,
+        Self::Unreadable,
+        Self::UntrustedServer,
+    ];
+
     /// The label's value.
     pub const fn name(self) -> &'static str {
         match self {
@@ -66,6 +76,10 @@ pub enum ConnectionRefusal {
     Full,
 }
 
+impl ConnectionRefusal {
+    const ALL: [Self; 2] = [Self::Address, Self::Full];
+}
+
 impl EncodeLabelValue for ConnectionRefusal {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(match self {
@@ -93,6 +107,15 @@ pub enum ConnectionEnd {
 }
 
 impl ConnectionEnd {
+    const ALL: [Self; 6] = [
+        Self::Silent,
+        Self::SlowHead,
+        Self::Idle,
+        Self::SlowReader,
+        Self::Evicted,
+        Self::Unfinished,
+    ];
+
     /// The label's value.
     pub const fn name(self) -> &'static str {
         match self {
@@ -125,6 +148,11 @@ struct EndLabels {
 impl HttpMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
+        let forwarded = ForwardedOutcome::ALL.map(|outcome| ForwardedLabels { outcome });
+        start_at_zero(&metrics.forwarded, forwarded);
+        let refused = ConnectionRefusal::ALL.map(|reason| RefusalLabels { reason });
+        start_at_zero(&metrics.refused, refused);
+        start_at_zero(&metrics.ended, ConnectionEnd::ALL.map(|reason| EndLabels { reason }));
         registry.register(
             "http_forwarded_rejected",
             "Requests whose forwarded header did not determine the client's address",

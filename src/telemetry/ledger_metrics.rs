@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::families::start_at_zero;
+
 /// Histogram bounds in seconds. A write to memory takes a hundredth of a millisecond; a write that
 /// waits for a busy disk takes a second.
 const SECONDS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 3.0];
@@ -75,6 +77,14 @@ impl LedgerMetrics {
             claimed: Counter::default(),
             deleted: Family::default(),
         };
+        start_at_zero(
+            &metrics.resolved,
+            ["created", "exists", "not_created"].map(|result| ResolutionLabels { result }),
+        );
+        start_at_zero(
+            &metrics.deleted,
+            ["attempts", "keys", "proofs", "buckets"].map(|kind| DeletedLabels { kind }),
+        );
         registry.register("ledger_calls", "Calls to the ledger, by outcome", metrics.calls.clone());
         registry.register_with_unit(
             "ledger_call_duration",

@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::challenges::ChallengeMetrics;
 use super::clock_skew::ClockSkew;
+use super::families::start_at_zero;
 use super::http_metrics::HttpMetrics;
 use super::ledger_metrics::LedgerMetrics;
 use super::limiter::{LimiterFamilies, LimiterMetrics};
@@ -24,6 +25,9 @@ use super::writer::DROPPED;
 /// recorded median of 0.3 s, and up to the timeouts. 5 s is the bound of an alert: the floor of
 /// `existence = "uniform"` is 4 s, and must not count as more.
 const SECONDS: [f64; 12] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 5.0, 8.0, 15.0];
+
+/// The results of the rules on e-mail addresses.
+const EMAIL_RULES: [&str; 3] = ["allowed", "domain_not_allowed", "not_allowed"];
 
 /// All metrics of one app.
 #[derive(Debug)]
@@ -78,6 +82,32 @@ pub enum Operation {
     Token,
 }
 
+impl Operation {
+    const ALL: [Self; 5] =
+        [Self::CreateUser, Self::GetUser, Self::UsersByEmail, Self::ChangePassword, Self::Token];
+
+    /// The outcomes that its calls are counted with.
+    const fn outcomes(self) -> &'static [&'static str] {
+        match self {
+            Self::CreateUser => &[
+                "created",
+                "user_exists",
+                "username_exists",
+                "username_rejected",
+                "password_rejected",
+                "invalid_body",
+                "misconfigured",
+                "rate_limited",
+                "not_sent",
+                "ambiguous",
+            ],
+            Self::GetUser | Self::UsersByEmail => &["found", "absent", "forbidden", "failed"],
+            Self::ChangePassword => &["accepted", "rejected", "failed"],
+            Self::Token => &["granted", "misconfigured", "rate_limited", "failed", "not_sent"],
+        }
+    }
+}
+
 impl EncodeLabelValue for Operation {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(match self {
@@ -107,7 +137,9 @@ struct Auth0OperationLabels {
 }
 
 impl Metrics {
-    /// Registers all metrics, at zero.
+    /// Registers all metrics, at zero. The outcomes of sign-ups ([`Self::start_outcomes`]), the
+    /// operations of the ledger and the limits appear once the parts that count them are built, and a
+    /// clock's skew with its first measurement.
     pub fn new() -> Self {
         let mut registry = Registry::default();
         let signups = Family::default();
@@ -120,10 +152,17 @@ impl Metrics {
             signup_seconds.clone(),
         );
         let auth0 = Family::default();
+        for operation in Operation::ALL {
+            let labels = |outcome: &&'static str| Auth0Labels { operation, outcome };
+            start_at_zero(&auth0, operation.outcomes().iter().map(labels));
+        }
         registry.register("auth0_requests", "Calls to the tenant, by outcome", auth0.clone());
         let auth0_seconds = Family::<Auth0OperationLabels, Histogram>::new_with_constructor(|| {
             Histogram::new(SECONDS)
         });
+        for operation in Operation::ALL {
+            drop(auth0_seconds.get_or_create(&Auth0OperationLabels { operation }));
+        }
         registry.register_with_unit(
             "auth0_requests_duration",
             "Duration of calls to the tenant",
@@ -155,6 +194,7 @@ impl Metrics {
             closed_rejected.clone(),
         );
         let email_rules = Family::default();
+        start_at_zero(&email_rules, EMAIL_RULES.map(|outcome| SignupLabels { outcome }));
         registry.register(
             "signup_email_rules",
             "E-mail addresses by result of the rules on domains and tags, where there are any",
@@ -167,9 +207,7 @@ impl Metrics {
             floor_exceeded.clone(),
         );
         let reloads = Family::<ReloadLabels, Counter>::default();
-        for result in ["applied", "failed"] {
-            drop(reloads.get_or_create(&ReloadLabels { result }));
-        }
+        start_at_zero(&reloads, ["applied", "failed"].map(|result| ReloadLabels { result }));
         registry.register(
             "settings_reloads",
             "Reloads of the settings, by result",
@@ -222,6 +260,11 @@ impl Metrics {
         &self.http
     }
 
+    /// Creates the counters of all outcomes of sign-ups, at zero.
+    pub fn start_outcomes(&self, outcomes: impl IntoIterator<Item = &'static str>) {
+        start_at_zero(&self.signups, outcomes.into_iter().map(|outcome| SignupLabels { outcome }));
+    }
+
     /// Counts a sign-up by its outcome's code.
     pub fn signup(&self, outcome: &'static str, took: Duration) {
         self.signups.get_or_create(&SignupLabels { outcome }).inc();
@@ -230,6 +273,7 @@ impl Metrics {
 
     /// Counts a call to the tenant by its outcome's label.
     pub fn auth0_request(&self, operation: Operation, outcome: &'static str, took: Duration) {
+        debug_assert!(operation.outcomes().contains(&outcome), "{operation:?} {outcome}");
         self.auth0.get_or_create(&Auth0Labels { operation, outcome }).inc();
         self.auth0_seconds
             .get_or_create(&Auth0OperationLabels { operation })
@@ -289,6 +333,7 @@ impl Metrics {
 
     /// Counts an e-mail address by the result of the rules.
     pub fn email_rule(&self, outcome: &'static str) {
+        debug_assert!(EMAIL_RULES.contains(&outcome), "{outcome} is not listed");
         self.email_rules.get_or_create(&SignupLabels { outcome }).inc();
     }
 

@@ -6,6 +6,7 @@
 mod chain;
 mod challenges;
 mod clock_skew;
+mod families;
 mod http_metrics;
 mod json;
 mod ledger_metrics;

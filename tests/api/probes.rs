@@ -88,6 +88,50 @@ async fn metrics_are_on_the_admin_listener_only() {
     }
 }
 
+/// Prometheus takes the first value of a series for no increase, so it must not be that of a failure.
+#[tokio::test]
+async fn every_outcome_is_counted_from_zero() {
+    let app = TestApp::spawn().await;
+    let text = app.get_admin("/metrics").await.text;
+    let outcomes = [
+        "created",
+        "email_taken",
+        "invalid_fields",
+        "caller_gone",
+        "internal",
+        "upstream_rejected",
+        "upstream_busy",
+        "upstream_unavailable",
+        "outcome_unknown",
+        "unavailable",
+        "challenge_unavailable",
+    ];
+    let sign_ups =
+        outcomes.map(|outcome| format!("signup_requests_total{{outcome=\"{outcome}\"}}"));
+    let calls = [
+        ("create_user", "misconfigured"),
+        ("create_user", "ambiguous"),
+        ("get_user", "forbidden"),
+        ("users_by_email", "failed"),
+        ("change_password", "rejected"),
+        ("token", "misconfigured"),
+    ];
+    let calls = calls.map(|(operation, outcome)| {
+        format!("auth0_requests_total{{operation=\"{operation}\",outcome=\"{outcome}\"}}")
+    });
+    let others = [
+        "challenge_required_total{reason=\"pressure\"}",
+        "challenge_unavailable_total{reason=\"captcha\"}",
+        "http_connections_refused_total{reason=\"full\"}",
+        "http_forwarded_rejected_total{outcome=\"untrusted_private\"}",
+        "signup_attempts_resolved_total{result=\"created\"}",
+        "signup_email_rules_total{outcome=\"not_allowed\"}",
+    ];
+    for series in sign_ups.into_iter().chain(calls).chain(others.map(str::to_owned)) {
+        assert!(text.contains(&format!("{series} 0\n")), "{series} in {text}");
+    }
+}
+
 #[tokio::test]
 async fn a_scraper_gets_the_text_format_that_it_prefers() {
     let app = TestApp::spawn().await;

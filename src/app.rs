@@ -66,13 +66,14 @@ pub struct App {
 /// The error of an app that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A listener's address is taken, does not belong to this machine, or needs more rights.
-    #[error("cannot listen on {address}: correct {setting}")]
+    /// A listener's address is taken, does not belong to this machine, or needs more rights, or the
+    /// system has no socket left.
+    #[error("cannot listen on {address}{}", .setting.map(|it| format!(": correct {it}")).unwrap_or_default())]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// The setting that names the part of it that is wrong.
-        setting: &'static str,
+        /// The setting that names the part of it that is wrong, if one is.
+        setting: Option<&'static str>,
         /// The system's error.
         #[source]
         source: std::io::Error,
@@ -341,7 +342,11 @@ async fn within(serving: impl Future<Output = ()>, lifecycle: &Lifecycle) -> boo
 
 fn bind(address: SocketAddr, [host, port]: [&'static str; 2]) -> Result<TcpListener, StartError> {
     listen(address).map_err(|source| {
-        let setting = if source.kind() == ErrorKind::AddrNotAvailable { host } else { port };
+        let setting = match source.kind() {
+            ErrorKind::AddrNotAvailable => Some(host),
+            ErrorKind::AddrInUse | ErrorKind::PermissionDenied => Some(port),
+            _ => None,
+        };
         StartError::Listen { address, setting, source }
     })
 }

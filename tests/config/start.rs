@@ -192,6 +192,12 @@ fn a_listener_that_cannot_be_bound_names_its_setting() {
         let stderr = stderr(&output, 1);
         assert!(stderr.contains(expected), "{stderr}");
     }
+    // A link-local address without its interface: no setting is known to be wrong.
+    let link_local = ("SIGNUP__ADMIN__HOST", "fe80::1");
+    let output = start_with(&["serve"], &folder.database(), &[link_local]);
+    let shown = stderr(&output, 1);
+    assert!(shown.contains("cannot listen on [fe80::1]:"), "{shown}");
+    assert!(!shown.contains("correct "), "{shown}");
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     if first.trim().parse::<u16>().unwrap() > 80 {
         let output = start_with(&["serve"], &folder.database(), &[("PORT", "80")]);

@@ -1,6 +1,7 @@
 //! The SQLite file beneath a running service: removed, replaced, locked, or wanted by a second one.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -362,5 +363,30 @@ async fn a_lost_ledger_is_replaced_by_a_new_one_only_on_request() {
         deployment.becomes_ready(&service, StatusCode::OK).await;
         service.terminate();
         deployment.serve().await.terminate();
+    }
+}
+
+#[tokio::test]
+async fn a_lack_of_file_descriptors_is_logged_once_with_its_cause() {
+    const LACK: &str = "Too many open files";
+    let deployment = Deployment::new().await;
+    let service = deployment.serve().await;
+    service.limit_open_files("3");
+    let _queued = TcpStream::connect(&service.address).unwrap();
+    let is = |start: &'static str| {
+        move |event: &Value| {
+            let message = event["message"].as_str().unwrap();
+            message.starts_with(start) && message.contains(LACK)
+        }
+    };
+    service.event(is("cannot accept connections: ")).await;
+    service.event(is("the ledger is unavailable: ")).await;
+    // Time for the accept loop and the checks of the file to fail again and again.
+    sleep(Duration::from_secs(3)).await;
+    service.limit_open_files("1024");
+    deployment.becomes_ready(&service, StatusCode::OK).await;
+    let log = service.log();
+    for message in ["cannot accept connections: ", "the ledger is unavailable: "] {
+        assert_eq!(log.matches(&format!(r#""message":"{message}"#)).count(), 1, "{log}");
     }
 }

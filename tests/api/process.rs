@@ -119,6 +119,13 @@ impl Process {
         assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
     }
 
+    /// Limits the number of files that it may have open.
+    pub(crate) fn limit_open_files(&self, limit: &str) {
+        // The soft limit.
+        let (limit, pid) = (format!("--nofile={limit}:"), self.child.id().to_string());
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    }
+
     /// Signs up with this form.
     pub(crate) fn post(&self, form: &Value) -> RequestBuilder {
         self.client.post(format!("http://{}/signup", self.address)).json(form)

@@ -42,7 +42,7 @@ pub use self::listen::listen;
 pub use self::live_router::{LiveRouter, Routing};
 use self::timeout_stream::{IdleOnDrop, TimeoutStream};
 pub(super) use self::unfinished_body::{FormUnderWay, RequestConnection, UnfinishedBody};
-use crate::telemetry::{ConnectionEnd, HttpMetrics};
+use crate::telemetry::{ConnectionEnd, HttpMetrics, LogGate};
 
 /// The largest head that hyper reads: what `head_limits` allows, and a little more, for which the
 /// response is a problem. Beyond this hyper responds 431 without a body. A client that sends its
@@ -90,10 +90,11 @@ impl HttpServer {
         http.header_read_timeout(None).max_headers(MAX_HEAD_FIELDS).max_buf_size(MAX_HEAD_BYTES);
         let (stopping, requests) = (CancellationToken::new(), TaskTracker::new());
         let server = ConnectionServer { http, live, requests, stopping, deadlines, metrics };
+        let accept_log = LogGate::new();
         let accept = async {
             loop {
                 table.room().await;
-                let (socket, peer) = accept(&listener).await;
+                let (socket, peer) = accept(&listener, &accept_log).await;
                 let guard = match table.admit(peer.0, server.live.proxies().trusts(peer.0)) {
                     Ok(guard) => guard,
                     Err(reason) => {
@@ -243,7 +244,7 @@ async fn serve(connection: impl Future<Output = hyper::Result<()>> + Send, guard
     }
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
+async fn accept(listener: &TcpListener, log: &LogGate) -> (TcpStream, Peer) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -253,7 +254,9 @@ async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
                 return (stream, Peer(peer.ip()));
             }
             Err(error) => {
-                tracing::warn!("cannot accept connections: {error}");
+                if log.is_due() {
+                    tracing::warn!("cannot accept connections: {error}");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -36,7 +36,8 @@ pub(super) enum FileProblem {
     #[error("the log {} was deleted or replaced; what it held is kept, and it is opened again", .0.display())]
     Log(PathBuf),
     #[error("{} cannot be examined: {}", .0.display(), .1)]
-    Unreadable(PathBuf, io::ErrorKind),
+    /// With the system's error.
+    Unreadable(PathBuf, String),
     #[error("{} was truncated or overwritten while the service used it; stop the service and restore a backup", .0.display())]
     Overwritten(PathBuf),
 }
@@ -155,6 +156,8 @@ impl FileGuard {
         let mut current = lock(&self.problem);
         // Lasts: the log that is left belongs to the content from before.
         if !matches!(*current, Some(FileProblem::Overwritten(_))) {
+            // What cannot be read is readable again only once its header was read.
+            let with_header = with_header || matches!(*current, Some(FileProblem::Unreadable(..)));
             let found = self.compare(with_header).err();
             if *current != found {
                 self.report(found.as_ref());
@@ -196,13 +199,15 @@ impl FileGuard {
         let [log, _] = &self.log_paths;
         match is_log(log) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(FileProblem::Unreadable(log.clone(), error.kind()));
+                return Err(FileProblem::Unreadable(log.clone(), error.to_string()));
             }
             Ok(false) => return Err(FileProblem::Overwritten(log.clone())),
             Ok(true) | Err(_) => {}
         }
         let read = FileHeader::read(lock.database());
-        let now = read.map_err(|error| FileProblem::Unreadable(self.path.clone(), error.kind()))?;
+        let unreadable =
+            |error: io::Error| FileProblem::Unreadable(self.path.clone(), error.to_string());
+        let now = read.map_err(unreadable)?;
         let mut last = self::lock(&self.header);
         if !now.follows(&last) {
             return Err(FileProblem::Overwritten(self.path.clone()));
@@ -335,7 +340,7 @@ fn is_still(path: &Path, id: FileId) -> Result<Metadata, FileProblem> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(FileProblem::Missing(path.to_owned()))
         }
-        Err(error) => Err(FileProblem::Unreadable(path.to_owned(), error.kind())),
+        Err(error) => Err(FileProblem::Unreadable(path.to_owned(), error.to_string())),
     }
 }
 

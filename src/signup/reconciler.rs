@@ -49,13 +49,19 @@ impl Reconciler {
         Self { service, forbidden: AtomicBool::new(false) }
     }
 
-    /// Resolves attempts round after round. Runs until it is dropped.
+    /// Resolves attempts round after round. Logs a failure once, until a round succeeds. Runs until it
+    /// is dropped.
     pub async fn run(self) {
+        let mut is_failing = false;
         loop {
             sleep(ROUND.mul_f64(rand::random_range(0.8..1.0))).await;
-            if let Err(error) = self.round().await {
-                tracing::warn!(error = chain(&error), "attempts cannot be reconciled: {error}");
+            let round = self.round().await;
+            if let Err(error) = &round
+                && !is_failing
+            {
+                tracing::warn!(error = chain(error), "attempts cannot be reconciled: {error}");
             }
+            is_failing = round.is_err();
         }
     }
 

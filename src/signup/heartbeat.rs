@@ -118,7 +118,8 @@ impl Inner {
             }
             Err(error) if self.heartbeat.report_failure() => tracing::warn!(
                 error = chain(&error),
-                "no heartbeat can be recorded; other replicas take this one for dead"
+                "no heartbeat can be recorded: replicas on the same database, if there are any, take \
+                 this one for dead"
             ),
             Err(error) => tracing::debug!(error = chain(&error), "no heartbeat: {error}"),
         }

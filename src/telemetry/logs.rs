@@ -1,5 +1,6 @@
 //! The log: JSON lines, or short lines on a terminal, written off the request path.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::panic::PanicHookInfo;
@@ -94,8 +95,9 @@ fn install(json: bool, filter: EnvFilter, lines: LogBuffer) -> LogLevel {
         let handle = builder.reload_handle();
         (builder.finish().with(pass).try_init(), level(move |filter| handle.reload(filter)))
     } else {
-        let builder = builder.compact().with_ansi(io::stdout().is_terminal());
-        let builder = builder.with_filter_reloading();
+        let no_color = std::env::var_os("NO_COLOR");
+        let is_coloured = is_coloured(io::stdout().is_terminal(), no_color.as_deref());
+        let builder = builder.compact().with_ansi(is_coloured).with_filter_reloading();
         let handle = builder.reload_handle();
         (builder.finish().with(pass).try_init(), level(move |filter| handle.reload(filter)))
     };
@@ -103,6 +105,12 @@ fn install(json: bool, filter: EnvFilter, lines: LogBuffer) -> LogLevel {
         tracing::debug!("the log is already set up");
     }
     level
+}
+
+/// Returns whether short lines have colours: on a terminal, unless `NO_COLOR` is set and not empty
+/// (<https://no-color.org>).
+fn is_coloured(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none_or(OsStr::is_empty)
 }
 
 /// Wraps the function that replaces the filter. Its errors are ignored: it fails only once the log has
@@ -117,4 +125,24 @@ fn level<E>(set: impl Fn(EnvFilter) -> Result<(), E> + Send + Sync + 'static) ->
 fn is_own(metadata: &Metadata<'_>) -> bool {
     let rest = metadata.target().strip_prefix("auth0_signup");
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_colours_on_a_terminal_without_no_color() {
+        for (is_terminal, no_color, expected) in [
+            (true, None, true),
+            (true, Some(""), true),
+            (true, Some("1"), false),
+            (true, Some("0"), false),
+            (false, None, false),
+            (false, Some(""), false),
+        ] {
+            let no_color = no_color.map(OsStr::new);
+            assert_eq!(is_coloured(is_terminal, no_color), expected, "{is_terminal} {no_color:?}");
+        }
+    }
 }

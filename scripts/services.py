@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,17 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def exit_by(number, _frame):
+    """Ends the script with its `finally` blocks, which Python skips when a signal ends it."""
+    sys.exit(128 + number)
+
+
+for number in (signal.SIGTERM, signal.SIGHUP):
+    # nohup ignores SIGHUP.
+    if signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, exit_by)
 
 
 def build():

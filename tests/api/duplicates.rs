@@ -144,7 +144,7 @@ impl Resuming {
                 .set("database.url", &database)
                 .set("secrets.key", "0123456789abcdef0123456789abcdef")
                 .set("auth0.pin_user_id", "false")
-                .set("reconciliation.not_created_after_ms", "1000")
+                .set("reconciliation.not_created_after_ms", "3000")
                 .set("idempotency.wait_ms", wait_ms)
         };
         let one = replica(TestApp::builder()).spawn().await;
@@ -159,7 +159,7 @@ impl Resuming {
         for replica in [&one, &other] {
             assert_eq!(sign_up(replica).await.unwrap().problem(), "outcome_unknown");
         }
-        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        tokio::time::sleep(Duration::from_millis(3_200)).await;
         // Both have read the attempt when the first may record that it resumes it.
         let table = connect(&database).await;
         table.batch_execute("BEGIN; LOCK TABLE attempts IN EXCLUSIVE MODE").await.unwrap();

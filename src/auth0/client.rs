@@ -150,7 +150,7 @@ impl Client {
         user_id: &str,
         priority: Priority,
     ) -> Result<Option<User>, LookupError> {
-        let url = lookup::by_id_url(&self.users, user_id);
+        let url = lookup::user_url(&self.users, user_id);
         let started = Instant::now();
         let found = self.look_up(priority, &url, |response| lookup::by_id(response, user_id)).await;
         let label = match &found {

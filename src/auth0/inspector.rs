@@ -152,7 +152,7 @@ impl Inspector {
         token: &InspectedToken,
         user_id: &str,
     ) -> Result<Option<User>, LookupError> {
-        let url = lookup::by_id_url(&self.url("/api/v2/users"), user_id);
+        let url = lookup::user_url(&self.url("/api/v2/users"), user_id);
         let response = self.call(token, Request::new(Method::GET, url)).await?;
         if response.status == 200 || is_missing_user(&response) {
             return lookup::by_id(&response, user_id);

@@ -73,23 +73,13 @@ impl<'a> UserRecord<'a> {
 /// The members that [`by_email`] reads besides those of a [`User`].
 const RECORD_MEMBERS: [&str; 2] = ["created_at", "identities"];
 
-/// The URL of a lookup by id.
-pub(super) fn by_id_url(users: &Url, user_id: &str) -> Url {
-    with_members(user_url(users, user_id), &[])
-}
-
-/// The URL of a lookup by e-mail address.
+/// The URL of a lookup by e-mail address. It asks for no members but those that are read: a profile may hold
+/// a megabyte of metadata, and people of other connections are found too.
 pub(super) fn by_email_url(users_by_email: &Url, email: &str) -> Url {
+    let members: Vec<_> = User::member_names().chain(RECORD_MEMBERS).collect();
     let mut url = users_by_email.clone();
-    url.query_pairs_mut().append_pair("email", email);
-    with_members(url, &RECORD_MEMBERS)
-}
-
-/// Asks for no members but those that are read: a profile may hold a megabyte of metadata, and a lookup
-/// by e-mail address finds people of other connections too.
-fn with_members(mut url: Url, more: &[&'static str]) -> Url {
-    let members: Vec<_> = User::member_names().chain(more.iter().copied()).collect();
     let mut query = url.query_pairs_mut();
+    query.append_pair("email", email);
     query.append_pair("fields", &members.join(",")).append_pair("include_fields", "true");
     drop(query);
     url

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::error::TransportError;
 
-/// The bytes of a body after which no further chunk is read. A lookup asks for no metadata, which may
-/// take a megabyte, and a created user has what was sent.
+/// The bytes of a body after which no further chunk is read. A user that was just created has what was sent, and
+/// a lookup by e-mail address asks for no metadata, which may take a megabyte.
 const MAX_BODY: usize = 256 * 1024;
 
 /// A response of the tenant. Its status counts even when its body broke off.

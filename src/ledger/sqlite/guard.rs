@@ -35,8 +35,8 @@ pub(super) enum FileProblem {
     Replaced(PathBuf),
     #[error("the log {} was deleted or replaced; what it held is kept, and it is opened again", .0.display())]
     Log(PathBuf),
+    /// The second is the system's error.
     #[error("{} cannot be examined: {}", .0.display(), .1)]
-    /// With the system's error.
     Unreadable(PathBuf, String),
     #[error("{} was truncated or overwritten while the service used it; stop the service and restore a backup", .0.display())]
     Overwritten(PathBuf),

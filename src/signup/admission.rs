@@ -7,11 +7,10 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::time::Duration;
 
 use super::outcome::SignupResult;
+use super::rejection::Rejection;
 use crate::ledger::AdmissionCost;
-use crate::limits::Limit;
 
 /// A pending decision whether a new attempt may start. Polled in the attempt's task, and only when
 /// it is needed: dropped unpolled for a known key, and half-way when every client has disconnected.
@@ -62,37 +61,5 @@ impl Admission {
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Admission")
-    }
-}
-
-/// Reason why a new attempt may not start. Nothing was recorded and nothing sent to the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejection {
-    /// Too many attempts from a client address, for an e-mail address, or in total.
-    Limited {
-        /// The limit that was reached.
-        limit: Limit,
-        /// The wait until an attempt is allowed again.
-        retry_after: Duration,
-    },
-    /// A proof of work or a captcha is needed first.
-    ChallengeRequired,
-    /// The proof is wrong or has expired.
-    ChallengeFailed,
-    /// The proof was valid, and another attempt used it.
-    ProofUsed,
-    /// The captcha service does not respond, and the settings require it to.
-    ChallengeUnavailable,
-}
-
-impl Rejection {
-    /// The stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Limited { .. } => "rate_limited",
-            Self::ChallengeRequired => "challenge_required",
-            Self::ChallengeFailed | Self::ProofUsed => "challenge_failed",
-            Self::ChallengeUnavailable => "challenge_unavailable",
-        }
     }
 }

@@ -20,6 +20,7 @@ mod outcome;
 mod pin_support;
 mod reconciler;
 mod record;
+mod rejection;
 mod replay;
 mod resolve;
 mod run;
@@ -35,9 +36,10 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 pub use crate::ledger::AdmissionCost;
-pub use admission::{Admission, Admitted, Rejection, ResultRecorder};
+pub use admission::{Admission, Admitted, ResultRecorder};
 pub use outcome::{Outcome, SignupResult};
 pub use reconciler::Reconciler;
+pub use rejection::Rejection;
 pub use unresolved::UnresolvedReason;
 
 use self::active_attempts::ActiveAttempts;

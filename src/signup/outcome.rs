@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Rejection;
+use super::rejection::Rejection;
 use crate::auth0::{CreateUserError, CreatedUser, TransportError, User};
 use crate::domain::{PasswordRule, strip_provider};
 use crate::ledger::{LedgerError, PinnedUserId, Resolution};

@@ -15,12 +15,12 @@ use super::classify::is_token_rejected;
 use super::create_user::{self, Acceptance, Common};
 use super::error::{CallError, CreateUserError, LookupError, Misconfiguration};
 use super::http_client::{ConnectionChoice, HttpClient};
-use super::lookup::{self, UsersByEmail};
+use super::lookup::{self, UserById, UsersByEmail};
 use super::response::ApiResponse;
 use super::tenant_clock::TenantClock;
 use super::token::{Token, TokenCache, TokenHealth, TokenRefresher};
 use super::token_request::TokenRequest;
-use super::user::{CreatedUser, User};
+use super::user::CreatedUser;
 use super::{BuildError, headers};
 use crate::clock::{Clock, TenantTime};
 use crate::config::{Auth0Settings, ClientCredentials, TermsMember};
@@ -149,7 +149,7 @@ impl Client {
         &self,
         user_id: &str,
         priority: Priority,
-    ) -> Result<Option<User>, LookupError> {
+    ) -> Result<Option<UserById>, LookupError> {
         let url = lookup::user_url(&self.users, user_id);
         let started = Instant::now();
         let found = self.look_up(priority, &url, |response| lookup::by_id(response, user_id)).await;

@@ -155,7 +155,8 @@ impl Inspector {
         let url = lookup::user_url(&self.url("/api/v2/users"), user_id);
         let response = self.call(token, Request::new(Method::GET, url)).await?;
         if response.status == 200 || is_missing_user(&response) {
-            return lookup::by_id(&response, user_id);
+            let found = lookup::by_id(&response, user_id)?;
+            return Ok(found.map(|found| found.user));
         }
         Err(self.rejection(&response))
     }

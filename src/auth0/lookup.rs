@@ -40,6 +40,15 @@ pub struct FoundUser {
     pub created_at: TenantTime,
 }
 
+/// A user found by id.
+#[derive(Debug, Clone)]
+pub struct UserById {
+    /// The user.
+    pub user: User,
+    /// The time of its creation, if it can be read.
+    pub created_at: Option<TenantTime>,
+}
+
 /// A member of the response to `users-by-email`. Its values are read once it is known to be a user of
 /// the connection.
 #[derive(Deserialize)]
@@ -68,6 +77,14 @@ impl<'a> UserRecord<'a> {
             .filter_map(|identity| serde_json::from_str::<Identity<'_>>(identity.get()).ok());
         readable.find(|identity| identity.connection == connection)
     }
+
+    /// The time of its creation; `None` when it is missing or malformed.
+    fn created_at(&self) -> Option<TenantTime> {
+        let created_at: String = serde_json::from_str(self.created_at?.get()).ok()?;
+        let created_at = OffsetDateTime::parse(&created_at, &Rfc3339).ok()?;
+        let millis = u64::try_from(created_at.unix_timestamp_nanos() / 1_000_000).ok()?;
+        Some(TenantTime::from_epoch(Duration::from_millis(millis)))
+    }
 }
 
 /// The members that [`by_email`] reads besides those of a [`User`].
@@ -95,15 +112,21 @@ pub(super) fn user_url(users: &Url, user_id: &str) -> Url {
     url
 }
 
-/// Reads a response to `GET /api/v2/users/{id}`: the user, or that there is none.
+/// Reads a response to `GET /api/v2/users/{id}`: the user and the time of its creation, or that there is none.
 ///
 /// A 200 with anything else proves nothing: something in front of the tenant may have sent it.
-pub(super) fn by_id(response: &ApiResponse, user_id: &str) -> Result<Option<User>, LookupError> {
+pub(super) fn by_id(
+    response: &ApiResponse,
+    user_id: &str,
+) -> Result<Option<UserById>, LookupError> {
     match response.status {
         200 => {
             let user: User = response.json()?;
-            let is_found = *user.user_id == *full_user_id(user_id);
-            if is_found { Ok(Some(user)) } else { Err(unreadable(response)) }
+            if *user.user_id != *full_user_id(user_id) {
+                return Err(unreadable(response));
+            }
+            let record: UserRecord<'_> = response.json()?;
+            Ok(Some(UserById { user, created_at: record.created_at() }))
         }
         _ if is_missing_user(response) => Ok(None),
         _ => Err(failure(response)),
@@ -145,11 +168,7 @@ fn found(body: &str, record: &UserRecord<'_>, identity: &Identity<'_>) -> Option
     if user.has_empty_id() || connection_user_id.is_empty() {
         return None;
     }
-    let created_at: String = serde_json::from_str(record.created_at?.get()).ok()?;
-    let created_at = OffsetDateTime::parse(&created_at, &Rfc3339).ok()?;
-    let millis = u64::try_from(created_at.unix_timestamp_nanos() / 1_000_000).ok()?;
-    let created_at = TenantTime::from_epoch(Duration::from_millis(millis));
-    Some(FoundUser { user, connection_user_id, created_at })
+    Some(FoundUser { user, connection_user_id, created_at: record.created_at()? })
 }
 
 /// The error of a 200 that is not what it should be.
@@ -240,6 +259,6 @@ mod tests {
             assert!(by_id(&response(&[], body), "abc").is_err(), "{body}");
         }
         let user = by_id(&response(&[], r#"{"user_id":"auth0|abc"}"#), "abc").unwrap().unwrap();
-        assert_eq!((&*user.user_id, user.email), ("auth0|abc", None));
+        assert_eq!((&*user.user.user_id, user.user.email), ("auth0|abc", None));
     }
 }

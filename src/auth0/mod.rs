@@ -43,7 +43,7 @@ pub use error::{
 };
 pub use http_client::BuildError;
 pub use inspector::{Discovery, InspectedToken, Inspector};
-pub use lookup::{FoundUser, UsersByEmail};
+pub use lookup::{FoundUser, UserById, UsersByEmail};
 pub use scopes::is_used as is_used_scope;
 pub use token::TokenHealth;
 pub use user::{CreatedUser, User};

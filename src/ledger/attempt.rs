@@ -257,13 +257,15 @@ impl Resolution {
 pub enum Basis {
     /// A response, or a user that was found: true whatever happens meanwhile.
     Observed,
-    /// A response to a call of this process. Void, and not written, once a request has resumed the attempt,
-    /// in this process or in another.
+    /// A response to a call of this process. Void, and not written, once a request has resumed the attempt or
+    /// started it again, in this process or in another.
     Worked {
         /// The process.
         process: Uuid,
         /// The end of the call that the row had when the work began.
         connection_ended_at: Option<LedgerTime>,
+        /// The number of times that the attempt had started again.
+        restarts: u8,
     },
     /// A lookup that found no user. Void, and not written, once another call of the attempt has
     /// been recorded.
@@ -281,6 +283,14 @@ impl Basis {
             Self::Worked { connection_ended_at, .. } | Self::NotFound { connection_ended_at } => {
                 Some(connection_ended_at.map_or(-1, LedgerTime::as_millis))
             }
+        }
+    }
+
+    /// The number of restarts that the row must have.
+    pub(crate) const fn expected_restarts(self) -> Option<u8> {
+        match self {
+            Self::Worked { restarts, .. } => Some(restarts),
+            Self::Observed | Self::NotFound { .. } => None,
         }
     }
 

@@ -28,6 +28,7 @@ pub struct InstrumentedLedger {
     begin: OperationMetrics,
     restart: OperationMetrics,
     take_over: OperationMetrics,
+    give_back: OperationMetrics,
     free_key: OperationMetrics,
     use_proof: OperationMetrics,
     finish: OperationMetrics,
@@ -55,6 +56,7 @@ impl InstrumentedLedger {
             begin: metrics.operation("begin"),
             restart: metrics.operation("restart"),
             take_over: metrics.operation("take_over"),
+            give_back: metrics.operation("give_back"),
             free_key: metrics.operation("free_key"),
             use_proof: metrics.operation("use_proof"),
             finish: metrics.operation("finish"),
@@ -139,6 +141,16 @@ impl Ledger for InstrumentedLedger {
         connection_ended_at: Option<LedgerTime>,
     ) -> Result<Option<LedgerTime>, LedgerError> {
         measure(&self.take_over, self.ledger.take_over(id, lease, connection_ended_at)).await
+    }
+
+    async fn give_back(
+        &self,
+        id: AttemptId,
+        taken_until: LedgerTime,
+        connection_ended_at: Option<LedgerTime>,
+    ) -> Result<bool, LedgerError> {
+        let give_back = self.ledger.give_back(id, taken_until, connection_ended_at);
+        measure(&self.give_back, give_back).await
     }
 
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {

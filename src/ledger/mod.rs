@@ -94,6 +94,19 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         connection_ended_at: Option<LedgerTime>,
     ) -> Result<Option<LedgerTime>, LedgerError>;
 
+    /// Gives back an attempt that was taken over until `taken_until`, whose calls since then have certainly
+    /// ended: its outcome is unknown as before, and the end of its calls is again `connection_ended_at`, or now
+    /// if none was recorded. `false` when another request has taken it over since.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn give_back(
+        &self,
+        id: AttemptId,
+        taken_until: LedgerTime,
+        connection_ended_at: Option<LedgerTime>,
+    ) -> Result<bool, LedgerError>;
+
     /// Frees the key of an attempt, so that a new attempt may start with it, unless the attempt has
     /// left this state.
     ///

@@ -22,7 +22,7 @@ pub(super) const MAX_RIVALS: usize = 100;
 
 /// A user who was created this long before the attempt started may still be its own: the tenant
 /// reports its time in whole seconds, and its servers' clocks differ a little.
-const CLOCK_BOUND: Duration = Duration::from_secs(2);
+pub(super) const CLOCK_BOUND: Duration = Duration::from_secs(2);
 
 /// The meaning of a lookup by e-mail address for an attempt.
 #[derive(Debug)]

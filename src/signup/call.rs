@@ -36,6 +36,8 @@ pub(super) struct PreparedCall {
     pub(super) tenant_started_at: Option<TenantTime>,
     /// The terms that were accepted with the sign-up.
     pub(super) terms: Option<TermsVersion>,
+    /// The number of times that the attempt had started again.
+    pub(super) restarts: u8,
     /// Keeps the reconciler from the attempt.
     pub(super) active: ActiveAttempt,
 }
@@ -51,6 +53,7 @@ impl PreparedCall {
             started_at: now,
             tenant_started_at: tenant_now,
             terms: request.user.terms.clone(),
+            restarts: 0,
             active: active_attempts.add(id),
         }
     }
@@ -63,6 +66,7 @@ impl PreparedCall {
             started_at: attempt.started_at,
             tenant_started_at: attempt.tenant_started_at,
             terms: attempt.terms.clone(),
+            restarts: attempt.restarts,
             active: service.active_attempts.add(attempt.id),
         }
     }
@@ -87,6 +91,8 @@ pub(super) struct AttemptRunner<'a> {
     may_have_acted: AtomicBool,
     /// True if the tenant may still be working on a call of this request.
     may_still_run: AtomicBool,
+    /// True once a call of this work was sent whose response did not arrive.
+    is_unanswered: AtomicBool,
     /// True once a call has met a user, who may be this sign-up's own.
     met_user: AtomicBool,
 }
@@ -109,6 +115,7 @@ impl<'a> AttemptRunner<'a> {
             alive,
             may_have_acted: AtomicBool::new(false),
             may_still_run: AtomicBool::new(false),
+            is_unanswered: AtomicBool::new(false),
             met_user: AtomicBool::new(false),
         }
     }
@@ -152,6 +159,11 @@ impl<'a> AttemptRunner<'a> {
     /// Returns whether the tenant may have acted on a call of this attempt, as far as is known.
     pub(super) fn may_have_acted(&self) -> bool {
         self.may_have_acted.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether a call of this work was sent whose response did not arrive.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.is_unanswered.load(Ordering::Relaxed)
     }
 
     /// Records that a call has met a user, whom a lookup has yet to identify.
@@ -221,6 +233,7 @@ impl<'a> AttemptRunner<'a> {
                 return result;
             }
             let before = self.may_have_acted.swap(true, Ordering::Relaxed);
+            let was_unanswered = self.is_unanswered.swap(true, Ordering::Relaxed);
             let created = service.auth0.create_user(
                 &request.user,
                 user_id,
@@ -243,6 +256,7 @@ impl<'a> AttemptRunner<'a> {
                 return error.into();
             }
             self.may_have_acted.store(before, Ordering::Relaxed);
+            self.is_unanswered.store(was_unanswered, Ordering::Relaxed);
             let wait = match &error {
                 CreateUserError::NotSent(_) => pause,
                 // Admission already waits as long as the tenant asked for.

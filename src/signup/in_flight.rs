@@ -76,6 +76,12 @@ impl SendState {
         self.change(Self::EARLY, Self::NEW);
     }
 
+    /// Marks a new attempt as one of which nothing is known, since another replica may have its key; `false`
+    /// after [`Self::give_up`].
+    pub(super) fn mark_early(&self) -> bool {
+        self.change(Self::NEW, Self::EARLY)
+    }
+
     /// Claims the right to send; `false` after [`Self::give_up`].
     pub(super) fn may_send(&self) -> bool {
         self.change(Self::NEW, Self::SENT)

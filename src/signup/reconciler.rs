@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::address_lookup::MAX_RIVALS;
+use super::address_lookup::{CLOCK_BOUND, MAX_RIVALS};
 use super::outcome::{Outcome, SignupResult};
 use super::unresolved::LONGEST_BACKOFF;
 use super::{Inner, UnresolvedReason};
-use crate::auth0::{LookupError, Priority, User};
+use crate::auth0::{LookupError, Priority, UserById};
+use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::DigestPair;
 use crate::domain::strip_provider;
 use crate::ledger::{
@@ -164,17 +165,22 @@ impl Reconciler {
         self.service.ledger.finish(finish).await
     }
 
-    /// Returns whether another attempt that pinned the same id has this user: an earlier one of the same
-    /// sign-up, or another form without a key. One that pinned another id met the user of this attempt.
-    async fn has_rival(&self, attempt: &Attempt, user: &User) -> Result<bool, UnresolvedReason> {
+    /// Returns whether another attempt that pinned the same id may have created this user: an earlier one of the
+    /// same sign-up, or another form without a key. One that pinned another id met the user of this attempt.
+    async fn has_rival(
+        &self,
+        attempt: &Attempt,
+        found: &UserById,
+    ) -> Result<bool, UnresolvedReason> {
         let email = DigestPair { current: attempt.email, previous: None };
-        let find = Find::User(email, strip_provider(&user.user_id).to_owned());
+        let find = Find::User(email, strip_provider(&found.user.user_id).to_owned());
         let attempts = self.service.ledger.find(find, MAX_RIVALS).await;
         let attempts = attempts.map_err(UnresolvedReason::LedgerFailed)?;
         let is_rival = |other: &Attempt| {
             other.id != attempt.id
                 && other.state == AttemptState::Created
                 && other.auth0_user_id.is_none()
+                && may_have_created(other, attempt, found.created_at)
         };
         Ok(attempts.iter().any(is_rival))
     }
@@ -188,16 +194,16 @@ impl Reconciler {
             return Err(UnresolvedReason::Unpinned);
         }
         match auth0.user(attempt.user_id.as_str(), Priority::Background).await {
-            Ok(Some(user)) => {
-                let is_own = user.email.as_ref().is_none_or(|email| {
+            Ok(Some(found)) => {
+                let is_own = found.user.email.as_ref().is_none_or(|email| {
                     context.digests.email(&email.to_lowercase()).contains(&attempt.email)
                 });
                 if !is_own {
                     Err(UnresolvedReason::AnotherAddress)
-                } else if self.has_rival(attempt, &user).await? {
+                } else if self.has_rival(attempt, &found).await? {
                     Err(UnresolvedReason::Contested)
                 } else {
-                    Ok(Outcome::Created(Arc::new(user)))
+                    Ok(Outcome::Created(Arc::new(found.user)))
                 }
             }
             Ok(None) => match left {
@@ -219,4 +225,23 @@ impl Reconciler {
             Err(LookupError::Failed(error)) => Err(UnresolvedReason::LookupFailed(error)),
         }
     }
+}
+
+/// Returns whether the rival of an attempt, which has its user, may have created that user: it had not ended
+/// before, and had started by then.
+fn may_have_created(rival: &Attempt, attempt: &Attempt, created_at: Option<TenantTime>) -> bool {
+    let Some(created_at) = created_at else { return true };
+    let at = |time| tenant_time(rival, time).or_else(|| tenant_time(attempt, time));
+    let had_ended =
+        rival.finished_at.and_then(at).is_some_and(|ended_at| ended_at + CLOCK_BOUND <= created_at);
+    let started_later =
+        at(rival.started_at).is_some_and(|started_at| created_at + CLOCK_BOUND <= started_at);
+    !had_ended && !started_later
+}
+
+/// The tenant's time at a time of the ledger, by the two times at which an attempt started.
+fn tenant_time(attempt: &Attempt, at: LedgerTime) -> Option<TenantTime> {
+    let Attempt { started_at, tenant_started_at, .. } = attempt;
+    let (later, earlier) = (at.since(*started_at), started_at.since(at));
+    tenant_started_at.map(|started_at| (started_at + later).before(earlier))
 }

@@ -40,9 +40,15 @@ const RELEASE_PAUSES: [Duration; 6] = [
 static LOST_START_LOG: LogGate = LogGate::new();
 
 impl Inner {
-    /// The basis of a result that this process has worked out, after a call with this recorded end.
-    pub(super) const fn worked(&self, connection_ended_at: Option<LedgerTime>) -> Basis {
-        Basis::Worked { process: self.heartbeat.process(), connection_ended_at }
+    /// The basis of a result that this process has worked out. `connection_ended_at`: the end of the call that
+    /// was recorded before.
+    pub(super) const fn worked(
+        &self,
+        call: &PreparedCall,
+        connection_ended_at: Option<LedgerTime>,
+    ) -> Basis {
+        let process = self.heartbeat.process();
+        Basis::Worked { process, connection_ended_at, restarts: call.restarts }
     }
 
     /// Records the result of an attempt. A created user is its own basis and replaces `basis`.
@@ -103,7 +109,10 @@ impl Inner {
         // The new row is this process's own, and knows of no call.
         let basis = match finish.basis {
             Basis::Observed => Basis::Observed,
-            Basis::Worked { .. } | Basis::NotFound { .. } => self.worked(None),
+            Basis::Worked { .. } | Basis::NotFound { .. } => {
+                let process = self.heartbeat.process();
+                Basis::Worked { process, connection_ended_at: None, restarts: 0 }
+            }
         };
         let finish = FinishAttempt { basis, ..finish.clone() };
         let id = finish.id;

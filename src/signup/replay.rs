@@ -77,6 +77,7 @@ impl Inner {
     /// Starts an attempt again that ended with nothing sent.
     async fn restart(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
         let call = PreparedCall::from_attempt(self, attempt);
+        let call = PreparedCall { restarts: attempt.restarts.saturating_add(1), ..call };
         let restart = self.ledger.restart(attempt.id, self.lease());
         match request.ledger_wait.limit(restart).await {
             Ok(true) => Replay::Restarted(call),
@@ -153,7 +154,8 @@ impl Inner {
     async fn read_user(&self, attempt: &Attempt) -> Option<Result<Option<User>, LookupError>> {
         let user_id = attempt.created_user_id();
         let lookup = self.auth0.user(&user_id, Priority::BestEffort);
-        timeout(READ_TIMEOUT, lookup).await.ok()
+        let found = timeout(READ_TIMEOUT, lookup).await.ok()?;
+        Some(found.map(|found| found.map(|found| found.user)))
     }
 
     /// Resumes an attempt that an earlier request left unresolved: this request carries the
@@ -185,8 +187,16 @@ impl Inner {
             Ok(Some(ends_at)) => {
                 let work = runner.resolve(SignupResult::left_unresolved());
                 let result = runner.within_timeout(work).await;
-                let basis = self.worked(Some(ends_at));
-                self.finish(request, &call, &result, basis, Urgency::Awaited).await;
+                if matches!(result.outcome, Outcome::Unknown) && !runner.is_unanswered() {
+                    // Otherwise the grace period would start over each time that a client comes back.
+                    let give_back =
+                        self.ledger.give_back(call.id, ends_at, attempt.connection_ended_at);
+                    // Ignored: then the attempt counts as under way until the end of the lease.
+                    drop(request.ledger_wait.limit(give_back).await);
+                } else {
+                    let basis = self.worked(&call, Some(ends_at));
+                    self.finish(request, &call, &result, basis, Urgency::Awaited).await;
+                }
                 result
             }
             // Resolved meanwhile, deleted by an operator, or resumed by another replica.

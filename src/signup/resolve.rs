@@ -149,7 +149,7 @@ impl AttemptRunner<'_> {
         let Self { service, request, call, .. } = self;
         let found = service.auth0.user(call.user_id.as_str(), priority).await?;
         let email = request.user.email.as_ref();
-        match found {
+        match found.map(|found| found.user) {
             Some(user) if user.email.is_none() => Ok(Some(User::known(&user.user_id, email))),
             Some(user) if user.has_other_email(email) => {
                 Err(CallError::from(TransportError::Unreadable(200)).into())

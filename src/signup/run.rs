@@ -57,7 +57,12 @@ impl Inner {
         let call = match self.look_up_key(request, leader).await? {
             Start::Restarted(call) => call,
             Start::New(now) => {
+                leader.send_state().mark_new();
                 let cost = admit(admission, leader).await?;
+                // Another replica may take the key from here on.
+                if !leader.send_state().mark_early() {
+                    return Err(SignupResult::new(Outcome::Abandoned));
+                }
                 self.record(request, cost, now, leader).await?
             }
         };
@@ -156,9 +161,9 @@ impl Inner {
     ) {
         if self.can_be_found_again(&result) {
             leader.announce(request, result.clone());
-            self.finish(request, call, &result, self.worked(None), Urgency::Unawaited).await;
+            self.finish(request, call, &result, self.worked(call, None), Urgency::Unawaited).await;
         } else {
-            self.finish(request, call, &result, self.worked(None), Urgency::Awaited).await;
+            self.finish(request, call, &result, self.worked(call, None), Urgency::Awaited).await;
             leader.announce(request, result.clone());
         }
         drop(leader);

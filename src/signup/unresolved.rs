@@ -44,7 +44,7 @@ pub enum UnresolvedReason {
     AnotherAddress,
     /// Another attempt has the user. Only a request, which has the password, shows whose sign-up that is.
     #[error(
-        "another attempt that pinned the same id has the user: the next request with the key decides"
+        "another attempt with the same pinned id may have created the user: a request with the key decides"
     )]
     Contested,
     /// A sign-up resumed the attempt during the check.

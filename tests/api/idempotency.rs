@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use auth0_emulator::{Fault, Gate, PolicyPreset, Route};
+use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use tokio::time::timeout;
 
 use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
-use crate::eventually::eventually;
 
 /// The number of posts so far.
 pub(crate) const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
@@ -166,11 +166,9 @@ async fn a_user_created_again_is_no_other_persons_to_the_reconciler() {
     app.auth0.fault(Route::GetUser, Fault::answer(503).times(2));
     app.auth0.fault(Route::CreateUser, Fault::answer(503));
     assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
-    // Two attempts pinned its id, and the reconciler has no password that shows whose it is.
-    eventually("the reconciler has checked it", async || {
-        app.attempts().await[0].next_check_at.is_none().then_some(())
-    })
-    .await;
+    // Two attempts pinned its id, and the first had ended before it was created.
+    app.until_resolved().await;
+    assert_eq!(app.attempts().await[0].state, AttemptState::Created);
     let again = app.sign_up(&ada()).await;
     assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
     assert_eq!(app.auth0.users().len(), 1);

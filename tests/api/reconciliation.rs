@@ -461,6 +461,26 @@ async fn a_rejection_of_other_fields_says_nothing_about_an_earlier_call() {
 }
 
 #[tokio::test]
+async fn a_client_that_keeps_coming_back_learns_of_a_rejection() {
+    let strict = |tenant: &mut auth0_emulator::Tenant| tenant.no_personal_info = true;
+    let settings = TestApp::builder().set("reconciliation.not_created_after_ms", "1000");
+    let app = settings.auth0(strict).spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    let mut form = ada_with("nickname", "lovelace9!zx");
+    form["password"] = "Lovelace9!Zx".into();
+    // A response that is lost for a reason of its own, with every lookup.
+    app.auth0.fault(Route::CreateUser, Fault::answer(503).times(2));
+    app.auth0.fault(Route::GetUser, Fault::answer(503).times(2));
+    assert_eq!(app.sign_up_with_key(KEY, &form).await.problem(), "outcome_unknown");
+    eventually("the rejection is believed", async || {
+        let response = app.sign_up_with_key(KEY, &form).await;
+        (response.problem() == "invalid_fields").then_some(())
+    })
+    .await;
+    assert_eq!(app.attempts().await[0].state, AttemptState::NotCreated);
+}
+
+#[tokio::test]
 async fn a_taken_username_says_nothing_about_a_call_with_another_one() {
     let usernames = |tenant: &mut auth0_emulator::Tenant| tenant.requires_username = true;
     let app = TestApp::builder().auth0(usernames).set("fields.username", "required").spawn().await;

@@ -23,6 +23,8 @@ on_both! {
     an_absence_is_void_once_the_call_is_repeated,
     concurrent_resolutions_of_one_attempt_keep_created,
     a_response_is_void_once_a_request_has_resumed_the_attempt,
+    a_response_is_void_once_the_attempt_has_started_again,
+    an_attempt_that_is_given_back_keeps_the_end_of_its_calls,
     attempts_of_a_user_are_found_with_expired_keys,
 }
 
@@ -176,7 +178,7 @@ async fn concurrent_resolutions_of_one_attempt_keep_created(backend: Backend) {
 async fn a_response_is_void_once_a_request_has_resumed_the_attempt(backend: Backend) {
     let ledger = backend.open().await;
     let worked = |process, connection_ended_at, finish| {
-        let basis = Basis::Worked { process, connection_ended_at };
+        let basis = Basis::Worked { process, connection_ended_at, restarts: 0 };
         FinishAttempt { basis, ..finish }
     };
     let other = Lease { process: Uuid::from_u128(99), ..lease() };
@@ -195,6 +197,46 @@ async fn a_response_is_void_once_a_request_has_resumed_the_attempt(backend: Back
         // A user that its call created is true all the same.
         assert!(ledger.finish(created(attempt.id)).await.unwrap());
         assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
+    }
+}
+
+async fn a_response_is_void_once_the_attempt_has_started_again(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    assert!(ledger.finish(unsent(attempt.id)).await.unwrap());
+    assert!(ledger.restart(attempt.id, lease()).await.unwrap());
+    let basis = |restarts| Basis::Worked { process: PROCESS, connection_ended_at: None, restarts };
+    let late = FinishAttempt { basis: basis(0), ..unsent(attempt.id) };
+    assert!(!ledger.finish(late).await.unwrap());
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
+    let own = FinishAttempt { basis: basis(1), ..unknown(attempt.id) };
+    assert!(ledger.finish(own).await.unwrap());
+}
+
+async fn an_attempt_that_is_given_back_keeps_the_end_of_its_calls(backend: Backend) {
+    let ledger = backend.open().await;
+    for (number, ended) in [(1, false), (2, true)] {
+        let attempt = keyed(number, NOW);
+        begin(&ledger, &attempt).await;
+        if ended {
+            ledger.finish(unknown(attempt.id)).await.unwrap();
+        }
+        let before = get(&ledger, attempt.id).await.connection_ended_at;
+        let taken = ledger.take_over(attempt.id, lease(), before).await.unwrap().unwrap();
+        backend.set_time(NOW + Duration::from_secs(1)).await;
+        let other = taken + Duration::from_millis(1);
+        assert!(!ledger.give_back(attempt.id, other, before).await.unwrap());
+        assert!(ledger.give_back(attempt.id, taken, before).await.unwrap());
+        let row = get(&ledger, attempt.id).await;
+        let now = time(NOW + Duration::from_secs(1));
+        assert_eq!(row.connection_ended_at, Some(before.unwrap_or(now)));
+        assert_eq!(
+            (row.state, row.worker, row.next_check_at),
+            (AttemptState::Unknown, None, Some(now))
+        );
+        assert!(!ledger.give_back(attempt.id, taken, before).await.unwrap());
+        backend.set_time(NOW).await;
     }
 }
 

@@ -265,6 +265,21 @@ impl Ledger for Postgres {
         .await
     }
 
+    async fn give_back(
+        &self,
+        id: AttemptId,
+        taken_until: LedgerTime,
+        connection_ended_at: Option<LedgerTime>,
+    ) -> Result<bool, LedgerError> {
+        let give_back = statement(statements::GIVE_BACK)
+            .bind(*id.as_uuid())
+            .bind(connection_ended_at.map(LedgerTime::as_millis))
+            .bind(taken_until.as_millis());
+        let is_ours =
+            |attempt: &Attempt| attempt.state == AttemptState::Unknown && attempt.worker.is_none();
+        self.within(self.change(id, give_back, is_ours)).await
+    }
+
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
         let free = statement(statements::FREE_KEY)
             .bind(*id.as_uuid())
@@ -292,7 +307,8 @@ impl Ledger for Postgres {
             .bind(auth0_request_id)
             .bind(basis.expected_connection_ended_at())
             .bind(basis.expected_worker())
-            .bind(resolution.frees_key());
+            .bind(resolution.frees_key())
+            .bind(basis.expected_restarts().map(i16::from));
         let is_ours = |attempt: &Attempt| {
             attempt.state == resolution.state()
                 && attempt.outcome_code.as_deref() == Some(outcome_code)

@@ -18,6 +18,12 @@ pub(super) const TAKE_OVER: &str = "\
     WHERE id = $1 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = $4 \
     RETURNING connection_ended_at";
 
+pub(super) const GIVE_BACK: &str = "\
+    UPDATE attempts SET connection_ended_at = coalesce($2, now), next_check_at = now, worker = NULL \
+    FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
+    WHERE id = $1 AND state = 3 AND connection_ended_at = $3 \
+    RETURNING true";
+
 /// The key, unless the attempt has left this state. The change of the row ends a [`RESTART`] that waits for it:
 /// a lock alone would let that go on with the keys that it has seen before.
 pub(super) const FREE_KEY: &str = "\
@@ -25,7 +31,10 @@ pub(super) const FREE_KEY: &str = "\
       WHERE id = $1 AND state = $2 RETURNING id) \
     SELECT free_keys(ARRAY (SELECT id FROM freed))";
 
-pub(super) const FINISH: &str = "SELECT finish_attempt($1, $2, $3, $4, $5, $6, $7, $8)";
+/// The lock keeps a [`RESTART`] from coming between the comparison and the change.
+pub(super) const FINISH: &str = "\
+    SELECT finish_attempt($1, $2, $3, $4, $5, $6, $7, $8) FROM (SELECT FROM attempts \
+    WHERE id = $1 AND ($9::smallint IS NULL OR restarts = $9) FOR UPDATE) AS attempt";
 
 pub(super) const RELEASE: &str = "\
     UPDATE attempts SET next_check_at = ledger_now() + $3, lease_owner = NULL, \

@@ -41,6 +41,10 @@ const TAKE_OVER: &str = "\
     WHERE id = ?2 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = ?5 \
     RETURNING connection_ended_at";
 
+const GIVE_BACK: &str = "\
+    UPDATE attempts SET connection_ended_at = coalesce(?3, ?1), next_check_at = ?1, worker = NULL \
+    WHERE id = ?2 AND state = 3 AND connection_ended_at = ?4";
+
 /// An unknown outcome (3) is due at the end of its calls; any other is not checked again.
 const FINISH: &str = "\
     UPDATE attempts SET state = ?3, outcome_code = ?4, auth0_user_id = ?5, \
@@ -50,7 +54,8 @@ const FINISH: &str = "\
     next_check_at = iif(?3 = 3, max(?1, coalesce(connection_ended_at, 0)), NULL), \
     worker = NULL, lease_owner = NULL \
     WHERE id = ?2 AND (state IN (0, 3) OR (?3 = 1 AND state IN (2, 4))) \
-    AND (?7 IS NULL OR coalesce(connection_ended_at, -1) = ?7) AND (?8 IS NULL OR worker = ?8)";
+    AND (?7 IS NULL OR coalesce(connection_ended_at, -1) = ?7) AND (?8 IS NULL OR worker = ?8) \
+    AND (?9 IS NULL OR restarts = ?9)";
 
 /// Ignores permit charges: the file has one process, which keeps its limits in memory.
 pub(super) fn begin(
@@ -147,6 +152,18 @@ pub(super) fn take_over(
     Ok(ends_at.and_then(LedgerTime::from_millis))
 }
 
+pub(super) fn give_back(
+    connection: &Connection,
+    now: LedgerTime,
+    id: AttemptId,
+    taken_until: LedgerTime,
+    connection_ended_at: Option<LedgerTime>,
+) -> Result<bool> {
+    let before = connection_ended_at.map(LedgerTime::as_millis);
+    let params = params![now.as_millis(), blob(&id), before, taken_until.as_millis()];
+    Ok(execute(connection, GIVE_BACK, params)? == 1)
+}
+
 pub(super) fn finish(
     connection: &Connection,
     now: LedgerTime,
@@ -161,6 +178,7 @@ pub(super) fn finish(
         finish.auth0_request_id,
         finish.basis.expected_connection_ended_at(),
         finish.basis.expected_worker().map(uuid::Uuid::into_bytes),
+        finish.basis.expected_restarts(),
     ];
     let is_written = execute(connection, FINISH, params)? == 1;
     if is_written && finish.resolution.frees_key() {

@@ -178,6 +178,18 @@ impl Ledger for Sqlite {
         self.writer.run(self.durability(lease), take_over).await
     }
 
+    async fn give_back(
+        &self,
+        id: AttemptId,
+        taken_until: LedgerTime,
+        connection_ended_at: Option<LedgerTime>,
+    ) -> Result<bool, LedgerError> {
+        let give_back = move |connection: &_, now| {
+            attempts::give_back(connection, now, id, taken_until, connection_ended_at)
+        };
+        self.writer.run(Durability::Soon, give_back).await
+    }
+
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
         let free = move |connection: &_, _| keys::free(connection, id, state);
         self.writer.run(Durability::Soon, free).await

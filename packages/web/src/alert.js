@@ -1,6 +1,6 @@
 // The alert above the fields, built like that of the built-in page.
 
-import { idOf, make } from "./dom.js";
+import { idOf, make, paragraphs } from "./dom.js";
 
 export class AlertBox {
   #form;
@@ -31,7 +31,6 @@ export class AlertBox {
   /** Shows an alert, and puts the focus on it. */
   show({ heading, lines, summary = [], links, reference, calm = false }) {
     const box = this.#box;
-    this.hide();
     box.hidden = false;
     box.tabIndex = -1;
     box.setAttribute("role", "alert");
@@ -39,7 +38,7 @@ export class AlertBox {
     box.classList.toggle("calm", calm);
     const title = make("h2", {}, heading);
     box.setAttribute("aria-labelledby", idOf(title));
-    box.append(title, ...lines.filter(Boolean).map((line) => make("p", {}, line)));
+    box.replaceChildren(title, ...paragraphs(lines));
     if (summary.length) box.append(make("ul", {}, ...summary.map((line) => this.#line(line))));
     if (links) box.append(links);
     if (reference) {

@@ -4,12 +4,15 @@
 export const HIDDEN =
   "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap";
 
-/** Makes an element. */
+/** Makes an element with the children that there are. */
 export const make = (tag, members, ...children) => {
   const made = Object.assign(document.createElement(tag), members);
-  made.append(...children);
+  made.append(...children.filter(Boolean));
   return made;
 };
+
+/** Makes a paragraph of each text that there is. */
+export const paragraphs = (texts) => texts.filter(Boolean).map((text) => make("p", {}, text));
 
 let count = 0;
 /** Gives an element an id unless it has one, and returns it. */
@@ -49,6 +52,7 @@ export const makeStatus = (className, style = "") => {
 export const describe = (input, id, isDescribed = true) => {
   const name = "aria-describedby";
   const others = (input.getAttribute(name) ?? "").split(" ").filter((other) => other && other !== id);
-  input.setAttribute(name, (isDescribed ? [id, ...others] : others).join(" "));
-  if (!input.getAttribute(name)) input.removeAttribute(name);
+  const ids = isDescribed ? [id, ...others] : others;
+  if (ids.length) input.setAttribute(name, ids.join(" "));
+  else input.removeAttribute(name);
 };

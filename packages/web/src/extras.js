@@ -10,20 +10,22 @@ export { explainOrigin } from "./explain.js";
 export { solve, suggestEmail };
 
 /** Adds a token of reCAPTCHA v3, where its script is loaded. */
-export async function addToken(data, { site_key, action }) {
+async function addToken(data, { site_key, action }) {
   const token = await globalThis.grecaptcha.execute(site_key, { action });
   if (token) data.set("g-recaptcha-response", token);
 }
 
 /**
  * Helps with an enhanced form. `own` has the page's own texts, and `lang` the languages that `policy` was requested in.
- * `onInput` listens to the form's inputs, `signal` ends it all, `setProof(promise)` gets the proof of work of the next
- * request, `reveal` shows the password, and `rules` marks the rules of the policy.
+ * `onInput` listens to the form's inputs, `signal` ends it all, `progress` shows how a request is going, `reveal` shows
+ * the password, and `rules` marks the rules of the policy. Returns a function that adds to a request what a challenge
+ * asks for.
  */
-export function assist(enhanced, { signal, getBelow, onInput, reveal, rules, setProof }) {
+export function assist(enhanced, { signal, getBelow, onInput, progress, reveal, rules }) {
+  if (signal.aborted) return undefined;
   const { form, texts, own, url, lang, policy } = enhanced;
   const input = (name) => findInput(form, name);
-  let [suggestion, capsLock, typing, common, isPrepared] = [];
+  let [suggestion, capsLock, typing, common, isPrepared, proof] = [];
   const removeAll = () => {
     clearTimeout(typing);
     suggestion?.remove();
@@ -97,11 +99,14 @@ export function assist(enhanced, { signal, getBelow, onInput, reveal, rules, set
     const { challenge } = await policy ?? {};
     if (!challenge?.kinds?.includes("proof_of_work") || input("altcha")) return;
     const issued = await getBelow(url, "/challenge", { signal });
-    if (issued?.required) setProof(solve(issued, signal).catch(() => {}));
+    if (issued?.required) proof = solve(issued, signal).catch(() => {});
   };
   onInput("focusin", prepareProof);
   // A proof can be used once.
-  form.addEventListener("signup:result", () => (isPrepared = false), { signal });
+  form.addEventListener("signup:result", () => {
+    isPrepared = false;
+    proof = undefined;
+  }, { signal });
   prepareProof();
 
   // A page may let people choose the language.
@@ -150,4 +155,14 @@ export function assist(enhanced, { signal, getBelow, onInput, reveal, rules, set
   // The person did not wait for this file.
   if (input("password")?.matches(":focus")) loadCommon();
   if (input("email")?.value) suggestSoon();
+
+  return async (data, challenge) => {
+    const timer = proof && setTimeout(() => progress(texts.checking ?? texts.submitting), 500);
+    const solved = await proof;
+    clearTimeout(timer);
+    progress(texts.submitting);
+    if (solved) data.set("altcha", solved);
+    // Without a token the service asks for one.
+    if (challenge?.kinds.includes("recaptcha_v3")) await addToken(data, challenge).catch(() => {});
+  };
 }

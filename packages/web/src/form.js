@@ -5,7 +5,7 @@ import { HIDDEN, dotted, findInput, interpolate, makeStatus } from "./dom.js";
 import { FieldErrors } from "./field-errors.js";
 import { loadExtras } from "./load-extras.js";
 import { awaitPolicy, getBelow } from "./request.js";
-import { REVEAL, Reveal, setButtonTypes } from "./reveal.js";
+import { ELSEWHERE, REVEAL, Reveal, setButtonTypes } from "./reveal.js";
 import { PasswordRules } from "./rules.js";
 import { newKey, signUp } from "./sign-up.js";
 import { accountLinks, showSuccess } from "./success.js";
@@ -30,8 +30,8 @@ class SignupForm {
   #data;
   #waitUntil = 0;
   #showWait;
-  #assisted = false;
-  #proof;
+  #assisted;
+  #addProofs;
   #policy = {};
   #live = makeStatus("signup-status", HIDDEN);
   #noValidate;
@@ -84,7 +84,7 @@ class SignupForm {
     const on = (name, listener) => form.addEventListener(name, listener, { signal: this.#signal });
     on("submit", (event) => {
       const { submitter } = event;
-      if (submitter?.matches("[formaction], [formmethod]")) return;
+      if (submitter?.matches(ELSEWHERE)) return;
       const send = (last) => {
         if (last !== event || event.defaultPrevented) return;
         event.preventDefault();
@@ -111,7 +111,7 @@ class SignupForm {
     });
     this.#onInput("input", (input) => {
       const name = dotted(input.getAttribute("name"));
-      this.#errors.clear(this.#input(name));
+      this.#errors.clear(findInput(form, name));
       if (name === "password") this.#rules.check();
       // The rate limit may have been that of the previous address.
       if (name === "email") this.#waitUntil = 0;
@@ -133,18 +133,16 @@ class SignupForm {
 
   /** Helps, from now on, somebody who fills the form in. */
   #assist() {
-    if (this.#assisted) return;
-    this.#assisted = true;
-    const assist = (extras) => this.#signal.aborted || extras.assist(this, {
+    const assist = (extras) => (this.#addProofs = extras.assist(this, {
       signal: this.#signal,
       getBelow,
       onInput: this.#onInput,
+      progress: (text) => this.#progress(text),
       reveal: this.#reveal,
       rules: this.#rules,
-      setProof: (proof) => (this.#proof = proof),
-    });
+    }));
     // Without them the form works as well.
-    loadExtras(this.url).then(assist).catch(() => (this.#assisted = false));
+    this.#assisted ??= loadExtras(this.url).then(assist).catch(() => (this.#assisted = undefined));
   }
 
   /** Removes the enhancement. */
@@ -208,7 +206,7 @@ class SignupForm {
     const isBusy = Boolean(text);
     // Not `aria-busy`: within it Firefox does not announce the live region.
     form.toggleAttribute("data-signup-busy", isBusy);
-    this.#live.textContent = text ?? "";
+    this.#live.textContent = text;
     for (const part of form.querySelectorAll("[data-signup-idle], [data-signup-working]")) {
       const isIdle = "signupIdle" in part.dataset;
       part.hidden = isIdle === isBusy;
@@ -224,24 +222,17 @@ class SignupForm {
     for (const input of this.form.elements) {
       if ("signupIgnore" in input.dataset) data.delete(input.getAttribute("name"));
     }
-    const solving = () => this.#progress(this.texts.checking ?? this.texts.submitting);
-    const timer = this.#proof && setTimeout(solving, 500);
-    const proof = await this.#proof;
-    clearTimeout(timer);
-    this.#progress(this.texts.submitting);
-    if (proof) data.set("altcha", proof);
     const { challenge } = this.#policy;
-    if (challenge?.kinds.includes("recaptcha_v3")) {
-      // Without a token the service asks for one.
-      await loadExtras(this.url).then(({ addToken }) => addToken(data, challenge)).catch(() => {});
-    }
+    // A captcha needs the extras: they get its token, or another one after this request.
+    if (challenge?.site_key) await this.#assisted;
+    await this.#addProofs?.(data, challenge);
     const post = () => signUp(this.url, data, {
       key: this.#keyFor(data),
       lang: this.languages(),
       signal: this.#signal,
       onChallenge: () => {
         this.#emit("challenge");
-        solving();
+        this.#progress(this.texts.checking ?? this.texts.submitting);
       },
       onRetry: () => this.#progress(this.texts.retrying ?? this.texts.submitting),
     });
@@ -251,8 +242,6 @@ class SignupForm {
       this.#setKey();
       result = await post();
     }
-    // A proof can be used once.
-    this.#proof = undefined;
     if (result.status === "taken") this.#setKey();
     return result;
   }
@@ -264,9 +253,9 @@ class SignupForm {
     const identity = JSON.stringify([email, data.get("password")]);
     if (!this.#key) {
       const stored = this.#inTab((tab, name) => /^\w{32}$/.exec(tab[name])[0]);
-      this.#setKey(this.#input("idempotency_key")?.value || stored);
+      this.#setKey(findInput(this.form, "idempotency_key")?.value || stored);
     }
-    if (this.#sent !== undefined && this.#sent !== identity) this.#setKey();
+    if (this.#sent && this.#sent !== identity) this.#setKey();
     this.#sent = identity;
     return this.#key;
   }
@@ -274,7 +263,7 @@ class SignupForm {
   /** Keeps a key, by default a new one, where a reload finds it again. */
   #setKey(key = newKey()) {
     this.#key = key;
-    const hidden = this.#input("idempotency_key");
+    const hidden = findInput(this.form, "idempotency_key");
     if (hidden) hidden.value = key;
     else this.#inTab((tab, name) => (tab[name] = key));
   }
@@ -300,7 +289,7 @@ class SignupForm {
       // It cannot be sent again.
       form.dataset.signupDone = "";
       this.#inTab((tab, name) => delete tab[name]);
-      const password = this.#input("password") ?? {};
+      const password = findInput(form, "password") ?? {};
       password.value = "";
     }
     if (!form.isConnected) {
@@ -353,10 +342,6 @@ class SignupForm {
     }
     this.#leaving = setTimeout(showMessage, OPENS_MS);
     location.assign(signupSuccess.replaceAll("{login_hint}", encodeURIComponent(email)));
-  }
-
-  #input(name) {
-    return findInput(this.form, name);
   }
 
   #wait(seconds) {

@@ -9,7 +9,7 @@ const ASIDE = `${REVEAL}, button[aria-pressed], button:is([aria-controls], label
 /** Buttons that may have got their type by mistake: the default of HTML sends the form. */
 const BARE = "button:not([type], [name], [value])";
 /** Buttons that send the form elsewhere: the page's own behaviour. */
-const ELSEWHERE = "[formaction], [formmethod]";
+export const ELSEWHERE = "[formaction], [formmethod]";
 
 /** Takes the type from the buttons that are not there to send a form. One always is: the last. */
 export function setButtonTypes(form) {
@@ -33,7 +33,7 @@ export class Reveal {
     this.#form = form;
     this.#texts = texts;
     this.#live = live;
-    const input = this.#input();
+    const input = findInput(form, "password");
     this.shown = input?.type === "text";
     if (input?.matches("[data-signup-password]") && !this.button()) {
       this.#own = make("button", { type: "button", className: "signup-reveal" });
@@ -50,14 +50,17 @@ export class Reveal {
     return [...this.#form.elements].find((button) => button.matches(REVEAL));
   }
 
-  /** Labels the button that this added. */
-  label() {
-    if (this.#own) this.#name(this.#own, this.shown);
+  /** Labels a button, by default the one that this added. Its words change, so it is not a toggle to screen readers. */
+  label(button = this.#own) {
+    if (!button) return;
+    const { show, hide, show_password, hide_password } = this.#texts;
+    button.textContent = this.shown ? hide : show;
+    button.setAttribute("aria-label", this.shown ? hide_password : show_password);
   }
 
   /** Shows or hides the password; by default the other of what it is. */
   toggle(shown = !this.shown) {
-    const [input, button] = [this.#input(), this.button()];
+    const [input, button] = [findInput(this.#form, "password"), this.button()];
     if (!input || !button || this.shown === shown) return;
     this.shown = shown;
     input.type = shown ? "text" : "password";
@@ -65,7 +68,7 @@ export class Reveal {
       button.setAttribute("aria-pressed", shown);
       return;
     }
-    this.#name(button, shown);
+    this.label(button);
     this.#live.textContent = this.#texts[shown ? "password_shown" : "password_hidden"];
   }
 
@@ -73,16 +76,5 @@ export class Reveal {
   remove() {
     this.toggle(false);
     this.#own?.remove();
-  }
-
-  /** The words change with the state, so the button is not a toggle to screen readers. */
-  #name(button, shown) {
-    const { show, hide, show_password, hide_password } = this.#texts;
-    button.textContent = shown ? hide : show;
-    button.setAttribute("aria-label", shown ? hide_password : show_password);
-  }
-
-  #input() {
-    return findInput(this.#form, "password");
   }
 }

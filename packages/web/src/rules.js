@@ -67,7 +67,7 @@ export class PasswordRules {
     }
     for (const { code, met } of checkPassword(password, this.#policy)) {
       // A rule that is listed only while the password breaks it.
-      const line = this.#find(code) ?? this.#add(code, this.#texts[code.replace(".", "_")] ?? "");
+      const line = this.#find(code) ?? this.#add(code, this.#texts[code.replace(".", "_")]);
       if (!met && /too_(long|common)$/.test(code)) line.dataset.live = "";
       if (!line.querySelector(".signup-state")) {
         line.prepend(make("span", { className: "signup-state", style: HIDDEN }));

@@ -1,6 +1,6 @@
 // What takes the place of a form after a sign-up.
 
-import { interpolate, make } from "./dom.js";
+import { interpolate, make, paragraphs } from "./dom.js";
 
 /** Replaces a form by the message of its success. Returns what undoes that. `data` is what was sent. */
 export function showSuccess(form, { status, texts, data, policy }) {
@@ -17,9 +17,8 @@ export function showSuccess(form, { status, texts, data, policy }) {
   const area = form.closest("[data-signup-area]") ?? form;
   const message = make("div", { className: "signup-done", tabIndex: -1, part: "done" },
     make(area.querySelector("h1") ? "h1" : "h2", {}, heading),
-    ...lines.filter(Boolean).map((line) => make("p", {}, line)));
-  const links = accountLinks({ login_url: policy.login_url }, texts, email);
-  if (links) message.append(links);
+    ...paragraphs(lines),
+    accountLinks({ login_url: policy.login_url }, texts, email));
   area.after(message);
   const { display } = area.style;
   area.style.display = "none";

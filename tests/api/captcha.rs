@@ -427,3 +427,18 @@ async fn blanks_in_the_variable_for_certificates_mean_what_they_mean_in_a_settin
     }
     assert_eq!(service.calls(Route::Token).len(), 1);
 }
+
+#[tokio::test]
+async fn a_request_that_ends_during_its_admission_has_sent_nothing() {
+    let service = CaptchaService::start().await;
+    let app = app("hcaptcha", &service)
+        .set("challenge.captcha.timeout_ms", "9000")
+        .set("auth0.timeout_ms", "500")
+        .set("auth0.budget.max_wait_ms", "100")
+        .set("http.request_timeout_ms", "1000")
+        .spawn()
+        .await;
+    let response = app.sign_up(&form(1, "h-captcha-response", "token")).await;
+    assert_eq!(response.problem(), "upstream_unavailable", "{response:?}");
+    assert!(app.creates().is_empty() && app.attempts().await.is_empty());
+}

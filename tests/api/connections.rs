@@ -119,6 +119,35 @@ async fn a_kept_connection_ends_with_its_next_response_during_the_drain() {
 }
 
 #[tokio::test]
+async fn bodies_that_begin_during_a_shutdown_do_not_extend_it() {
+    let mut app = TestApp::builder()
+        .set("http.header_timeout_ms", "120000")
+        .set("http.body_timeout_ms", "600000")
+        .set("http.request_timeout_ms", "600000")
+        .set("http.shutdown_timeout_ms", "600000")
+        .spawn()
+        .await;
+    let head = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                Content-Length: 100\r\n";
+    let mut half_heads = Vec::new();
+    for _ in 0..4 {
+        half_heads.push(Raw::send(app.address, head).await);
+    }
+    let _half_body = Raw::send(app.address, &format!("{head}\r\n{{")).await;
+    app.until_served().await;
+    let stopped = app.stop();
+    let completed = tokio::spawn(async move {
+        for half_head in &mut half_heads {
+            half_head.try_write("\r\n{").await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+        }
+    });
+    // Each body by itself would take two seconds more.
+    timeout(Duration::from_millis(4_500), stopped).await.unwrap().unwrap();
+    completed.abort();
+}
+
+#[tokio::test]
 async fn half_a_body_and_idle_connections_do_not_delay_a_shutdown() {
     let mut app = TestApp::builder()
         .set("http.shutdown_timeout_ms", "600000")

@@ -34,7 +34,11 @@ pub(super) fn add(path: &str, method: &HttpMethod, operation: &mut Operation) {
         (FORM | AUTH0_SIGN_UP, HttpMethod::Post) => &ProblemCode::ALL,
         (_, HttpMethod::Post) => &POST,
         (FORM, _) => &[ProblemCode::SignupsClosed],
-        (CHALLENGE_PATH, _) => &[ProblemCode::RateLimited, ProblemCode::ChallengeUnavailable],
+        (CHALLENGE_PATH, _) => &[
+            ProblemCode::OriginNotAllowed,
+            ProblemCode::RateLimited,
+            ProblemCode::ChallengeUnavailable,
+        ],
         _ => &[],
     };
     let mut by_status: BTreeMap<String, Vec<(ProblemCode, Value)>> = BTreeMap::new();

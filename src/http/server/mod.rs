@@ -14,6 +14,7 @@ mod request_bytes;
 mod timeout_stream;
 mod unfinished_body;
 
+use std::future::pending;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -52,9 +53,12 @@ const MAX_HEAD_BYTES: usize = 40 * 1024;
 /// allocates 64 bytes for each of them.
 const MAX_HEAD_FIELDS: usize = 128;
 
-/// The time that connections without a request have to close at shutdown, so that a client that
-/// sent half a head does not delay it.
-const CLOSING: Duration = Duration::from_secs(1);
+/// The time that bodies have to arrive once the service stops.
+const BODIES_AT_SHUTDOWN: Duration = Duration::from_secs(2);
+
+/// The time that connections without a request have to close once no request is left, so that a client that
+/// sent half a head does not delay the shutdown.
+const CLOSING: Duration = Duration::from_millis(500);
 
 /// The pause after a failed accept, which mostly means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -88,8 +92,15 @@ impl HttpServer {
         // hyper's one timer for heads and idle connections is off. `TimeoutStream` has a deadline
         // for each.
         http.header_read_timeout(None).max_headers(MAX_HEAD_FIELDS).max_buf_size(MAX_HEAD_BYTES);
-        let (stopping, requests) = (CancellationToken::new(), TaskTracker::new());
-        let server = ConnectionServer { http, live, requests, stopping, deadlines, metrics };
+        let server = ConnectionServer {
+            http,
+            live,
+            requests: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            bodies_over: CancellationToken::new(),
+            deadlines,
+            metrics,
+        };
         let accept_log = LogGate::new();
         let accept = async {
             loop {
@@ -127,6 +138,12 @@ impl HttpServer {
                 server.requests.wait().await;
                 sleep(CLOSING).await;
             } => {}
+            () = async {
+                // Also of those whose heads arrive during the drain.
+                sleep(BODIES_AT_SHUTDOWN).await;
+                server.bodies_over.cancel();
+                pending().await
+            } => {}
         }
     }
 }
@@ -139,6 +156,8 @@ struct ConnectionServer {
     /// The requests that are being handled.
     requests: TaskTracker,
     stopping: CancellationToken,
+    /// Cancelled once no further body is waited for.
+    bodies_over: CancellationToken,
     deadlines: Deadlines,
     metrics: HttpMetrics,
 }
@@ -186,10 +205,10 @@ impl ConnectionServer {
         guard: ConnectionGuard,
         watcher: Watcher,
     ) -> Pin<Box<impl Future<Output = ()> + Send>> {
-        let Self { http, live, requests, stopping, deadlines, metrics } = self;
+        let Self { http, live, requests, bodies_over, deadlines, metrics, .. } = self;
         let connection = Arc::clone(&guard.connection);
         let in_request =
-            RequestConnection::new(Arc::clone(&connection), guard.table.clone(), stopping);
+            RequestConnection::new(Arc::clone(&connection), guard.table.clone(), bodies_over);
         let service = service_fn(move |mut request: Request<Incoming>| {
             let body = request.body().size_hint().exact();
             let is_pipelined = connection.start_request(body);

@@ -2,9 +2,7 @@
 //! while the request is handled. Both count for the client.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::conn_state::{ConnState, TrackedConnection};
@@ -12,15 +10,12 @@ use super::connection_table::ConnectionTable;
 use super::memory::FormMemory;
 use crate::abuse::{ClientAddress, Counted, Network};
 
-/// The time that a body has to arrive once the service stops.
-const BODY_AT_SHUTDOWN: Duration = Duration::from_secs(2);
-
 /// The connection of a request. In the extensions of every request that came through one.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct RequestConnection {
     connection: Arc<TrackedConnection>,
     table: ConnectionTable,
-    stopping: CancellationToken,
+    bodies_over: CancellationToken,
 }
 
 /// A body that is arriving. Dropping it ends the wait.
@@ -42,9 +37,9 @@ impl RequestConnection {
     pub(super) const fn new(
         connection: Arc<TrackedConnection>,
         table: ConnectionTable,
-        stopping: CancellationToken,
+        bodies_over: CancellationToken,
     ) -> Self {
-        Self { connection, table, stopping }
+        Self { connection, table, bodies_over }
     }
 
     /// Starts to wait for a body of this client; `None` if the client has too many unfinished ones.
@@ -77,12 +72,12 @@ impl UnfinishedBody {
     }
 
     /// Resolves when the body has to be given up: to make room for other clients, or because the
-    /// service stops.
+    /// service has begun to stop a while ago.
     pub(in crate::http) async fn cut(&self) {
-        let RequestConnection { connection, stopping, .. } = &self.request;
+        let RequestConnection { connection, bodies_over, .. } = &self.request;
         tokio::select! {
             () = connection.cut.notified() => {}
-            () = stopping.cancelled() => sleep(BODY_AT_SHUTDOWN).await,
+            () = bodies_over.cancelled() => {}
         }
     }
 }

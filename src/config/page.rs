@@ -158,6 +158,10 @@ fn page_field(name: &str, rules: Option<&Rules>) -> Option<PageField> {
 }
 
 fn return_address(text: &str) -> Option<ReturnAddress> {
+    // Addresses are compared as they are: a pattern would match nothing.
+    if text.contains('*') {
+        return None;
+    }
     Some(ReturnAddress { text: text.to_owned(), url: urls::parse_target(text)? })
 }
 

@@ -329,6 +329,10 @@ fn networks_and_origins_name_the_entry_at_fault() {
                 &["page.return_to (environment variable SIGNUP__PAGE__RETURN_TO, entry 2)"],
             ),
             set(
+                &[("SIGNUP__PAGE__RETURN_TO", "https://a.example,https://a.example/canary/*")],
+                &["page.return_to (environment variable SIGNUP__PAGE__RETURN_TO, entry 2)"],
+            ),
+            set(
                 &[("SIGNUP__EMAIL__ALLOW_DOMAINS", "example.com,*.canary.example")],
                 &[
                     "email.allow_domains (environment variable SIGNUP__EMAIL__ALLOW_DOMAINS, entry 2)",

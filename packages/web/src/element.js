@@ -73,8 +73,8 @@ export class SignupElement extends Base {
     queueMicrotask(() => this.isConnected || this.#end());
   }
 
-  attributeChangedCallback() {
-    this.#draw();
+  attributeChangedCallback(name, before, value) {
+    if (before !== value) this.#draw();
   }
 
   /** The policy that the form is drawn from. Set it to save the request. */

@@ -63,7 +63,7 @@ pub(super) const SQLITE: [Script; 7] = [
     },
 ];
 
-pub(super) const POSTGRES: [Script; 9] = [
+pub(super) const POSTGRES: [Script; 10] = [
     Script {
         version: 1,
         name: "attempts",
@@ -108,6 +108,11 @@ pub(super) const POSTGRES: [Script; 9] = [
         version: 9,
         name: "attempts_email_digest",
         sql: include_str!("../../migrations/postgres/0009_attempts_email_digest.sql"),
+    },
+    Script {
+        version: 10,
+        name: "limits_ahead",
+        sql: include_str!("../../migrations/postgres/0010_limits_ahead.sql"),
     },
 ];
 

@@ -165,14 +165,36 @@ async fn a_server_clock_that_was_put_back_locks_nobody_out() {
     let backend = Backend::postgres().await;
     let ledger = backend.open().await;
     let rate = Rate { burst: 2, ..SLOW };
-    ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
+    let begin = async || ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
+    assert_eq!(begin().await, BeginResult::Started);
     backend.execute("UPDATE limits SET tat = tat + 36000000000").await;
-    let BeginResult::RateLimited { retry_after, .. } =
-        ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap()
-    else {
-        panic!("a bucket that is spent ahead has no permits")
-    };
+    // The bucket counts as empty, and this permit records that.
+    assert_eq!(begin().await, BeginResult::Started);
+    let BeginResult::RateLimited { retry_after, .. } = begin().await else { panic!("not limited") };
     assert!(retry_after <= rate.every, "{retry_after:?}");
+    let micros = retry_after.as_micros();
+    backend.execute(&format!("UPDATE limits SET tat = tat - {micros}")).await;
+    assert_eq!(begin().await, BeginResult::Started);
+    assert!(matches!(begin().await, BeginResult::RateLimited { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raised_limit_counts_at_once() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let begin = async |rate| ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
+    for _ in 0..SLOW.burst {
+        assert_eq!(begin(SLOW).await, BeginResult::Started);
+    }
+    assert!(matches!(begin(SLOW).await, BeginResult::RateLimited { .. }));
+    // Even a whole burst at this rate takes less time than the permits that were taken.
+    let raised = Rate { burst: 4, every: Duration::from_mins(10) };
+    assert_eq!(begin(raised).await, BeginResult::Started);
+    let BeginResult::RateLimited { retry_after, .. } = begin(raised).await else {
+        panic!("a raised limit forgives one permit")
+    };
+    let wait = Duration::from_mins(9)..=raised.every;
+    assert!(wait.contains(&retry_after), "{retry_after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,23 +139,31 @@ async fn an_attempt_whose_check_is_too_far_ahead_is_due(backend: Backend) {
     };
     let set_back = NOW + LEASE;
     let mut ids = Vec::new();
-    for started_at in [set_back + LONGEST_WAIT, set_back + LONGEST_WAIT + wait, NOW] {
+    for (started_at, is_open) in [
+        (set_back + LONGEST_WAIT, false),
+        (set_back + LONGEST_WAIT + wait, false),
+        (set_back + LONGEST_WAIT, true),
+        (NOW, true),
+    ] {
         backend.set_time(started_at).await;
         let attempt = unique(started_at);
         begin(&ledger, &attempt).await;
-        if started_at != NOW {
+        if !is_open {
             assert!(ledger.finish(unknown(attempt.id)).await.unwrap());
         }
         ids.push(attempt.id);
     }
+    // The process dies before the clock is set back.
+    backend.set_time(set_back + LONGEST_WAIT).await;
+    ledger.heartbeat(PROCESS).await.unwrap();
     backend.set_time(set_back).await;
     // Those whose lease is over come first.
-    assert_eq!(claim(1).await, HashSet::from([ids[2]]));
-    assert_eq!(claim(9).await, HashSet::from([ids[1]]));
+    assert_eq!(claim(1).await, HashSet::from([ids[3]]));
+    assert_eq!(claim(9).await, HashSet::from([ids[1], ids[2]]));
     // Leased now, as any other.
     assert_eq!(claim(9).await, HashSet::new());
     backend.set_time(set_back + LEASE).await;
-    assert_eq!(claim(9).await, HashSet::from([ids[1], ids[2]]));
+    assert_eq!(claim(9).await, HashSet::from([ids[1], ids[2], ids[3]]));
 }
 
 async fn only_failed_checks_are_counted(backend: Backend) {

@@ -159,6 +159,12 @@ async fn a_worker_is_alive_until_its_heartbeat_lapses(backend: Backend) {
     assert!(!is_alive().await);
     ledger.heartbeat(PROCESS).await.unwrap();
     assert!(is_alive().await);
+    // A clock that is set back makes no process live longer.
+    let beat = beat + HEARTBEAT_LAPSE;
+    backend.set_time(beat.saturating_sub(HEARTBEAT_LAPSE) + Duration::from_millis(1)).await;
+    assert!(is_alive().await);
+    backend.set_time(beat.saturating_sub(HEARTBEAT_LAPSE)).await;
+    assert!(!is_alive().await);
 }
 
 async fn pin_support_is_kept_for_each_connection(backend: Backend) {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use auth0_signup::digest::DigestPair;
-use auth0_signup::ledger::{AttemptId, AttemptState, BeginResult, Find, NewAttempt, ProofUse};
+use auth0_signup::ledger::{
+    AttemptId, AttemptState, BeginResult, Find, HEARTBEAT_LAPSE, NewAttempt, ProofUse,
+};
+use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
@@ -47,6 +50,25 @@ async fn a_sweep_works_in_batches_and_keeps_recent_rows(backend: Backend) {
     begin(&ledger, &with_keys(&[1, 2], NOW)).await;
     ledger.sweep(keep, 20).await.unwrap();
     assert_eq!(backend.count("attempt_keys").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_of_another_day_are_swept() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let late = NOW + HEARTBEAT_LAPSE;
+    // The first was seen before the clock was set back.
+    for seen_at in [late + Duration::from_millis(1), late, NOW, NOW.saturating_sub(DAY)] {
+        backend.set_time(seen_at).await;
+        ledger.heartbeat(Uuid::now_v7()).await.unwrap();
+    }
+    let left = async |now, number| {
+        backend.set_time(now).await;
+        ledger.sweep(DAY, 9).await.unwrap();
+        assert_eq!(backend.count("processes").await, number);
+    };
+    left(NOW, 3).await;
+    left(NOW + Duration::from_millis(1), 2).await;
 }
 
 async fn deleting_by_email_removes_the_attempts_of_that_address_only(backend: Backend) {

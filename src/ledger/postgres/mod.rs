@@ -364,7 +364,9 @@ impl Ledger for Postgres {
         let batch = number(batch);
         // A lost sweep is repeated by the next one.
         let sweep = |sql| statement(sql).bind(batch).end(End::CommitUnsynced);
-        let processes = statement(statements::SWEEP_PROCESSES).bind(millis(FORGET_PROCESS));
+        let processes = statement(statements::SWEEP_PROCESSES)
+            .bind(millis(FORGET_PROCESS))
+            .bind(millis(HEARTBEAT_LAPSE));
         self.run(processes.end(End::CommitUnsynced)).await?;
         Ok(Swept {
             attempts: self.count(sweep(statements::SWEEP_ATTEMPTS).bind(oldest)).await?,

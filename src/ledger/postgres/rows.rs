@@ -1,5 +1,7 @@
 //! The statements that look attempts up, and the conversion of their rows.
 
+use std::time::Duration;
+
 use tokio_postgres::types::FromSqlOwned;
 use tokio_postgres::{Error, Row};
 
@@ -66,7 +68,7 @@ macro_rules! select_due {
             $when,
             " AND next_check_at IS NOT NULL \
              AND CASE WHEN worker = $1 THEN id <> ALL ($4) ELSE NOT EXISTS (SELECT FROM processes p \
-               WHERE p.id = a.worker AND seen_at > (SELECT ledger_now()) - $5) END \
+               WHERE p.id = a.worker AND abs((SELECT ledger_now()) - seen_at) < $5) END \
              ORDER BY next_check_at LIMIT ",
             $limit,
             " FOR UPDATE SKIP LOCKED"
@@ -137,8 +139,8 @@ fn attempt(row: &Row) -> Result<Attempt, LedgerError> {
 fn attempt_row(row: &Row) -> Result<AttemptRow, Error> {
     let read_at: i64 = row.try_get(21)?;
     let seen_at: Option<i64> = row.try_get(18)?;
-    let seen_at = seen_at.and_then(LedgerTime::from_millis);
-    let is_alive = |seen_at| LedgerTime::from_millis(read_at) < Some(seen_at + HEARTBEAT_LAPSE);
+    // One further ahead is from before the clock was set back.
+    let is_alive = |seen_at| Duration::from_millis(read_at.abs_diff(seen_at)) < HEARTBEAT_LAPSE;
     Ok(AttemptRow {
         id: row.try_get(0)?,
         email_digest: row.try_get(1)?,

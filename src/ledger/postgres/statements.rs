@@ -66,7 +66,9 @@ pub(super) const SWEEP_BUCKETS: &str = "\
       LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
     SELECT count(*) FROM swept";
 
-pub(super) const SWEEP_PROCESSES: &str = "DELETE FROM processes WHERE seen_at < ledger_now() - $1";
+/// Also deletes those that were last seen before the clock was set back: a living one writes its own again.
+pub(super) const SWEEP_PROCESSES: &str = "\
+    DELETE FROM processes WHERE seen_at NOT BETWEEN ledger_now() - $1 AND ledger_now() + $2";
 
 /// Sorts the ids: PostgreSQL has no `min` of UUIDs before version 18.
 pub(super) const COUNT_PENDING: &str = "\

@@ -1,7 +1,8 @@
 //! The parts that statements share: columns, the conversion of rows, cached statements.
 //!
 //! In every statement that returns attempts, `?1` is the current time, and `?2` the time since
-//! which a process had a heartbeat if it is alive.
+//! which a process had a heartbeat if it is alive. One that is as far ahead is from before the clock
+//! was set back.
 
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, Params, Result, Row};
@@ -17,8 +18,8 @@ macro_rules! columns {
         "a.id, a.email_digest, k.binding, k.expires_at, a.user_id, a.auth0_user_id, a.request_id, \
          a.auth0_request_id, a.state, a.outcome_code, a.started_at, a.tenant_started_at, \
          a.finished_at, a.connection_ended_at, a.next_check_at, a.lease_owner, a.check_count, \
-         a.worker, EXISTS (SELECT 1 FROM processes WHERE id = a.worker AND seen_at > ?2), \
-         a.restarts, a.terms_version, ?1"
+         a.worker, EXISTS (SELECT 1 FROM processes WHERE id = a.worker \
+         AND abs(?1 - seen_at) < ?1 - ?2), a.restarts, a.terms_version, ?1"
     };
 }
 

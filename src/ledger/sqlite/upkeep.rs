@@ -19,7 +19,7 @@ macro_rules! select_due {
              WHERE ",
             $when,
             " AND (worker IS NULL OR worker = ?2 OR NOT EXISTS (SELECT 1 FROM processes \
-             WHERE id = a.worker AND seen_at > ?3)) ORDER BY next_check_at LIMIT ?4)"
+             WHERE id = a.worker AND abs(?1 - seen_at) < ?1 - ?3)) ORDER BY next_check_at LIMIT ?4)"
         )
     };
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auth0_signup::ledger::{Access, BeginResult};
+use auth0_signup::ledger::{Access, BeginResult, UrlChange};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
@@ -64,11 +64,7 @@ impl Pooler {
 
     /// Starts a pooler that accepts TLS alone, on this port of loopback, as `localhost`.
     fn start_with_tls(port: u16) -> Self {
-        Self::start_with_certificate(port, |key, certificate| {
-            let names = ["-addext", "subjectAltName=DNS:localhost"];
-            let kind = ["-addext", "basicConstraints=critical,CA:FALSE"];
-            openssl(&[&NEW_KEY, &["-x509", "-keyout", key, "-out", certificate], &names, &kind]);
-        })
+        Self::start_with_certificate(port, make_certificate)
     }
 
     /// Starts one whose certificate has no extensions, as the manual of PostgreSQL makes it.
@@ -83,10 +79,22 @@ impl Pooler {
         })
     }
 
+    /// Starts one that has the certificate of its clients, and accepts no other.
+    fn start_with_client_certificate(port: u16) -> Self {
+        Self::start_with(Mode::Transaction, |folder| {
+            let [key, certificate] = tls_files(folder);
+            make_certificate(&key, &certificate);
+            format!(
+                "listen_addr = 127.0.0.1\nlisten_port = {port}\nclient_tls_sslmode = verify-ca\n\
+                 client_tls_key_file = {key}\nclient_tls_cert_file = {certificate}\n\
+                 client_tls_ca_file = {certificate}\n"
+            )
+        })
+    }
+
     fn start_with_certificate(port: u16, make: impl Fn(&str, &str)) -> Self {
         Self::start_with(Mode::Transaction, |folder| {
-            let file = |name| folder.join(name).display().to_string();
-            let (key, certificate) = (file("key.pem"), file("certificate.pem"));
+            let [key, certificate] = tls_files(folder);
             make(&key, &certificate);
             format!(
                 "listen_addr = 127.0.0.1\nlisten_port = {port}\nclient_tls_sslmode = require\n\
@@ -172,6 +180,18 @@ fn openssl(arguments: &[&[&str]]) -> String {
     let made = Command::new("openssl").args(arguments.concat()).output().expect("openssl");
     assert!(made.status.success(), "{made:?}");
     String::from_utf8(made.stdout).expect("text")
+}
+
+/// The files of a key and its certificate in a folder.
+fn tls_files(folder: &Path) -> [String; 2] {
+    ["key.pem", "certificate.pem"].map(|name| folder.join(name).display().to_string())
+}
+
+/// Makes a certificate of `localhost`, with a new key.
+fn make_certificate(key: &str, certificate: &str) {
+    let names = ["-addext", "subjectAltName=DNS:localhost"];
+    let kind = ["-addext", "basicConstraints=critical,CA:FALSE"];
+    openssl(&[&NEW_KEY, &["-x509", "-keyout", key, "-out", certificate], &names, &kind]);
 }
 
 fn free_port() -> u16 {
@@ -324,6 +344,38 @@ async fn sslmode_checks_what_it_says() {
         let opened = backend.through(&url).try_open_plain(Access::Service).await;
         assert_eq!(opened.is_ok(), works, "{host} {parameters}: {:?}", opened.map(drop));
     }
+}
+
+/// Every file that the URL names has a new content, at the same path.
+#[tokio::test(flavor = "multi_thread")]
+async fn renewed_certificates_are_taken_up() {
+    let backend = Backend::postgres().await;
+    let port = free_port();
+    let mut pooler = Pooler::start_with_client_certificate(port);
+    let [key, certificate] = tls_files(pooler.folder.path());
+    let url = format!(
+        "postgres://postgres@localhost:{port}/{}?sslmode=verify-full&sslrootcert={certificate}\
+         &sslcert={certificate}&sslkey={key}",
+        backend.database()
+    );
+    let ledger = backend.through(&url).open_plain().await;
+    let url = url.into();
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+    assert_eq!(ledger.replace_url(&url).await.unwrap(), UrlChange::None);
+
+    // Half of the files have changed: the key is another certificate's.
+    let old_key = std::fs::read(&key).unwrap();
+    pooler.stop();
+    make_certificate(&key, &certificate);
+    let new_key = std::fs::read(&key).unwrap();
+    std::fs::write(&key, old_key).unwrap();
+    assert!(ledger.replace_url(&url).await.is_err());
+    std::fs::write(&key, new_key).unwrap();
+    pooler.restart();
+    assert!(ledger.begin(unique(NOW)).await.is_err(), "the old certificates are in use");
+    assert_eq!(ledger.replace_url(&url).await.unwrap(), UrlChange::Replaced);
+    assert_eq!(ledger.replace_url(&url).await.unwrap(), UrlChange::None);
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
 }
 
 /// A certificate that is not checked is not read either.

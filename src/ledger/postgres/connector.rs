@@ -57,6 +57,8 @@ pub(super) struct Connector {
 /// A URL, and what is computed from it.
 struct Target {
     url: PostgresUrl,
+    /// Digests of the files that the URL names.
+    files: Vec<u8>,
     tls: Option<Arc<ClientConfig>>,
 }
 
@@ -254,15 +256,15 @@ impl Connector {
         Err(known)
     }
 
-    /// Uses another URL for new connections, once a connection with it has succeeded. While the server
-    /// cannot be reached with either URL, nothing speaks against the new one.
+    /// Uses another URL, or new contents of the files that it names, for new connections, once a connection
+    /// with it has succeeded. While the server cannot be reached with either URL, nothing speaks against the new one.
     ///
     /// # Errors
     /// When the URL is invalid, a certificate cannot be read, the server rejects the user or the
     /// password, or only the URL in use works.
     pub(super) async fn replace_url(&self, url: &SecretString) -> Result<UrlChange, PostgresError> {
         let (new, in_use) = (Target::new(url)?, self.target());
-        if new.url == in_use.url {
+        if new.url == in_use.url && new.files == in_use.files {
             return Ok(UrlChange::None);
         }
         if !new.url.is_same_database(&in_use.url) {
@@ -295,8 +297,10 @@ impl Connector {
 impl Target {
     fn new(text: &SecretString) -> Result<Self, PostgresError> {
         let url = PostgresUrl::parse(text)?;
+        // First: files that change in between are taken up by the next reload.
+        let files = tls::file_digests(&url.tls);
         let tls = tls::config(&url.tls)?;
-        Ok(Self { url, tls })
+        Ok(Self { url, files, tls })
     }
 
     async fn connect(

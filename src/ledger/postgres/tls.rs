@@ -1,12 +1,13 @@
 //! TLS to the server, with rustls.
 
 use std::error::Error as StdError;
-use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::{fs, io};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -64,6 +65,18 @@ pub(super) fn config(settings: &PostgresTls) -> Result<Option<Arc<ClientConfig>>
         }
     };
     Ok(Some(Arc::new(config)))
+}
+
+/// Digests of the files that these settings name: others once a certificate is renewed at its path. One
+/// that cannot be read is an error of [`config`].
+pub(super) fn file_digests(settings: &PostgresTls) -> Vec<u8> {
+    let client_files = settings.client_files.iter().flat_map(|(file, key_file)| [file, key_file]);
+    let mut digests = Vec::new();
+    for file in settings.root_file.iter().chain(client_files) {
+        let content = fs::read(file).unwrap_or_default();
+        digests.extend_from_slice(digest(&SHA256, &content).as_ref());
+    }
+    digests
 }
 
 type FileError = Box<dyn StdError + Send + Sync>;

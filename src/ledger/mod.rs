@@ -241,8 +241,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Writes what is queued and closes the database. Later calls fail.
     async fn close(&self);
 
-    /// Uses another URL for new connections, since the password or the user may have changed. Tries it
-    /// first, so that a wrong one does not replace one that works.
+    /// Uses another URL for new connections, since the password, the user or the files that it names may have
+    /// changed. Tries it first, so that a wrong one does not replace one that works.
     ///
     /// # Errors
     /// When the URL is invalid, a certificate that it names cannot be read, the server rejects the user
@@ -255,7 +255,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 /// The effect of another URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UrlChange {
-    /// It is the one in use.
+    /// It is the one in use, and so are the files that it names.
     None,
     /// New connections use it.
     Replaced,

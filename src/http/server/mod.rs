@@ -142,7 +142,7 @@ impl HttpServer {
                 // Also of those whose heads arrive during the drain.
                 sleep(BODIES_AT_SHUTDOWN).await;
                 server.bodies_over.cancel();
-                pending().await
+                pending::<()>().await;
             } => {}
         }
     }

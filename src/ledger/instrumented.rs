@@ -130,7 +130,7 @@ impl Ledger for InstrumentedLedger {
         measure(&self.begin, self.ledger.begin(attempt)).await
     }
 
-    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError> {
+    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<Option<u8>, LedgerError> {
         measure(&self.restart, self.ledger.restart(id, lease)).await
     }
 

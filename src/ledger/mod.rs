@@ -74,11 +74,12 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError>;
 
     /// Opens an attempt again that ended with nothing sent and still holds its key. It pays
-    /// nothing. `false` when it is no longer such an attempt, or was restarted [`RESTARTS`] times.
+    /// nothing. Returns the number of its restarts; `None` when it is no longer such an attempt, or was
+    /// restarted [`RESTARTS`] times.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError>;
+    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<Option<u8>, LedgerError>;
 
     /// Records that a process resumes an unresolved attempt and may repeat its call, which
     /// certainly ends within the lease. Returns the recorded end of that call, which no other call of the

@@ -77,12 +77,11 @@ impl Inner {
     /// Starts an attempt again that ended with nothing sent.
     async fn restart(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
         let call = PreparedCall::from_attempt(self, attempt);
-        let call = PreparedCall { restarts: attempt.restarts.saturating_add(1), ..call };
         let restart = self.ledger.restart(attempt.id, self.lease());
         match request.ledger_wait.limit(restart).await {
-            Ok(true) => Replay::Restarted(call),
-            Ok(false) if attempt.restarts < RESTARTS => Replay::LookAgain,
-            Ok(false) => self.free_key(request, attempt).await,
+            Ok(Some(restarts)) => Replay::Restarted(PreparedCall { restarts, ..call }),
+            Ok(None) if attempt.restarts < RESTARTS => Replay::LookAgain,
+            Ok(None) => self.free_key(request, attempt).await,
             Err(error) => Replay::Result(error.into()),
         }
     }

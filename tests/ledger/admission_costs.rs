@@ -198,6 +198,24 @@ async fn a_raised_limit_counts_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn attempts_that_count_twice_forgive_no_others() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let begin = async |rate| ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
+    for burst in [1, 2, 3, 5] {
+        backend.execute("DELETE FROM limits").await;
+        let rate = Rate { burst, ..SLOW };
+        for _ in 0..burst {
+            assert_eq!(begin(rate).await, BeginResult::Started);
+        }
+        for rate in [rate, rate.halved(), rate, rate.halved(), rate] {
+            let limited = begin(rate).await;
+            assert!(matches!(limited, BeginResult::RateLimited { .. }), "{burst}: {limited:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_their_table_the_shared_limits_are_skipped() {
     let backend = Backend::postgres().await;
     let ledger = backend.open().await;

@@ -205,7 +205,7 @@ async fn a_response_is_void_once_the_attempt_has_started_again(backend: Backend)
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
     assert!(ledger.finish(unsent(attempt.id)).await.unwrap());
-    assert!(ledger.restart(attempt.id, lease()).await.unwrap());
+    assert_eq!(ledger.restart(attempt.id, lease()).await.unwrap(), Some(1));
     let basis = |restarts| Basis::Worked { process: PROCESS, connection_ended_at: None, restarts };
     let late = FinishAttempt { basis: basis(0), ..unsent(attempt.id) };
     assert!(!ledger.finish(late).await.unwrap());

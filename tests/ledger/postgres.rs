@@ -256,7 +256,7 @@ async fn no_attempt_starts_again_with_a_key_that_is_being_freed() {
     waiting(2).await;
     blocker.batch_execute("COMMIT").await.unwrap();
     freed.await.unwrap().unwrap();
-    assert!(!restarted.await.unwrap().unwrap());
+    assert_eq!(restarted.await.unwrap().unwrap(), None);
     assert_eq!(backend.count("attempt_keys").await, 0);
 }
 

@@ -32,14 +32,14 @@ async fn an_attempt_with_nothing_sent_restarts_three_times(backend: Backend) {
     begin(&ledger, &attempt).await;
     let before = get(&ledger, attempt.id).await;
     for restarts in 1..=RESTARTS {
-        assert!(!ledger.restart(attempt.id, OTHER).await.unwrap(), "it is open");
+        assert_eq!(ledger.restart(attempt.id, OTHER).await.unwrap(), None, "it is open");
         assert!(ledger.finish(unsent(attempt.id)).await.unwrap());
         let row = get(&ledger, attempt.id).await;
         assert_eq!((row.state, row.worker), (AttemptState::NotCreated, None));
         assert_eq!(row.outcome_code.as_deref(), Some("upstream_busy"));
         assert!(row.key.is_some() && row.next_check_at.is_none());
 
-        assert!(ledger.restart(attempt.id, OTHER).await.unwrap());
+        assert!(ledger.restart(attempt.id, OTHER).await.unwrap().is_some());
         let row = get(&ledger, attempt.id).await;
         assert_eq!((row.state, row.restarts), (AttemptState::Open, restarts));
         assert_eq!(row.worker.map(|worker| worker.process), Some(OTHER.process));
@@ -51,7 +51,7 @@ async fn an_attempt_with_nothing_sent_restarts_three_times(backend: Backend) {
         assert_eq!((row.started_at, row.key), (before.started_at, before.key));
     }
     ledger.finish(unsent(attempt.id)).await.unwrap();
-    assert!(!ledger.restart(attempt.id, OTHER).await.unwrap());
+    assert!(ledger.restart(attempt.id, OTHER).await.unwrap().is_none());
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::NotCreated);
 }
 
@@ -64,14 +64,14 @@ async fn only_an_attempt_with_nothing_sent_and_a_living_key_restarts(backend: Ba
         let finish = end(attempt.id);
         let state = finish.resolution.state();
         ledger.finish(finish).await.unwrap();
-        assert!(!ledger.restart(attempt.id, lease()).await.unwrap(), "{state:?}");
+        assert_eq!(ledger.restart(attempt.id, lease()).await.unwrap(), None, "{state:?}");
         assert_eq!(get(&ledger, attempt.id).await.state, state);
     }
     let attempt = keyed(4, NOW);
     begin(&ledger, &attempt).await;
     ledger.finish(unsent(attempt.id)).await.unwrap();
     backend.set_time(NOW + DAY).await;
-    assert!(!ledger.restart(attempt.id, lease()).await.unwrap(), "its key has expired");
+    assert_eq!(ledger.restart(attempt.id, lease()).await.unwrap(), None, "its key has expired");
     assert_eq!(begin(&ledger, &keyed(4, NOW + DAY)).await, BeginResult::Started);
 }
 
@@ -82,7 +82,7 @@ async fn of_two_restarts_one_succeeds(backend: Backend) {
     ledger.finish(unsent(attempt.id)).await.unwrap();
     let both = [lease(), OTHER].map(|lease| ledger.restart(attempt.id, lease));
     let both = futures_util::future::join_all(both).await;
-    assert_eq!(both.into_iter().map(Result::unwrap).filter(|started| *started).count(), 1);
+    assert_eq!(both.into_iter().filter_map(Result::unwrap).count(), 1);
     assert_eq!(get(&ledger, attempt.id).await.restarts, 1);
     assert_eq!(existing(&begin(&ledger, &keyed(1, NOW)).await), Some(attempt.id));
 }

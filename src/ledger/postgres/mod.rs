@@ -224,17 +224,27 @@ impl Ledger for Postgres {
         self.within(self.begin_attempt(&mut attempt)).await
     }
 
-    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError> {
+    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<Option<u8>, LedgerError> {
         let restart = statement(statements::RESTART)
             .bind(*id.as_uuid())
             .bind(lease.process)
             .bind(millis(lease.lasts))
             .bind(i16::from(RESTARTS))
             .end(end_of(lease));
-        let is_ours = |attempt: &Attempt| {
-            attempt.state == AttemptState::Open && works_on(lease.process, attempt)
-        };
-        self.within(self.change(id, restart, is_ours)).await
+        self.within(async {
+            let Rows { rows, is_repeat } = self.run(restart).await?;
+            if !rows.is_empty() {
+                return Ok(u8::try_from(rows::value::<i16>(&rows, 0)?).ok());
+            }
+            if !is_repeat {
+                return Ok(None);
+            }
+            let attempt = self.get(id).await?.filter(|attempt| {
+                attempt.state == AttemptState::Open && works_on(lease.process, attempt)
+            });
+            Ok(attempt.map(|attempt| attempt.restarts))
+        })
+        .await
     }
 
     async fn take_over(

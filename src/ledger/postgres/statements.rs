@@ -6,7 +6,7 @@ pub(super) const RESTART: &str = "\
       connection_ended_at = NULL \
     WHERE id = $1 AND state = 4 AND restarts < $4 AND EXISTS (SELECT FROM attempt_keys \
       WHERE attempt_id = $1 AND expires_at > (SELECT ledger_now())) \
-    RETURNING true";
+    RETURNING restarts";
 
 /// Each call has an end of its own, also if the end of the one before was written while the clock was ahead.
 pub(super) const TAKE_OVER: &str = "\

@@ -29,7 +29,8 @@ const RESTART: &str = "\
     UPDATE attempts SET state = 0, restarts = restarts + 1, worker = ?3, next_check_at = ?4, \
     outcome_code = NULL, finished_at = NULL, connection_ended_at = NULL \
     WHERE id = ?2 AND state = 4 AND restarts < ?5 AND key_expires_at > ?1 AND EXISTS \
-    (SELECT 1 FROM attempt_keys WHERE expires_at = attempts.key_expires_at AND attempt_id = ?2)";
+    (SELECT 1 FROM attempt_keys WHERE expires_at = attempts.key_expires_at AND attempt_id = ?2) \
+    RETURNING restarts";
 
 /// Takes the lease from the reconciler too, so that the end of its check changes nothing. Each call has an
 /// end of its own, also if the end of the one before was written while the clock was ahead.
@@ -130,10 +131,10 @@ pub(super) fn restart(
     now: LedgerTime,
     id: AttemptId,
     lease: Lease,
-) -> Result<bool> {
+) -> Result<Option<u8>> {
     let until = (now + lease.lasts).as_millis();
     let params = params![now.as_millis(), blob(&id), lease.process.as_bytes(), until, RESTARTS];
-    Ok(execute(connection, RESTART, params)? == 1)
+    cached(connection, RESTART)?.query_row(params, |row| row.get(0)).optional()
 }
 
 pub(super) fn take_over(

@@ -161,7 +161,7 @@ impl Ledger for Sqlite {
         self.writer.run(durability, begin).await
     }
 
-    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError> {
+    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<Option<u8>, LedgerError> {
         let restart = move |connection: &_, now| attempts::restart(connection, now, id, lease);
         self.writer.run(self.durability(lease), restart).await
     }

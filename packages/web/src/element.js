@@ -145,7 +145,11 @@ export class SignupElement extends Base {
       h("slot", { name: "footer" }));
     form.addEventListener("signup:done", () => (form.dataset.signupSuccess = this.getAttribute("success") ?? ""));
     form.addEventListener("formdata", ({ formData }) => {
-      for (const input of this.#slotted()) {
+      const slotted = this.#slotted();
+      // One that was enabled since takes the place of the drawn field.
+      const names = slotted.map(({ name }) => dotted(name));
+      for (const name of [...formData.keys()]) if (names.includes(dotted(name))) formData.delete(name);
+      for (const input of slotted) {
         const isOff = /checkbox|radio/.test(input.type) && !input.checked;
         if (!isOff) formData.append(input.name, input.value);
       }

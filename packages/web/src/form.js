@@ -60,12 +60,12 @@ class SignupForm {
     setButtonTypes(form);
     this.#listen();
     // A clone, such as one of Turbo or htmx, has what the module did to the form that it was made from.
-    this.#noValidate = form.matches("[novalidate]:not([data-signup-ready])");
+    this.#noValidate = form.matches("[data-signup-ready=novalidate], [novalidate]:not([data-signup-ready])");
     delete form.dataset.signupDone;
     form.querySelector(".signup-status")?.remove();
     this.#progress();
     form.noValidate = true;
-    form.dataset.signupReady = "";
+    form.dataset.signupReady = this.#noValidate ? "novalidate" : "";
     form.append(this.#live);
     this.policy.then((policy) => {
       if (this.#signal.aborted) return;
@@ -223,8 +223,7 @@ class SignupForm {
       if ("signupIgnore" in input.dataset) data.delete(input.getAttribute("name"));
     }
     const { challenge } = this.#policy;
-    // A captcha needs the extras: they get its token, or another one after this request.
-    if (challenge?.site_key) await this.#assisted;
+    if (challenge?.kinds.includes("recaptcha_v3")) await this.#assisted;
     await this.#addProofs?.(data, challenge);
     const post = () => signUp(this.url, data, {
       key: this.#keyFor(data),

@@ -106,6 +106,17 @@ test("a slotted field in a disabled group is not sent, and the drawn one stays",
   assert.deepEqual(create.user_metadata, { seats: 3 });
 });
 
+test("a slotted field that is enabled after the drawing takes the place of the drawn one", async (t) => {
+  files["/enabled"] = pageOf("/element.js", element("", '<input slot="fields" name="user_metadata[seats]" value="4" disabled>'));
+  const page = await visit(t, "/enabled");
+  await complete(page, "enabled@example.com");
+  await page.evaluate(() => (document.querySelector("[slot=fields]").disabled = false));
+  await send(page);
+  await page.locator(".signup-done").waitFor();
+  const [create] = await service.creates("enabled@example.com");
+  assert.deepEqual(create.user_metadata, { seats: 4 });
+});
+
 test("a click on the element's text leaves the focus, one on a label moves it, and so does focus()", async (t) => {
   files["/focus"] = pageOf("/element.js", element('lang="en"', '<p slot="heading">About</p>'));
   const page = await visit(t, "/focus");

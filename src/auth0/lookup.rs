@@ -49,8 +49,8 @@ pub struct UserById {
     pub created_at: Option<TenantTime>,
 }
 
-/// A member of the response to `users-by-email`. Its values are read once it is known to be a user of
-/// the connection.
+/// The members of a user that a lookup reads besides those of a [`User`]. Their values are read once it is known
+/// to be a user of the connection.
 #[derive(Deserialize)]
 struct UserRecord<'a> {
     #[serde(borrow)]
@@ -87,7 +87,7 @@ impl<'a> UserRecord<'a> {
     }
 }
 
-/// The members that [`by_email`] reads besides those of a [`User`].
+/// The names of the members of a [`UserRecord`].
 const RECORD_MEMBERS: [&str; 2] = ["created_at", "identities"];
 
 /// The URL of a lookup by e-mail address. It asks for no members but those that are read: a profile may hold

@@ -245,3 +245,65 @@ fn tenant_time(attempt: &Attempt, at: LedgerTime) -> Option<TenantTime> {
     let (later, earlier) = (at.since(*started_at), started_at.since(at));
     tenant_started_at.map(|started_at| (started_at + later).before(earlier))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::ledger::{AttemptId, PinnedUserId};
+
+    /// An attempt that started and ended at these seconds of the ledger. The tenant's clock is 1,000 s ahead.
+    fn attempt(started: u64, ended: u64, knows_tenant: bool) -> Attempt {
+        let time = |seconds| LedgerTime::from_epoch(Duration::from_secs(seconds));
+        let digest = Digest::from_bytes([1; 32]);
+        Attempt {
+            id: AttemptId::new(time(started)),
+            email: digest,
+            key: None,
+            user_id: PinnedUserId::from_digest(&digest),
+            auth0_user_id: None,
+            request_id: String::new(),
+            auth0_request_id: None,
+            state: AttemptState::Created,
+            outcome_code: None,
+            started_at: time(started),
+            tenant_started_at: knows_tenant.then(|| tenant(started)),
+            finished_at: Some(time(ended)),
+            connection_ended_at: None,
+            next_check_at: None,
+            lease_owner: None,
+            check_count: 0,
+            worker: None,
+            restarts: 0,
+            terms: None,
+            read_at: time(ended),
+        }
+    }
+
+    fn tenant(seconds: u64) -> TenantTime {
+        TenantTime::from_epoch(Duration::from_secs(seconds + 1_000))
+    }
+
+    #[test]
+    fn a_rival_that_had_ended_or_not_started_has_created_no_user() {
+        let own = attempt(200, 210, true);
+        for knows_tenant in [true, false] {
+            let rival = |started, ended| attempt(started, ended, knows_tenant);
+            for (rival, created_at, expected) in [
+                (rival(100, 101), 201, false),
+                (rival(100, 199), 201, false),
+                // Within the bound of the clocks.
+                (rival(100, 200), 201, true),
+                (rival(199, 205), 201, true),
+                (rival(203, 205), 201, false),
+                (rival(202, 205), 201, true),
+            ] {
+                let may_have = may_have_created(&rival, &own, Some(tenant(created_at)));
+                assert_eq!(may_have, expected, "{:?} {created_at}", rival.started_at);
+                assert!(may_have_created(&rival, &own, None));
+            }
+        }
+        let unknown = attempt(200, 210, false);
+        assert!(may_have_created(&attempt(100, 101, false), &unknown, Some(tenant(201))));
+    }
+}

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use self::begin::SharedLimits;
@@ -157,6 +158,23 @@ impl Postgres {
         Ok(self.get(id).await?.as_ref().is_some_and(is_ours))
     }
 
+    /// Runs a statement that changes an attempt only in a certain state, and returns what `read` finds in the
+    /// row that it returns; `None` if it changed nothing. After a lost reply, what `find` finds in the attempt.
+    async fn change_returning<T: Send>(
+        &self,
+        id: AttemptId,
+        statement: Statement,
+        read: impl Fn(&[Row]) -> Result<T, LedgerError> + Send + Sync,
+        find: impl Fn(&Attempt) -> Option<T> + Send + Sync,
+    ) -> Result<Option<T>, LedgerError> {
+        let Rows { rows, is_repeat } = self.run(statement).await?;
+        if !rows.is_empty() {
+            return read(&rows).map(Some);
+        }
+        let attempt = if is_repeat { self.get(id).await? } else { None };
+        Ok(attempt.as_ref().and_then(find))
+    }
+
     /// Runs a statement and returns the number in the first column of its row.
     async fn count(&self, statement: Statement) -> Result<usize, LedgerError> {
         let count: i64 = rows::value(&self.run(statement).await?.rows, 0)?;
@@ -231,20 +249,13 @@ impl Ledger for Postgres {
             .bind(millis(lease.lasts))
             .bind(i16::from(RESTARTS))
             .end(end_of(lease));
-        self.within(async {
-            let Rows { rows, is_repeat } = self.run(restart).await?;
-            if !rows.is_empty() {
-                return Ok(u8::try_from(rows::value::<i16>(&rows, 0)?).ok());
-            }
-            if !is_repeat {
-                return Ok(None);
-            }
-            let attempt = self.get(id).await?.filter(|attempt| {
-                attempt.state == AttemptState::Open && works_on(lease.process, attempt)
-            });
-            Ok(attempt.map(|attempt| attempt.restarts))
-        })
-        .await
+        let read =
+            |rows: &[Row]| Ok(u8::try_from(rows::value::<i16>(rows, 0)?).unwrap_or(RESTARTS));
+        let find = |attempt: &Attempt| {
+            let is_ours = attempt.state == AttemptState::Open && works_on(lease.process, attempt);
+            is_ours.then_some(attempt.restarts)
+        };
+        self.within(self.change_returning(id, restart, read, find)).await
     }
 
     async fn take_over(
@@ -259,20 +270,13 @@ impl Ledger for Postgres {
             .bind(millis(lease.lasts))
             .bind(connection_ended_at.map_or(-1, LedgerTime::as_millis))
             .end(end_of(lease));
-        self.within(async {
-            let Rows { rows, is_repeat } = self.run(take_over).await?;
-            if !rows.is_empty() {
-                return Ok(Some(rows::time(&rows, 0)?));
-            }
-            if !is_repeat {
-                return Ok(None);
-            }
-            let attempt = self.get(id).await?.filter(|attempt| {
-                attempt.state == AttemptState::Unknown && works_on(lease.process, attempt)
-            });
-            Ok(attempt.and_then(|attempt| attempt.connection_ended_at))
-        })
-        .await
+        let read = |rows: &[Row]| rows::time(rows, 0);
+        let find = |attempt: &Attempt| {
+            let is_ours =
+                attempt.state == AttemptState::Unknown && works_on(lease.process, attempt);
+            attempt.connection_ended_at.filter(|_| is_ours)
+        };
+        self.within(self.change_returning(id, take_over, read, find)).await
     }
 
     async fn give_back(

@@ -14,7 +14,7 @@ use super::guard::FileGuard;
 use crate::clock::{Clock, LedgerTime};
 use crate::ledger::{Closed, LedgerError};
 
-/// The most searches at once, and the most threads that a disk that hangs keeps from them.
+/// The most searches at once. On a disk that hangs, as many threads wait.
 const SEARCHES: usize = 4;
 
 /// Reads single rows one after the other on a connection that it keeps, and many rows on a new one.
@@ -33,6 +33,19 @@ struct KeptConnection {
     /// `None` while a read has it, and once a read has failed: the next one opens the file again.
     connection: Option<LedgerConnection>,
     is_closed: bool,
+}
+
+impl KeptConnection {
+    /// Takes the connection, if it is there.
+    ///
+    /// # Errors
+    /// When the ledger was closed, perhaps while the caller waited for its turn.
+    fn take(&mut self) -> Result<Option<LedgerConnection>, LedgerError> {
+        if self.is_closed {
+            return Err(LedgerError::unavailable(Closed));
+        }
+        Ok(self.connection.take())
+    }
 }
 
 impl SqliteReader {
@@ -73,7 +86,7 @@ impl SqliteReader {
         let (guard, kept) = (Arc::clone(&self.guard), Arc::clone(&self.kept));
         let (now, wait) = (self.now(), self.timeout);
         let read = move || {
-            let connection = lock(&kept).connection.take();
+            let connection = lock(&kept).take()?;
             let connection = match connection {
                 Some(connection) => connection,
                 None => LedgerConnection::open(&guard, wait)?,

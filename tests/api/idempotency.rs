@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 use tokio::time::timeout;
 
 use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
+use crate::eventually::eventually;
 
 /// The number of posts so far.
 pub(crate) const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
@@ -172,6 +173,25 @@ async fn a_user_created_again_is_no_other_persons_to_the_reconciler() {
     let again = app.sign_up(&ada()).await;
     assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
     assert_eq!(app.auth0.users().len(), 1);
+}
+
+/// The reconciler has no password, which would show whose sign-up it is.
+#[tokio::test]
+async fn a_user_that_two_attempts_may_have_created_is_left_to_the_next_request() {
+    let app = with_deleted_user().await;
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    // The first may have lasted until now.
+    ledger.execute("UPDATE attempts SET finished_at = finished_at + 3600000", []).unwrap();
+    app.auth0.fault(Route::GetUser, Fault::delay(Duration::ZERO));
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    app.auth0.fault(Route::GetUser, Fault::answer(503).times(2));
+    app.auth0.fault(Route::CreateUser, Fault::answer(503));
+    assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
+    eventually("the reconciler leaves it", async || {
+        app.attempts().await[0].next_check_at.is_none().then_some(())
+    })
+    .await;
+    assert_eq!(app.attempts().await[0].state, AttemptState::Unknown);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::file::{SettingsFile, trim_secret};
 use super::names::{KeyNames, NameKind};
 use super::open_tables::open_table;
 use super::setting::{Origin, Setting, SettingValue, UNQUOTED, is_quoted};
-use super::variables::{CONFIG_FILE, PREFIX, SHARED_VARIABLES, key_of};
+use super::variables::{CONFIG_FILE, PREFIX, SECRETS, SHARED_VARIABLES, key_of};
 
 /// Every key with its default: the reference that `docs/configuration.md` links to.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -60,6 +60,7 @@ impl Layers {
             layers.is_file_broken = errors.iter().any(|error| error.key == key);
         }
         layers.read_environment(environment, errors);
+        layers.reject_blank_secrets(errors);
         layers
     }
 
@@ -227,6 +228,19 @@ impl Layers {
         }
     }
 
+    /// Adds an error for each secret of white space alone, as a faulty template leaves it. Taken for one that
+    /// is not set, it would be replaced by a default without a word.
+    fn reject_blank_secrets(&mut self, errors: &mut ConfigErrors) {
+        for key in SECRETS {
+            let given = self.values.get(key).filter(|setting| setting.is_white_space());
+            if let Some(setting) = given {
+                let origin = setting.origin.clone();
+                errors.push(ConfigError::new(key, origin, "a secret that is not blank"));
+                self.unreadable.insert(key.to_owned());
+            }
+        }
+    }
+
     /// Sets a key to the text of a variable or of the file that it names.
     fn set(&mut self, key: String, variable: String, text: &str, errors: &mut ConfigErrors) {
         let text = trim_secret(text);
@@ -311,7 +325,6 @@ impl Layers {
 
 #[cfg(test)]
 mod tests {
-    use super::super::variables::SECRETS;
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> (Layers, Vec<String>) {

@@ -128,6 +128,11 @@ impl Setting {
         matches!(&self.value, SettingValue::Text(text) if text.trim().is_empty())
     }
 
+    /// Returns whether this is text that is not empty, and blank.
+    pub(super) fn is_white_space(&self) -> bool {
+        self.is_blank() && !matches!(&self.value, SettingValue::Text(text) if text.is_empty())
+    }
+
     /// Returns whether nobody has set this: its default is blank text or an empty list.
     pub(super) fn is_unset(&self) -> bool {
         let is_empty = matches!(&self.value, SettingValue::List(entries) if entries.is_empty());

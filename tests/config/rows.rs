@@ -96,6 +96,30 @@ fn the_tenants_domain() {
 }
 
 #[test]
+fn a_secret_of_white_space() {
+    const EXPECTED: &str = "expected a secret that is not blank";
+    check(
+        "blank-secret",
+        &[
+            set(&[("SIGNUP__SECRETS__KEY", ""), ("AUTH0_CLIENT_SECRET_PREVIOUS", "\n")], &[]),
+            set(
+                &[
+                    ("SIGNUP__SECRETS__KEY", "  "),
+                    ("DATABASE_URL", "\t"),
+                    ("AUTH0_CLIENT_SECRET", " \n"),
+                ],
+                &[
+                    "secrets.key (environment variable SIGNUP__SECRETS__KEY): expected a secret that is not blank",
+                    "database.url (environment variable DATABASE_URL)",
+                    "auth0.client_secret (environment variable AUTH0_CLIENT_SECRET)",
+                ],
+            ),
+            file("[challenge.captcha]\nsecret = \" \"\n", &[EXPECTED]),
+        ],
+    );
+}
+
+#[test]
 fn the_audience_the_connection_and_the_client() {
     const AUDIENCE: &str = "auth0.audience (environment variable AUTH0_AUDIENCE): expected \
                             https://tenant.eu.auth0.com/api/v2/, with its trailing slash";

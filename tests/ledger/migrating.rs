@@ -400,12 +400,12 @@ async fn a_timeout_of_idle_sessions_fails_no_call() {
     let backend = Backend::postgres().await;
     backend.open().await.close().await;
     let database = backend.database();
-    let sql = format!("ALTER DATABASE {database} SET idle_session_timeout = 50");
+    let sql = format!("ALTER DATABASE {database} SET idle_session_timeout = 200");
     execute(crate::server::server(), &sql).await;
     let ledger = backend.through(&backend.url()).open_plain().await;
-    for number in 0..40u64 {
+    for number in 0..20u64 {
         assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
         ledger.ping(false).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(45 + number % 10)).await;
+        tokio::time::sleep(Duration::from_millis(195 + number % 10)).await;
     }
 }

@@ -12,7 +12,7 @@ use super::file::{SettingsFile, trim_secret};
 use super::names::{KeyNames, NameKind};
 use super::open_tables::open_table;
 use super::setting::{Origin, Setting, SettingValue, UNQUOTED, is_quoted};
-use super::variables::{CONFIG_FILE, PREFIX, SECRETS, SHARED_VARIABLES, key_of};
+use super::variables::{CONFIG_FILE, PREFIX, SECRETS, SHARED_VARIABLES, is_secret, key_of};
 
 /// Every key with its default: the reference that `docs/configuration.md` links to.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -185,8 +185,11 @@ impl Layers {
         let mut secret_files = BTreeMap::new();
         for (name, value) in variables {
             let text = value.to_str();
-            // Compose files set missing variables to an empty string.
-            if text.is_some_and(|text| text.trim().is_empty()) || name == CONFIG_FILE {
+            let is_blank = text.is_some_and(|text| text.trim().is_empty());
+            let is_empty = text.is_some_and(|text| trim_secret(text).is_empty());
+            // Compose files set missing variables to an empty string. White space in place of a secret is
+            // an error.
+            if name == CONFIG_FILE || is_empty || (is_blank && !is_secret(&name)) {
                 continue;
             }
             if SHARED_VARIABLES.contains(&name.as_str()) {

@@ -68,6 +68,11 @@ pub(super) fn spellings(key: &str) -> Vec<String> {
     names
 }
 
+/// Returns whether a variable holds a secret itself.
+pub(super) fn is_secret(name: &str) -> bool {
+    key_of(name).is_some_and(|(key, is_file)| !is_file && SECRETS.contains(&key.as_str()))
+}
+
 /// Returns whether a name is specific enough that a similar one is a mistake. `PORT` is near to
 /// variables of other programs.
 pub(super) fn is_judged(name: &str) -> bool {

@@ -475,7 +475,7 @@ fn an_empty_variable_means_not_set() {
             set(&[("AUTH0_DOMAIN", ""), ("SIGNUP_CONFIG", "")], &["auth0.domain (not set"]),
             Row {
                 file: b"[auth0]\nclient_secret = \"canary\"\n",
-                variables: &[("AUTH0_CLIENT_SECRET", " ")],
+                variables: &[("AUTH0_CLIENT_SECRET", "")],
                 says: &[],
             },
             Row {

@@ -3,20 +3,24 @@
 use crate::config::EmailKeySettings;
 use crate::domain::{DomainName, EmailAddress};
 
+/// The domains that name the mailboxes of another one (Google's help, "Get emails sent to googlemail.com").
+const SAME_MAILBOXES: [(&str, &str); 1] = [("googlemail.com", "gmail.com")];
+
 /// The address without the parts that its provider most likely ignores, so that a thousand
 /// spellings of one mailbox share a bucket.
 pub(super) fn normalize_mailbox(email: &EmailAddress, settings: &EmailKeySettings) -> String {
     // A domain that has no A-label form stays as it is, in lower case.
     let name = DomainName::from_mail_domain(email.domain());
-    let domain = name.as_ref().map_or(email.domain(), DomainName::as_ref);
-    let local = email.local_part();
-    let quoted = local.starts_with('"');
-    // An address whose local part is only a tag or only dots stays as it is.
+    let written = name.as_ref().map_or(email.domain(), DomainName::as_ref);
+    let same = SAME_MAILBOXES.iter().find(|(alias, _)| *alias == written);
+    let domain = same.map_or(written, |(_, domain)| domain);
+    let local = email.unquoted_local_part();
+    // A local part that is only a tag stays as it is.
     let mailbox = match local.split_once('+') {
-        Some((mailbox, _)) if settings.ignore_plus_tag && !quoted && !mailbox.is_empty() => mailbox,
-        _ => local,
+        Some((mailbox, _)) if settings.ignore_plus_tag && !mailbox.is_empty() => mailbox,
+        _ => &*local,
     };
-    let ignore_dots = !quoted && settings.ignore_dots.iter().any(|known| known.as_ref() == domain);
+    let ignore_dots = settings.ignore_dots.iter().any(|known| known.as_ref() == domain);
     let mut key = String::with_capacity(email.as_ref().len());
     key.extend(mailbox.chars().filter(|character| !(ignore_dots && *character == '.')));
     key.push('@');
@@ -38,9 +42,14 @@ mod tests {
 
     #[test]
     fn case_tags_and_meaningless_dots_are_ignored() {
-        for variant in
-            ["Ada.Lovelace+x@Gmail.com", "adalovelace@gmail.com", "a.dalovelace+y+z@gmail.com"]
-        {
+        for variant in [
+            "Ada.Lovelace+x@Gmail.com",
+            "adalovelace@gmail.com",
+            "a.dalovelace+y+z@gmail.com",
+            "ada.lovelace@googlemail.com",
+            r#""ada.lovelace+x"@gmail.com"#,
+            r#""a\da\.lovelace\+x"@gmail.com"#,
+        ] {
             assert_eq!(normalized(variant), "adalovelace@gmail.com", "{variant}");
         }
         assert_eq!(normalized("ada.lovelace+x@example.com"), "ada.lovelace@example.com");
@@ -53,9 +62,8 @@ mod tests {
     }
 
     #[test]
-    fn the_local_part_never_becomes_empty() {
+    fn a_tag_alone_stays() {
         assert_eq!(normalized("+tag@example.com"), "+tag@example.com");
-        assert_eq!(normalized("\"a+b.c\"@gmail.com"), "\"a+b.c\"@gmail.com");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! display name, no address literal). Must not know which domains an operator accepts: `EmailRules`
 //! checks that.
 
+use std::borrow::Cow;
+
 use super::Violation;
 use super::host::{is_domain_name, is_plain_unicode};
 use super::redacted::redacted_newtype;
@@ -38,6 +40,21 @@ impl EmailAddress {
     /// The part before the last `@`, including quotes.
     pub fn local_part(&self) -> &str {
         self.parts().0
+    }
+
+    /// The local part without quotation marks and escapes, which change nothing about the mailbox that it
+    /// names (RFC 5321, section 4.1.2): `"a\d\a"` is `ada`.
+    pub fn unquoted_local_part(&self) -> Cow<'_, str> {
+        let local = self.local_part();
+        let Some(quoted) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+            return Cow::Borrowed(local);
+        };
+        let mut characters = quoted.chars();
+        let unescaped = std::iter::from_fn(|| match characters.next()? {
+            '\\' => characters.next(),
+            character => Some(character),
+        });
+        Cow::Owned(unescaped.collect())
     }
 
     /// The part after the last `@`, as written: Unicode or Punycode.
@@ -136,6 +153,17 @@ mod tests {
         assert_eq!(address.domain(), "example.com");
         assert!(!is_accepted(r#""a"b"@example.com"#));
         assert!(!is_accepted(r#""a\"@example.com"#));
+    }
+
+    #[test]
+    fn quotation_marks_and_escapes_name_the_same_mailbox() {
+        let unquoted =
+            |email| EmailAddress::parse(email).unwrap().unquoted_local_part().into_owned();
+        for written in [r#"ada@example.com"#, r#""ada"@example.com"#, r#""a\d\a"@example.com"#] {
+            assert_eq!(unquoted(written), "ada", "{written}");
+        }
+        assert_eq!(unquoted(r#""a\\\"b"@example.com"#), r#"a\"b"#);
+        assert_eq!(unquoted("\"@example.com"), "\"", "what validator.js accepts");
     }
 
     #[test]

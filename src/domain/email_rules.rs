@@ -36,8 +36,8 @@ impl EmailRules {
                 return Err(Violation::DomainNotAllowed);
             }
         }
-        let local = email.local_part();
-        if self.reject_plus_tag && local.contains('+') && !local.starts_with('"') {
+        // Quotation marks hide no tag: the mailbox is the same.
+        if self.reject_plus_tag && email.local_part().contains('+') {
             return Err(Violation::NotAllowed);
         }
         Ok(email)
@@ -116,7 +116,11 @@ mod tests {
     #[test]
     fn a_tag_is_rejected_by_setting() {
         let rules = EmailRules { reject_plus_tag: true, ..EmailRules::default() };
-        assert_eq!(check(&rules, "ada+tag@example.com"), Err(Violation::NotAllowed));
+        for tagged in
+            ["ada+tag@example.com", "\"ada+tag\"@example.com", "\"ada\\+tag\"@example.com"]
+        {
+            assert_eq!(check(&rules, tagged), Err(Violation::NotAllowed), "{tagged}");
+        }
         assert_eq!(check(&rules, "ada@example.com"), Ok(()));
         assert_eq!(check(&EmailRules::default(), "ada+tag@example.com"), Ok(()));
     }

@@ -13,20 +13,21 @@ pub const fn is_invisible(character: char) -> bool {
         | '\u{feff}' | '\u{ffa0}')
 }
 
+/// Returns whether the character only changes those beside it and is nothing alone: variation selectors,
+/// joiners and tags (Unicode's `Default_Ignorable_Code_Point`), and the marks of annotations.
+pub const fn is_modifier(character: char) -> bool {
+    matches!(character,
+        '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// Removes white space and invisible characters around a text. Returns `None` if nothing visible
 /// is left.
 pub fn trim(text: &str) -> Option<&str> {
     let is_blank = |character: char| character.is_whitespace() || is_invisible(character);
     let trimmed = text.trim_matches(is_blank);
-    // Variation selectors, joiners and tags change the characters beside them, and are nothing alone
-    // (Unicode's Default_Ignorable_Code_Point, and the marks of annotations).
-    let changes = |character| {
-        matches!(character,
-            '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
-    };
-    let is_visible = |character| !is_blank(character) && !changes(character);
+    let is_visible = |character| !is_blank(character) && !is_modifier(character);
     trimmed.chars().any(is_visible).then_some(trimmed)
 }
 

@@ -9,7 +9,7 @@ use super::metadata::read_metadata;
 use super::pointer::pointer;
 use super::submission::Submission;
 use crate::domain::field::AttributeKind;
-use crate::domain::invisible::is_invisible;
+use crate::domain::invisible::{is_invisible, is_modifier};
 use crate::domain::password::Profile;
 use crate::domain::rules::{NameOrder, Presence, Rules};
 use crate::domain::{
@@ -61,7 +61,8 @@ impl<'c> Checker<'c> {
         let email = self.read(Field::Email, |text| {
             // Auth0 accepts them. The person who types the address later does not type them. A plain
             // blank may be in quotation marks.
-            let is_unseen = |c: char| is_invisible(c) || (c.is_whitespace() && c != ' ');
+            let is_unseen =
+                |c: char| is_invisible(c) || is_modifier(c) || (c.is_whitespace() && c != ' ');
             if text.chars().any(is_unseen) {
                 return Err(Violation::Malformed);
             }

@@ -145,12 +145,10 @@ impl Ledger for InstrumentedLedger {
 
     async fn give_back(
         &self,
-        id: AttemptId,
+        before: Attempt,
         taken_until: LedgerTime,
-        connection_ended_at: Option<LedgerTime>,
     ) -> Result<bool, LedgerError> {
-        let give_back = self.ledger.give_back(id, taken_until, connection_ended_at);
-        measure(&self.give_back, give_back).await
+        measure(&self.give_back, self.ledger.give_back(before, taken_until)).await
     }
 
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {

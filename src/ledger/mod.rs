@@ -96,16 +96,15 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     ) -> Result<Option<LedgerTime>, LedgerError>;
 
     /// Gives back an attempt that was taken over until `taken_until`, whose calls since then have certainly
-    /// ended: its outcome is unknown as before, and the end of its calls is again `connection_ended_at`, or now
-    /// if none was recorded. `false` when another request has taken it over since.
+    /// ended: the row is as it was `before`. So the process that had it may still record its result: it may only
+    /// have been slow. `false` when another request has taken it over since.
     ///
     /// # Errors
     /// When the ledger cannot be written.
     async fn give_back(
         &self,
-        id: AttemptId,
+        before: Attempt,
         taken_until: LedgerTime,
-        connection_ended_at: Option<LedgerTime>,
     ) -> Result<bool, LedgerError>;
 
     /// Frees the key of an attempt, so that a new attempt may start with it, unless the attempt has
@@ -151,8 +150,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// by themselves.
     ///
     /// The attempts of a process with a heartbeat are left to it, since a clock that was set forward may
-    /// have ended their leases. `under_way` are those that the owner works on: the others of its own are
-    /// leased too, since a failover may have lost the result of one, or the reply to its start.
+    /// have ended their leases. `under_way` are those that the owner works on, which it never gets: another one may
+    /// have taken one over. The others of its own are leased too, since a failover may have lost the result of
+    /// one, or the reply to its start.
     ///
     /// No check is planned further ahead than `longest_wait`. A row whose next check is further ahead was
     /// written while the ledger's clock was ahead, and is due too.

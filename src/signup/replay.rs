@@ -187,9 +187,9 @@ impl Inner {
                 let work = runner.resolve(SignupResult::left_unresolved());
                 let result = runner.within_timeout(work).await;
                 if matches!(result.outcome, Outcome::Unknown) && !runner.is_unanswered() {
-                    // Otherwise the grace period would start over each time that a client comes back.
-                    let give_back =
-                        self.ledger.give_back(call.id, ends_at, attempt.connection_ended_at);
+                    // Otherwise the grace period would start over each time that a client comes back, and
+                    // the result of a process that was only slow would be void.
+                    let give_back = self.ledger.give_back(attempt.clone(), ends_at);
                     // Ignored: then the attempt counts as under way until the end of the lease.
                     drop(request.ledger_wait.limit(give_back).await);
                 } else {

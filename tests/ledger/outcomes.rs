@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth0_signup::digest::DigestPair;
 use auth0_signup::domain::TermsVersion;
 use auth0_signup::ledger::{
-    AttemptId, AttemptState, Basis, BeginResult, Find, FinishAttempt, Lease, NewAttempt,
+    Attempt, AttemptId, AttemptState, Basis, BeginResult, Find, FinishAttempt, Lease, NewAttempt,
     Resolution, StoredKey, Worker,
 };
 use uuid::Uuid;
@@ -24,7 +24,7 @@ on_both! {
     concurrent_resolutions_of_one_attempt_keep_created,
     a_response_is_void_once_a_request_has_resumed_the_attempt,
     a_response_is_void_once_the_attempt_has_started_again,
-    an_attempt_that_is_given_back_keeps_the_end_of_its_calls,
+    an_attempt_that_is_given_back_is_as_before,
     attempts_of_a_user_are_found_with_expired_keys,
 }
 
@@ -214,7 +214,7 @@ async fn a_response_is_void_once_the_attempt_has_started_again(backend: Backend)
     assert!(ledger.finish(own).await.unwrap());
 }
 
-async fn an_attempt_that_is_given_back_keeps_the_end_of_its_calls(backend: Backend) {
+async fn an_attempt_that_is_given_back_is_as_before(backend: Backend) {
     let ledger = backend.open().await;
     for (number, ended) in [(1, false), (2, true)] {
         let attempt = keyed(number, NOW);
@@ -222,20 +222,20 @@ async fn an_attempt_that_is_given_back_keeps_the_end_of_its_calls(backend: Backe
         if ended {
             ledger.finish(unknown(attempt.id)).await.unwrap();
         }
-        let before = get(&ledger, attempt.id).await.connection_ended_at;
-        let taken = ledger.take_over(attempt.id, lease(), before).await.unwrap().unwrap();
+        let before = get(&ledger, attempt.id).await;
+        let end = before.connection_ended_at;
+        let taken = ledger.take_over(attempt.id, lease(), end).await.unwrap().unwrap();
         backend.set_time(NOW + Duration::from_secs(1)).await;
         let other = taken + Duration::from_millis(1);
-        assert!(!ledger.give_back(attempt.id, other, before).await.unwrap());
-        assert!(ledger.give_back(attempt.id, taken, before).await.unwrap());
+        assert!(!ledger.give_back(before.clone(), other).await.unwrap());
+        assert!(ledger.give_back(before.clone(), taken).await.unwrap());
         let row = get(&ledger, attempt.id).await;
-        let now = time(NOW + Duration::from_secs(1));
-        assert_eq!(row.connection_ended_at, Some(before.unwrap_or(now)));
-        assert_eq!(
-            (row.state, row.worker, row.next_check_at),
-            (AttemptState::Unknown, None, Some(now))
-        );
-        assert!(!ledger.give_back(attempt.id, taken, before).await.unwrap());
+        assert_eq!(Attempt { read_at: before.read_at, ..row }, before);
+        assert!(!ledger.give_back(before, taken).await.unwrap());
+        // The process that had it was only slow.
+        let basis = Basis::Worked { process: PROCESS, connection_ended_at: None, restarts: 0 };
+        let late = FinishAttempt { basis, ..not_created(attempt.id) };
+        assert_eq!(ledger.finish(late).await.unwrap(), !ended);
         backend.set_time(NOW).await;
     }
 }

@@ -281,17 +281,23 @@ impl Ledger for Postgres {
 
     async fn give_back(
         &self,
-        id: AttemptId,
+        before: Attempt,
         taken_until: LedgerTime,
-        connection_ended_at: Option<LedgerTime>,
     ) -> Result<bool, LedgerError> {
         let give_back = statement(statements::GIVE_BACK)
-            .bind(*id.as_uuid())
-            .bind(connection_ended_at.map(LedgerTime::as_millis))
-            .bind(taken_until.as_millis());
-        let is_ours =
-            |attempt: &Attempt| attempt.state == AttemptState::Unknown && attempt.worker.is_none();
-        self.within(self.change(id, give_back, is_ours)).await
+            .bind(*before.id.as_uuid())
+            .bind(taken_until.as_millis())
+            .bind(before.state.number())
+            .bind(before.outcome_code)
+            .bind(before.finished_at.map(LedgerTime::as_millis))
+            .bind(before.worker.map(|worker| worker.process))
+            .bind(before.next_check_at.map(LedgerTime::as_millis))
+            .bind(before.connection_ended_at.map(LedgerTime::as_millis));
+        let is_ours = |attempt: &Attempt| {
+            (attempt.state, attempt.connection_ended_at)
+                == (before.state, before.connection_ended_at)
+        };
+        self.within(self.change(before.id, give_back, is_ours)).await
     }
 
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {

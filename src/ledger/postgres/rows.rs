@@ -67,8 +67,9 @@ macro_rules! select_due {
              WHERE ",
             $when,
             " AND next_check_at IS NOT NULL \
-             AND CASE WHEN worker = $1 THEN id <> ALL ($4) ELSE NOT EXISTS (SELECT FROM processes p \
-               WHERE p.id = a.worker AND abs((SELECT ledger_now()) - seen_at) < $5) END \
+             AND id <> ALL ($4) \
+             AND (worker = $1 OR NOT EXISTS (SELECT FROM processes p \
+               WHERE p.id = a.worker AND abs((SELECT ledger_now()) - seen_at) < $5)) \
              ORDER BY next_check_at LIMIT ",
             $limit,
             " FOR UPDATE SKIP LOCKED"

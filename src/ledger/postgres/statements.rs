@@ -19,9 +19,9 @@ pub(super) const TAKE_OVER: &str = "\
     RETURNING connection_ended_at";
 
 pub(super) const GIVE_BACK: &str = "\
-    UPDATE attempts SET connection_ended_at = coalesce($2, now), next_check_at = now, worker = NULL \
-    FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
-    WHERE id = $1 AND state = 3 AND connection_ended_at = $3 \
+    UPDATE attempts SET state = $3, outcome_code = $4, finished_at = $5, worker = $6, \
+      next_check_at = $7, connection_ended_at = $8 \
+    WHERE id = $1 AND state = 3 AND connection_ended_at = $2 \
     RETURNING true";
 
 /// The key, unless the attempt has left this state. The change of the row ends a [`RESTART`] that waits for it:

@@ -43,8 +43,9 @@ const TAKE_OVER: &str = "\
     RETURNING connection_ended_at";
 
 const GIVE_BACK: &str = "\
-    UPDATE attempts SET connection_ended_at = coalesce(?3, ?1), next_check_at = ?1, worker = NULL \
-    WHERE id = ?2 AND state = 3 AND connection_ended_at = ?4";
+    UPDATE attempts SET state = ?3, outcome_code = ?4, finished_at = ?5, worker = ?6, \
+    next_check_at = ?7, connection_ended_at = ?8 \
+    WHERE id = ?1 AND state = 3 AND connection_ended_at = ?2";
 
 /// An unknown outcome (3) is due at the end of its calls; any other is not checked again.
 const FINISH: &str = "\
@@ -155,13 +156,19 @@ pub(super) fn take_over(
 
 pub(super) fn give_back(
     connection: &Connection,
-    now: LedgerTime,
-    id: AttemptId,
+    before: &Attempt,
     taken_until: LedgerTime,
-    connection_ended_at: Option<LedgerTime>,
 ) -> Result<bool> {
-    let before = connection_ended_at.map(LedgerTime::as_millis);
-    let params = params![now.as_millis(), blob(&id), before, taken_until.as_millis()];
+    let params = params![
+        blob(&before.id),
+        taken_until.as_millis(),
+        before.state.number(),
+        before.outcome_code,
+        before.finished_at.map(LedgerTime::as_millis),
+        before.worker.map(|worker| worker.process.into_bytes()),
+        before.next_check_at.map(LedgerTime::as_millis),
+        before.connection_ended_at.map(LedgerTime::as_millis),
+    ];
     Ok(execute(connection, GIVE_BACK, params)? == 1)
 }
 

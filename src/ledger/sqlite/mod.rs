@@ -180,13 +180,11 @@ impl Ledger for Sqlite {
 
     async fn give_back(
         &self,
-        id: AttemptId,
+        before: Attempt,
         taken_until: LedgerTime,
-        connection_ended_at: Option<LedgerTime>,
     ) -> Result<bool, LedgerError> {
-        let give_back = move |connection: &_, now| {
-            attempts::give_back(connection, now, id, taken_until, connection_ended_at)
-        };
+        let give_back =
+            move |connection: &_, _| attempts::give_back(connection, &before, taken_until);
         self.writer.run(Durability::Soon, give_back).await
     }
 

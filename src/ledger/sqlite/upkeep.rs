@@ -15,8 +15,7 @@ use crate::ledger::{Attempt, AttemptId, Find, PendingAttempts, Swept};
 macro_rules! select_due {
     ($when:literal) => {
         concat!(
-            "SELECT id, is_own FROM (SELECT id, coalesce(worker = ?2, 0) AS is_own FROM attempts a \
-             WHERE ",
+            "SELECT id FROM (SELECT id FROM attempts a WHERE ",
             $when,
             " AND (worker IS NULL OR worker = ?2 OR NOT EXISTS (SELECT 1 FROM processes \
              WHERE id = a.worker AND abs(?1 - seen_at) < ?1 - ?3)) ORDER BY next_check_at LIMIT ?4)"
@@ -118,13 +117,12 @@ pub(super) fn claim_due(
     let mut statement = cached(connection, DUE)?;
     let due = statement
         .query_map(params![at, owner.as_bytes(), alive_since(now), most, ahead], |row| {
-            Ok((AttemptId::from(Uuid::from_bytes(row.get(0)?)), row.get(1)?))
+            Ok(AttemptId::from(Uuid::from_bytes(row.get(0)?)))
         })?
-        .collect::<Result<Vec<(AttemptId, bool)>>>()?;
-    let is_under_way = |id, is_own| is_own && under_way.contains(&id);
-    let free = due.into_iter().filter(|(id, is_own)| !is_under_way(*id, *is_own)).take(limit);
+        .collect::<Result<Vec<_>>>()?;
+    let free = due.into_iter().filter(|id| !under_way.contains(id)).take(limit);
     let until = (now + lease).as_millis();
-    let rows = free.map(|(id, _)| {
+    let rows = free.map(|id| {
         execute(connection, LEASE, params![blob(&id), until, owner.as_bytes()])?;
         attempts::get(connection, now, id)
     });

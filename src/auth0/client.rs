@@ -185,13 +185,17 @@ impl Client {
         found
     }
 
-    /// Makes one lookup, and learns from it whether lookups are allowed.
+    /// Makes one lookup, and learns from it whether lookups are allowed. Sends nothing with a token that
+    /// certainly allows none.
     async fn look_up<T>(
         &self,
         priority: Priority,
         url: &Url,
         read: impl Fn(&ApiResponse) -> Result<T, LookupError>,
     ) -> Result<T, LookupError> {
+        if self.tokens.forbids_lookups() {
+            return Err(LookupError::Forbidden);
+        }
         let request = || self.request(Method::GET, url.clone());
         let (response, token) = self.call(priority, None, request).await?;
         let found = read(&response);

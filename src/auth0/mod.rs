@@ -38,7 +38,7 @@ pub use certificates::{ChainProblem, ChainState, ObservedHandshake};
 pub use client::Client;
 pub use create_user::Acceptance;
 pub use error::{
-    CallError, CreateUserError, ErrorCode, LookupError, Misconfiguration, TokenError,
+    Api, CallError, CreateUserError, ErrorCode, LookupError, Misconfiguration, TokenError,
     TransportError,
 };
 pub use http_client::BuildError;

@@ -27,6 +27,11 @@ impl ReadAccess {
         *self.scope() == ReadScope::Granted
     }
 
+    /// Returns whether lookups are certainly forbidden, until the next token.
+    pub(super) fn is_denied(&self) -> bool {
+        *self.scope() == ReadScope::Denied
+    }
+
     /// Learns the scopes of a new token, separated by spaces; `None` when its response names none.
     pub(super) fn record_grant(&self, scopes: Option<&str>) {
         let mut scope = self.scope();

@@ -175,6 +175,11 @@ impl TokenCache {
         self.read_access.is_granted()
     }
 
+    /// Returns whether the token in use certainly allows no lookups.
+    pub(super) fn forbids_lookups(&self) -> bool {
+        self.read_access.is_denied()
+    }
+
     /// Records that a lookup with this token was allowed or forbidden.
     pub(super) fn record_lookup(&self, token: &Arc<Token>, is_allowed: bool) {
         if self.is_current(token) {

@@ -125,6 +125,14 @@ impl AttemptRunner<'_> {
                 SignupResult::because(Outcome::Unknown, error)
             }
             Ok(AddressLookup::Taken | AddressLookup::NoUser) | Err(LookupError::Forbidden) => taken,
+            // No call of this attempt created the user. An unknown attempt could be repeated without paying,
+            // and its calls go before those of new sign-ups.
+            Err(LookupError::Failed(CallError::RateLimited { retry_after, api }))
+                if !self.may_have_acted() =>
+            {
+                let error = CallError::RateLimited { retry_after, api };
+                SignupResult::because(Outcome::Busy { retry_after }, error)
+            }
             Err(error) => SignupResult::because(Outcome::Unknown, error),
         }
     }

@@ -189,9 +189,10 @@ impl Inner {
             result
         };
         match checked.outcome {
-            Outcome::EmailTaken => self.notify_existing_account(request, call.id),
+            Outcome::EmailTaken => {}
             Outcome::Created(_) => {
                 self.finish(request, call, &checked, Basis::Observed, Urgency::Unawaited).await;
+                return;
             }
             other if OPEN_CONFLICT_LOG.is_due() => tracing::warn!(
                 attempt = %call.id,
@@ -200,6 +201,9 @@ impl Inner {
             ),
             _ => {}
         }
+        // Also where the lookup decided nothing: a mail too many, to one's own mailbox, does no harm. Without it
+        // the person would wait in vain.
+        self.notify_existing_account(request, call.id);
     }
 
     /// Returns whether the next request with the key would find this result without its record.

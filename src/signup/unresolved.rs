@@ -72,6 +72,10 @@ impl UnresolvedReason {
     pub(super) fn next_check(&self, failed_checks: u32) -> (Option<Duration>, bool) {
         match self {
             Self::UnderWay { left } | Self::TooEarly { left } => (Some(*left), false),
+            // Nothing was sent, so nothing failed.
+            Self::LookupFailed(CallError::RateLimited { retry_after, .. }) => {
+                (Some((*retry_after).max(FIRST_BACKOFF)), false)
+            }
             Self::Unproven
             | Self::AnotherAddress
             | Self::Resumed
@@ -113,6 +117,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::auth0::Api;
     use crate::clock::LedgerTime;
     use crate::digest::Digest;
     use crate::ledger::{AttemptId, PinnedUserId, Worker};
@@ -127,6 +132,9 @@ mod tests {
         let forbidden = UnresolvedReason::Forbidden.next_check(0);
         assert_eq!(forbidden, (Some(Duration::from_mins(10)), false));
         assert_eq!(UnresolvedReason::Unpinned.next_check(0), (None, false));
+        let unsent = CallError::RateLimited { api: Api::Management, retry_after: Duration::ZERO };
+        let unsent = UnresolvedReason::LookupFailed(unsent).next_check(20);
+        assert_eq!(unsent, (Some(FIRST_BACKOFF), false), "nothing was sent");
     }
 
     /// An operator's check during a pause of the process must not void its result.

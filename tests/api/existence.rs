@@ -365,6 +365,20 @@ async fn the_owner_of_a_known_address_gets_one_e_mail_a_day() {
 }
 
 #[tokio::test]
+async fn the_owner_gets_it_although_no_lookup_shows_whose_user_it_is() {
+    let mut app = uniform()
+        .set("existence_uniform.notify_existing", "true")
+        .set("existence_uniform.mail_client_id", "the-web-application")
+        .spawn()
+        .await;
+    app.sign_up(&ada()).await;
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500).always());
+    app.sign_up(&ada_with("password", "Another-Password-1")).await;
+    app.stop().await.unwrap();
+    assert_eq!(app.auth0.calls(Route::ChangePassword).len(), 1);
+}
+
+#[tokio::test]
 async fn a_mail_that_the_tenant_has_no_room_for_is_not_a_rejected_one() {
     for (status, outcome) in [(429, "failed"), (503, "failed"), (400, "rejected")] {
         let mut app = uniform()

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Builder, Emulator, Fault, Route};
+use auth0_emulator::{Builder, Emulator, Fault, Plan, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -165,6 +165,32 @@ async fn a_conflict_is_looked_up_before_it_is_believed() {
     assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken");
 }
 
+/// An unknown attempt is repeated without paying, and its calls go before those of new sign-ups.
+#[tokio::test]
+async fn a_conflict_without_room_for_its_lookup_is_busy_and_frees_the_key() {
+    let tenant = |tenant: &mut auth0_emulator::Tenant| {
+        tenant.plan = Plan::Custom { burst: 10, per_second: 1.0 / 60.0 };
+    };
+    let builder = TestApp::builder().auth0(tenant).set("auth0.budget.max_wait_ms", "100");
+    let app = builder.set("auth0.budget.reserve_percent", "50").spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    let conflict = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.","errorCode":"auth0_idp_error"}"#;
+    let low = Fault::answer(409)
+        .header("x-ratelimit-limit", "10")
+        .header("x-ratelimit-remaining", "4")
+        .body(conflict);
+    app.auth0.fault(Route::CreateUser, low);
+    let busy = sign_up(&app, Some(KEY)).await;
+    assert_eq!(busy.problem(), "upstream_busy");
+    assert!(busy.header("retry-after").is_some(), "{busy:?}");
+    // It pays again, and waits as a new one does.
+    assert_eq!(sign_up(&app, Some(KEY)).await.problem(), "upstream_busy");
+    let statuses: Vec<_> = app.creates().iter().map(|call| call.status).collect();
+    assert_eq!(statuses, [201, 409].map(Some));
+    let lookups = [Route::UsersByEmail, Route::GetUser].map(|route| app.auth0.calls(route).len());
+    assert_eq!(lookups, [0, 0]);
+}
+
 #[tokio::test]
 async fn a_conflict_without_a_user_is_about_what_was_sent() {
     // Nothing but the address: a custom database knows it, and Auth0 has no user yet.
@@ -193,6 +219,7 @@ async fn without_read_users_a_conflict_is_taken() {
     let tenant = Emulator::builder().tenant(scopes);
     let app = app_with_user(tenant, Duration::from_mins(1)).await;
     assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
+    assert!(app.auth0.calls(Route::UsersByEmail).is_empty(), "the token names its scopes");
 }
 
 #[tokio::test]

@@ -52,15 +52,18 @@ impl FormTokens {
         URL_SAFE_NO_PAD.encode([millis.as_slice(), &signature].concat())
     }
 
-    /// Returns a token for a form that is shown again for correction. The new one can be sent at
-    /// once, unless `submitted`, the token that came with the form, is forged: a person who has
-    /// filled the form in already need not take as long again. A form of another site has no
-    /// token, and its people are no faster.
-    pub fn reissue(&self, submitted: Option<&str>, now: Duration) -> String {
-        let is_accepted = submitted.is_none_or(|token| self.issued_at(token).is_some());
-        let aged =
-            self.age.as_ref().filter(|_| is_accepted).map_or(Duration::ZERO, |age| *age.start());
-        self.issue(now.saturating_sub(aged))
+    /// Returns a token for a form that is shown again. A person who has filled it in already need not take as
+    /// long again: the new one can be sent at once if `submitted`, the token that came with the form, was in
+    /// time, and as soon as `submitted` itself if it came too soon. The form of another site has no token, and
+    /// its people are no faster: it can be sent at once if it is shown for a `correction`.
+    pub fn reissue(&self, submitted: Option<&str>, correction: bool, now: Duration) -> String {
+        let aged = |age: &RangeInclusive<Duration>| self.issue(now.saturating_sub(*age.start()));
+        match (submitted.map(|token| (token, self.check(token, now))), &self.age) {
+            (Some((_, FillTime::InTime)), Some(age)) => aged(age),
+            (Some((token, FillTime::TooSoon)), _) => token.to_owned(),
+            (None, Some(age)) if correction => aged(age),
+            _ => self.issue(now),
+        }
     }
 
     /// Returns whether this deployment issued a token, at any time.
@@ -131,17 +134,31 @@ mod tests {
     }
 
     #[test]
-    fn a_corrected_form_is_accepted_at_once() {
+    fn a_form_that_is_shown_again_need_not_be_filled_in_again() {
         let tokens = tokens("k", None);
         let first = tokens.issue(NOW);
-        let corrected = tokens.reissue(Some(&first), NOW + SECOND);
-        assert_eq!(tokens.check(&corrected, NOW + SECOND), FillTime::InTime);
-        let foreign = tokens.reissue(None, NOW);
-        assert_eq!(tokens.check(&foreign, NOW), FillTime::InTime, "the form of another site");
-        for strange in ["x", &tokens_of_another().issue(NOW)] {
-            let token = tokens.reissue(Some(strange), NOW);
-            assert_eq!(tokens.check(&token, NOW), FillTime::TooSoon, "{strange:?}");
+        let check = |token: Option<&str>, correction, now| {
+            tokens.check(&tokens.reissue(token, correction, now), now)
+        };
+        for correction in [true, false] {
+            assert_eq!(check(Some(&first), correction, NOW + SECOND), FillTime::InTime);
+            for strange in [&*first, "x", &tokens_of_another().issue(NOW)] {
+                assert_eq!(check(Some(strange), correction, NOW), FillTime::TooSoon, "{strange:?}");
+            }
+            assert_eq!(
+                check(Some(&first), correction, NOW + HOUR * 2),
+                FillTime::TooSoon,
+                "too late"
+            );
         }
+        let too_soon = tokens.reissue(Some(&first), true, NOW + SECOND / 2);
+        assert_eq!(
+            tokens.check(&too_soon, NOW + SECOND),
+            FillTime::InTime,
+            "a second since the first"
+        );
+        assert_eq!(check(None, true, NOW), FillTime::InTime, "the form of another site");
+        assert_eq!(check(None, false, NOW), FillTime::TooSoon);
     }
 
     fn tokens_of_another() -> FormTokens {

@@ -63,6 +63,7 @@ impl<'c> Checker<'c> {
             // blank may be in quotation marks.
             let is_unseen =
                 |c: char| is_invisible(c) || is_modifier(c) || (c.is_whitespace() && c != ' ');
+            let text = text.trim_matches(is_unseen);
             if text.chars().any(is_unseen) {
                 return Err(Violation::Malformed);
             }

@@ -155,7 +155,10 @@ impl Pages {
             }
         };
         let tokens = self.challenges.form_tokens();
-        let token = tokens.reissue(values.form_token.as_deref(), self.clock.now());
+        let is_challenged =
+            matches!(code, ProblemCode::ChallengeRequired | ProblemCode::ChallengeFailed);
+        let now = self.clock.now();
+        let token = tokens.reissue(values.form_token.as_deref(), !is_challenged, now);
         self.form(values, &token, Some(&alert), key, locale)
     }
 

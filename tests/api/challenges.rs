@@ -326,7 +326,7 @@ async fn a_form_that_comes_back_too_soon_or_too_late_needs_a_proof() {
     }
     assert_eq!(app.creates().len(), 0);
     assert_eq!(post(3, &issued(60)).await.status, StatusCode::CREATED);
-    let corrected = tokens.reissue(Some(&issued(60)), now);
+    let corrected = tokens.reissue(Some(&issued(60)), true, now);
     assert_eq!(post(4, &corrected).await.status, StatusCode::CREATED);
     // A form of another site has no token.
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
@@ -620,6 +620,31 @@ async fn a_form_of_another_site_may_be_corrected_at_once() {
     ];
     let done = TestResponse::receive(app.post().form(&corrected)).await;
     assert_eq!(done.status, StatusCode::CREATED, "{done:?}");
+}
+
+/// The page that says so would otherwise hold a token that passes.
+#[tokio::test]
+async fn a_form_without_a_token_gets_none_that_passes_at_once() {
+    let app = builder()
+        .set("challenge.required", "off")
+        .set("challenge.form_token_required", "true")
+        .set("challenge.min_fill_ms", "30000")
+        .spawn()
+        .await;
+    let mut form = vec![
+        ("email", "ada@example.com".to_owned()),
+        ("password", "Difference-Engine-1843".to_owned()),
+    ];
+    for _ in 0..3 {
+        let post = app.post().header("accept", "text/html").form(&form);
+        let page = TestResponse::receive(post).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{page:?}");
+        let token = page.text.split("name=\"form_token\"").nth(1).unwrap();
+        let token = token.split('"').nth(1).unwrap().to_owned();
+        form.truncate(2);
+        form.push(("form_token", token));
+    }
+    assert!(app.creates().is_empty());
 }
 
 #[tokio::test]

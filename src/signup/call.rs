@@ -87,18 +87,16 @@ pub(super) struct AttemptRunner<'a> {
     pub(super) started_at: Instant,
     /// A time before this process took the attempt, at which it was alive.
     alive: Option<AliveSince>,
-    /// True if the tenant may have acted on a call of this attempt, as far as is known.
-    may_have_acted: AtomicBool,
     /// True if the tenant may still be working on a call of this request.
     may_still_run: AtomicBool,
-    /// True once a call of this work was sent whose response did not arrive.
+    /// True once this work has started to send a call, unless the call was not sent or was rejected.
     is_unanswered: AtomicBool,
     /// True once a call has met a user, who may be this sign-up's own.
     met_user: AtomicBool,
 }
 
 impl<'a> AttemptRunner<'a> {
-    /// A runner of an attempt that has sent nothing yet.
+    /// A runner of an attempt on whose calls the tenant certainly has not acted.
     pub(super) fn new(
         service: &'a Arc<Inner>,
         request: &'a KeyedRequest,
@@ -113,7 +111,6 @@ impl<'a> AttemptRunner<'a> {
             absence_is_proof: false,
             started_at: Instant::now(),
             alive,
-            may_have_acted: AtomicBool::new(false),
             may_still_run: AtomicBool::new(false),
             is_unanswered: AtomicBool::new(false),
             met_user: AtomicBool::new(false),
@@ -129,9 +126,8 @@ impl<'a> AttemptRunner<'a> {
         absence_is_proof: bool,
     ) -> Self {
         let new = Self::new(service, request, call, alive);
-        let may_have_acted = AtomicBool::new(true);
         let may_still_run = AtomicBool::new(!absence_is_proof);
-        Self { is_resumed: true, absence_is_proof, may_have_acted, may_still_run, ..new }
+        Self { is_resumed: true, absence_is_proof, may_still_run, ..new }
     }
 
     /// Sends the create call with this permit, and resolves it if its response is lost.
@@ -158,10 +154,11 @@ impl<'a> AttemptRunner<'a> {
 
     /// Returns whether the tenant may have acted on a call of this attempt, as far as is known.
     pub(super) fn may_have_acted(&self) -> bool {
-        self.may_have_acted.load(Ordering::Relaxed)
+        self.is_resumed || self.is_unanswered()
     }
 
-    /// Returns whether a call of this work was sent whose response did not arrive.
+    /// Returns whether the tenant may have acted on a call of this work, as far as is known: it was
+    /// sent, and no response rejected it.
     pub(super) fn is_unanswered(&self) -> bool {
         self.is_unanswered.load(Ordering::Relaxed)
     }
@@ -232,7 +229,6 @@ impl<'a> AttemptRunner<'a> {
             if let Err(result) = self.check_worker().await {
                 return result;
             }
-            let before = self.may_have_acted.swap(true, Ordering::Relaxed);
             let was_unanswered = self.is_unanswered.swap(true, Ordering::Relaxed);
             let created = service.auth0.create_user(
                 &request.user,
@@ -255,7 +251,6 @@ impl<'a> AttemptRunner<'a> {
                 service.taken_addresses.remove(&request.email.current);
                 return error.into();
             }
-            self.may_have_acted.store(before, Ordering::Relaxed);
             self.is_unanswered.store(was_unanswered, Ordering::Relaxed);
             let wait = match &error {
                 CreateUserError::NotSent(_) => pause,

@@ -158,7 +158,7 @@ pub(super) fn created(
 ) -> Result<CreatedUser, CreateUserError> {
     let ApiResponse { status, headers, .. } = response;
     // Only the body says why the call was rejected: the conflict may be with the sign-up's own user.
-    if matches!(*status, 400 | 403 | 409) && response.is_truncated() {
+    if matches!(*status, 400 | 403 | 409) && response.is_unreadable() {
         return Err(CreateUserError::Ambiguous(TransportError::Unreadable(*status)));
     }
     if *status != 201 {

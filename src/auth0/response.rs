@@ -12,19 +12,20 @@ use super::error::TransportError;
 /// a lookup by e-mail address asks for no metadata, which may take a megabyte.
 const MAX_BODY: usize = 256 * 1024;
 
-/// A response of the tenant. Its status counts even when its body broke off.
+/// A response of the tenant. Its status counts even when its body is unreadable.
 #[derive(Debug)]
 pub(super) struct ApiResponse {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
+    /// `None` when it broke off, or was longer than [`MAX_BODY`].
     body: Option<Bytes>,
 }
 
 impl ApiResponse {
-    /// Reads the body of this response; one that goes on after [`MAX_BODY`] counts as empty.
+    /// Reads the body of this response.
     pub(super) async fn read(mut response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), take(response.headers_mut()));
-        Self { status, headers, body: read_body(response).await.ok() }
+        Self { status, headers, body: read_body(response).await }
     }
 
     /// A response that was read elsewhere.
@@ -33,20 +34,20 @@ impl ApiResponse {
         Self { status, headers, body: Some(body.into()) }
     }
 
-    /// The body; empty when it broke off.
+    /// The body; empty when it is unreadable.
     pub(super) fn body(&self) -> &[u8] {
         self.body.as_deref().unwrap_or_default()
     }
 
-    /// Returns whether the body broke off.
-    pub(super) const fn is_truncated(&self) -> bool {
+    /// Returns whether the body broke off or was too long, so that only the status is known.
+    pub(super) const fn is_unreadable(&self) -> bool {
         self.body.is_none()
     }
 
     /// The body parsed as JSON.
     ///
     /// # Errors
-    /// [`TransportError::Unreadable`] when it broke off or is something else.
+    /// [`TransportError::Unreadable`] when it is unreadable or something else.
     pub(super) fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TransportError> {
         serde_json::from_slice(self.body()).map_err(|_| TransportError::Unreadable(self.status))
     }
@@ -63,17 +64,18 @@ impl ApiResponse {
     }
 }
 
-/// Reads a body; the common one that arrives in a single chunk is not copied.
-async fn read_body(mut response: reqwest::Response) -> reqwest::Result<Bytes> {
-    let Some(first) = response.chunk().await? else { return Ok(Bytes::new()) };
-    let Some(second) = response.chunk().await? else { return Ok(first) };
+/// Reads a body; the common one that arrives in a single chunk is not copied. `None` when it breaks off
+/// or goes on after [`MAX_BODY`].
+async fn read_body(mut response: reqwest::Response) -> Option<Bytes> {
+    let Some(first) = response.chunk().await.ok()? else { return Some(Bytes::new()) };
+    let Some(second) = response.chunk().await.ok()? else { return Some(first) };
     let mut body = BytesMut::from(&first[..]);
     body.extend_from_slice(&second);
-    while let Some(chunk) = response.chunk().await? {
+    while let Some(chunk) = response.chunk().await.ok()? {
         if body.len() > MAX_BODY {
-            return Ok(Bytes::new());
+            return None;
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body.freeze())
+    Some(body.freeze())
 }

@@ -117,7 +117,7 @@ impl TokenRequest {
         match response.status {
             // Redirects are not followed, and their bodies do not matter.
             status @ 300..=399 => Err(redirect::misconfiguration(status, &response.headers).into()),
-            _ if response.is_truncated() => Err(unreadable(&response)),
+            _ if response.is_unreadable() => Err(unreadable(&response)),
             200 => grant(&response).ok_or_else(|| unreadable(&response)),
             429 => {
                 let (headers, body) = (&response.headers, response.body());

@@ -45,7 +45,7 @@ pub(super) struct RejectedCall<'r> {
     pub(super) api: Api,
     /// The headers.
     pub(super) headers: &'r HeaderMap,
-    /// The body; empty if it broke off.
+    /// The body; empty if it is unreadable.
     pub(super) body: &'r [u8],
 }
 

@@ -97,6 +97,20 @@ async fn a_rejection_whose_body_breaks_off_does_not_hide_the_own_user() {
 }
 
 #[tokio::test]
+async fn a_rejection_whose_body_is_too_long_does_not_hide_the_own_user() {
+    for status in [400, 403, 409] {
+        let app = TestApp::spawn().await;
+        assert_eq!(sign_up(&app, Some(KEY)).await.status, StatusCode::CREATED);
+        app.until_resolved().await;
+        lose_rows(&app);
+        app.auth0.fault(Route::CreateUser, Fault::answer(status).body("x".repeat(1024 * 1024)));
+        let again = sign_up(&app, Some(KEY)).await;
+        assert_eq!(app.creates().last().unwrap().status, Some(status));
+        assert_eq!(again.status, StatusCode::CREATED, "{status}: {again:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_sign_up_pins_the_same_id_and_another_one_another() {
     let app = TestApp::spawn().await;
     let forms = [

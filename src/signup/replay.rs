@@ -14,7 +14,7 @@ use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
-use crate::auth0::{LookupError, Priority, User};
+use crate::auth0::{Priority, User};
 use crate::ledger::{Attempt, AttemptState, Basis, Lease, LedgerError, RESTARTS, Urgency};
 
 /// Interval at which an attempt of another replica is polled.
@@ -35,6 +35,16 @@ pub(super) enum Replay {
     Restarted(PreparedCall),
     /// The key is free, or its attempt has changed: look it up again.
     LookAgain,
+}
+
+/// The user that an earlier attempt created, as it is now.
+enum CurrentUser {
+    /// The user exists.
+    Found(User),
+    /// The user was deleted.
+    Deleted,
+    /// The lookup failed or took too long.
+    Unread,
 }
 
 impl Inner {
@@ -110,9 +120,9 @@ impl Inner {
             leader.announce(request, created(request, attempt, None).replay());
         }
         let user = match self.read_user(attempt).await {
-            Some(Ok(None)) => return self.free_key(request, attempt).await,
-            Some(Ok(user)) => user,
-            Some(Err(_)) | None => None,
+            CurrentUser::Found(user) => Some(user),
+            CurrentUser::Deleted => return self.free_key(request, attempt).await,
+            CurrentUser::Unread => None,
         };
         Replay::Result(created(request, attempt, user).replay())
     }
@@ -148,13 +158,15 @@ impl Inner {
         })
     }
 
-    /// Reads the user that an earlier attempt created, as it is now; `None` when that takes too
-    /// long.
-    async fn read_user(&self, attempt: &Attempt) -> Option<Result<Option<User>, LookupError>> {
+    /// Reads the user that an earlier attempt created.
+    async fn read_user(&self, attempt: &Attempt) -> CurrentUser {
         let user_id = attempt.created_user_id();
         let lookup = self.auth0.user(&user_id, Priority::BestEffort);
-        let found = timeout(READ_TIMEOUT, lookup).await.ok()?;
-        Some(found.map(|found| found.map(|found| found.user)))
+        match timeout(READ_TIMEOUT, lookup).await {
+            Ok(Ok(Some(found))) => CurrentUser::Found(found.user),
+            Ok(Ok(None)) => CurrentUser::Deleted,
+            Ok(Err(_)) | Err(_) => CurrentUser::Unread,
+        }
     }
 
     /// Resumes an attempt that an earlier request left unresolved: this request carries the
@@ -217,8 +229,14 @@ impl Inner {
         if attempt.state != AttemptState::Created {
             return recorded_end(attempt);
         }
-        let user = if self.hides_existence { None } else { self.read_user(attempt).await };
-        created(request, attempt, user.and_then(Result::ok).flatten())
+        if self.hides_existence {
+            return created(request, attempt, None);
+        }
+        let user = match self.read_user(attempt).await {
+            CurrentUser::Found(user) => Some(user),
+            CurrentUser::Deleted | CurrentUser::Unread => None,
+        };
+        created(request, attempt, user)
     }
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease, Ledger,
-    LedgerError, NewAttempt, PendingAttempts, ProofUse, Swept, UrlChange,
+    LedgerError, NewAttempt, PendingAttempts, Swept, UrlChange,
 };
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
@@ -30,7 +30,7 @@ pub struct InstrumentedLedger {
     take_over: OperationMetrics,
     give_back: OperationMetrics,
     free_key: OperationMetrics,
-    use_proof: OperationMetrics,
+    record_once: OperationMetrics,
     finish: OperationMetrics,
     find_key: OperationMetrics,
     get: OperationMetrics,
@@ -58,7 +58,7 @@ impl InstrumentedLedger {
             take_over: metrics.operation("take_over"),
             give_back: metrics.operation("give_back"),
             free_key: metrics.operation("free_key"),
-            use_proof: metrics.operation("use_proof"),
+            record_once: metrics.operation("record_once"),
             finish: metrics.operation("finish"),
             find_key: metrics.operation("find_key"),
             get: metrics.operation("get"),
@@ -155,8 +155,13 @@ impl Ledger for InstrumentedLedger {
         measure(&self.free_key, self.ledger.free_key(id, state)).await
     }
 
-    async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
-        measure(&self.use_proof, self.ledger.use_proof(id, proof)).await
+    async fn record_once(
+        &self,
+        id: AttemptId,
+        mark: Digest,
+        lasts: Duration,
+    ) -> Result<bool, LedgerError> {
+        measure(&self.record_once, self.ledger.record_once(id, mark, lasts)).await
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {

@@ -114,12 +114,17 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be written.
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError>;
 
-    /// Records for a time that something was done once, such as the notice to the owner of an address,
-    /// in the table of used proofs. Returns `false` if it was recorded before.
+    /// Records for this long that the attempt did what `mark` stands for, such as the notice to the owner of an
+    /// address, in the table of used proofs. Returns `false` if it was recorded before.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError>;
+    async fn record_once(
+        &self,
+        id: AttemptId,
+        mark: Digest,
+        lasts: Duration,
+    ) -> Result<bool, LedgerError>;
 
     /// Records the resolution of an attempt and returns whether it was written.
     ///

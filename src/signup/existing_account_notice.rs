@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Inner;
 use super::identity::KeyedRequest;
-use crate::ledger::{AttemptId, ProofUse};
+use crate::ledger::AttemptId;
 use crate::telemetry::chain;
 
 /// The time during which an address gets no second mail.
@@ -24,10 +24,9 @@ impl Inner {
     ) {
         let Some(client_id) = self.notice_client_id.clone() else { return };
         let inner = Arc::clone(self);
-        let (proof, email) = (request.email.current, request.user.email.as_ref().to_owned());
+        let (mark, email) = (request.email.current, request.user.email.as_ref().to_owned());
         let notify = async move {
-            let once = ProofUse { proof, lasts: QUIET };
-            match inner.ledger.use_proof(attempt, once).await {
+            match inner.ledger.record_once(attempt, mark, QUIET).await {
                 Ok(true) => inner.auth0.send_password_reset(&client_id, &email).await,
                 Ok(false) => {}
                 Err(error) => tracing::warn!(

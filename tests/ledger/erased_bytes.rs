@@ -68,8 +68,7 @@ async fn a_forgotten_address_leaves_no_byte_in_any_file() {
         }
     }
     // The notice to the owner of the address.
-    let notice = ProofUse { proof: forgotten, lasts: DAY };
-    assert!(ledger.use_proof(unique(NOW).id, notice).await.unwrap());
+    assert!(ledger.record_once(unique(NOW).id, forgotten, DAY).await.unwrap());
     let before = found(&backend, &traces);
     assert!(traces.iter().all(|(name, _)| before.iter().any(|found| found.starts_with(name))));
 

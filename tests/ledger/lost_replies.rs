@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    begin, created, digest, existing, get, key, keyed, lease, time, unknown, unsent,
+    DAY, begin, created, digest, existing, get, key, keyed, lease, time, unknown, unsent,
 };
 use crate::unreliable_server::UnreliableServer;
 
@@ -83,10 +83,9 @@ async fn a_change_whose_reply_is_lost_is_reported_as_written() {
     proxy.lose_reply();
     assert!(ledger.finish(created(attempt.id)).await.unwrap());
     assert!(proxy.has_lost_reply());
-    let proof = ProofUse { proof: digest(2), lasts: Duration::from_hours(1) };
     proxy.lose_reply();
-    assert!(ledger.use_proof(attempt.id, proof).await.unwrap());
-    assert!(!ledger.use_proof(nobody, proof).await.unwrap());
+    assert!(ledger.record_once(attempt.id, digest(2), DAY).await.unwrap());
+    assert!(!ledger.record_once(nobody, digest(2), DAY).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!((row.state, row.restarts), (AttemptState::Created, 1));
 }

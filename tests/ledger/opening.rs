@@ -1,6 +1,6 @@
 //! Opening a ledger: after a restart, with another secret, with pending migrations.
 
-use auth0_signup::ledger::{Access, AttemptState, OpenError, ProofUse};
+use auth0_signup::ledger::{Access, AttemptState, OpenError};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
@@ -161,8 +161,7 @@ async fn an_old_database_with_rows_is_upgraded(backend: Backend) {
     assert_eq!((stored.binding, stored.expires_at), (binding(1), time(NOW + DAY)));
     assert_eq!(holder(&ledger, &key(1)).await.unwrap().key, Some(stored));
     assert_eq!(existing(&begin(&ledger, &keyed(1, NOW)).await), Some(created.id));
-    let proof = ProofUse { proof: digest(1), lasts: DAY };
-    assert!(!ledger.use_proof(pending.id, proof).await.unwrap());
+    assert!(!ledger.record_once(pending.id, digest(1), DAY).await.unwrap());
     backend.set_time(NOW + LEASE).await;
     let claimed = ledger.claim_due(owner, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].check_count), (1, 2));

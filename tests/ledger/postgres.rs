@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth0_signup::config::Synchronous;
-use auth0_signup::ledger::{AttemptState, BeginResult, Lease, LedgerError, NewAttempt, ProofUse};
+use auth0_signup::ledger::{AttemptState, BeginResult, Lease, LedgerError, NewAttempt};
 use auth0_signup::limits::{Limit, Rate};
 use futures_util::future::join_all;
 
@@ -306,8 +306,7 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
         );
         ledger.release(attempt.id, owner, None, true).await.unwrap();
         assert_eq!(last().await.0, "off");
-        let proof = ProofUse { proof: digest(2), lasts: DAY };
-        assert!(ledger.use_proof(attempt.id, proof).await.unwrap());
+        assert!(ledger.record_once(attempt.id, digest(2), DAY).await.unwrap());
         assert_eq!(last().await, ("off".to_owned(), true));
         assert_eq!(ledger.delete_by_email(&key(1)).await.unwrap(), 2);
         assert_eq!(last().await, ("off".to_owned(), true));

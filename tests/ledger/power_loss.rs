@@ -57,7 +57,7 @@ pub(crate) async fn lose_power(ledger: &Arc<dyn Ledger>) {
         freeze(&disk, &format!("begin-{round}"));
         println!("\nfrozen begin-{round} {}", paying.id);
 
-        assert!(ledger.use_proof(old.id, proof(2 * round + 1)).await.unwrap());
+        assert!(ledger.record_once(old.id, digest(2 * round + 1), DAY).await.unwrap());
         freeze(&disk, &format!("use-{round}"));
         println!("\nfrozen use-{round} {}", old.id);
     }
@@ -153,12 +153,8 @@ async fn write_forever(ledger: Arc<dyn Ledger>) {
 
 /// An attempt that uses a proof.
 fn paying(number: u32) -> NewAttempt {
-    let cost = proof_only(proof(number));
-    NewAttempt { admission_cost: cost, ..unique(NOW) }
-}
-
-fn proof(number: u32) -> ProofUse {
-    ProofUse { proof: digest(number), lasts: DAY }
+    let proof = ProofUse { proof: digest(number), lasts: DAY };
+    NewAttempt { admission_cost: proof_only(proof), ..unique(NOW) }
 }
 
 /// Keeps the copies as they are at one moment.
@@ -228,7 +224,7 @@ async fn a_used_proof_survives_a_power_loss_after_a_failed_sync() {
         let after = after_power_loss(&disk, &name);
         let ledger = after.open().await;
         assert_eq!(get(&ledger, id).await.state, AttemptState::Open, "{name}");
-        assert!(!ledger.use_proof(id, proof(number)).await.unwrap(), "{name}");
+        assert!(!ledger.record_once(id, digest(number), DAY).await.unwrap(), "{name}");
         assert_eq!(after.integrity(), "ok", "{name}");
     }
 }
@@ -250,9 +246,12 @@ async fn a_power_loss_loses_no_used_proof_and_at_most_a_second() {
             "old" => assert_eq!(get(&ledger, id).await.state, AttemptState::Created),
             "begin" => {
                 assert_eq!(get(&ledger, id).await.state, AttemptState::Open);
-                assert!(!ledger.use_proof(id, proof(2 * round)).await.unwrap(), "{name}");
+                assert!(!ledger.record_once(id, digest(2 * round), DAY).await.unwrap(), "{name}");
             }
-            "use" => assert!(!ledger.use_proof(id, proof(2 * round + 1)).await.unwrap(), "{name}"),
+            "use" => assert!(
+                !ledger.record_once(id, digest(2 * round + 1), DAY).await.unwrap(),
+                "{name}"
+            ),
             "second" | "closed" => assert_eq!(get(&ledger, id).await.state, AttemptState::Open),
             _ => panic!("{name}"),
         }

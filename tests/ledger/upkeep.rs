@@ -94,14 +94,13 @@ async fn deleting_by_email_deletes_the_notice_and_detaches_used_proofs(backend: 
     let attempt = NewAttempt { email: digest(1), admission_cost, ..keyed(1, NOW) };
     assert_eq!(begin(&ledger, &attempt).await, BeginResult::Started);
     // A notice to the owner of an address is recorded under the digest of the address.
-    let notice = ProofUse { proof: digest(1), lasts: DAY };
-    assert!(ledger.use_proof(attempt.id, notice).await.unwrap());
+    assert!(ledger.record_once(attempt.id, digest(1), DAY).await.unwrap());
 
     let address = DigestPair { current: digest(1), previous: None };
     assert_eq!(ledger.delete_by_email(&address).await.unwrap(), 1);
     assert_eq!(backend.count("used_proofs").await, 1);
     // The attempt itself could use its proof again.
-    assert!(!ledger.use_proof(attempt.id, proof).await.unwrap());
+    assert!(!ledger.record_once(attempt.id, digest(7), DAY).await.unwrap());
 }
 
 async fn operators_find_by_request_state_and_address(backend: Backend) {
@@ -136,7 +135,7 @@ async fn a_closed_ledger_rejects_every_call(backend: Backend) {
     let paying = NewAttempt { admission_cost: cost, ..unique(NOW) };
     assert!(ledger.begin(unique(NOW)).await.is_err());
     assert!(ledger.begin(paying).await.is_err());
-    assert!(ledger.use_proof(id, proof).await.is_err());
+    assert!(ledger.record_once(id, digest(1), DAY).await.is_err());
     assert!(ledger.finish(created(id)).await.is_err());
     assert!(ledger.restart(id, lease()).await.is_err());
     assert!(ledger.take_over(id, lease(), None).await.is_err());

@@ -35,7 +35,7 @@ use super::migrations::{POSTGRES, status};
 use super::{
     Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, HEARTBEAT_LAPSE,
     KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts,
-    ProofUse, RESTARTS, Swept, UrlChange,
+    RESTARTS, Swept, UrlChange,
 };
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
@@ -308,12 +308,17 @@ impl Ledger for Postgres {
         self.run(free).await.map(drop)
     }
 
-    async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
-        let used = statement(statements::USE_PROOF)
-            .bind(bytes(&proof.proof))
+    async fn record_once(
+        &self,
+        id: AttemptId,
+        mark: Digest,
+        lasts: Duration,
+    ) -> Result<bool, LedgerError> {
+        let record = statement(statements::USE_PROOF)
+            .bind(bytes(&mark))
             .bind(*id.as_uuid())
-            .bind(millis(proof.lasts));
-        Ok(!self.run(used.end(End::CommitThenSync)).await?.rows.is_empty())
+            .bind(millis(lasts));
+        Ok(!self.run(record.end(End::CommitThenSync)).await?.rows.is_empty())
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {

@@ -193,10 +193,15 @@ impl Ledger for Sqlite {
         self.writer.run(Durability::Soon, free).await
     }
 
-    async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
-        let use_proof =
-            move |connection: &_, now| attempts::use_proof(connection, now, &id, &proof);
-        self.writer.run(Durability::Synced, use_proof).await
+    async fn record_once(
+        &self,
+        id: AttemptId,
+        mark: Digest,
+        lasts: Duration,
+    ) -> Result<bool, LedgerError> {
+        let mark = ProofUse { proof: mark, lasts };
+        let record = move |connection: &_, now| attempts::use_proof(connection, now, &id, &mark);
+        self.writer.run(Durability::Synced, record).await
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {

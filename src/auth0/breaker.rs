@@ -28,7 +28,7 @@ pub(super) struct Breaker {
 
 /// One admitted call. Dropping it without a result changes nothing.
 #[derive(Debug)]
-pub(super) struct GuardedCall {
+pub(super) struct BreakerPermit {
     breaker: Arc<Breaker>,
     is_probe: bool,
     /// Set once the result was recorded.
@@ -54,14 +54,14 @@ impl Breaker {
     ///
     /// # Errors
     /// The time to wait if the circuit is open.
-    pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Result<GuardedCall, Duration> {
+    pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Result<BreakerPermit, Duration> {
         let is_probe = self.lock().admit(now)?;
-        Ok(GuardedCall { breaker: Arc::clone(self), is_probe, is_recorded: false })
+        Ok(BreakerPermit { breaker: Arc::clone(self), is_probe, is_recorded: false })
     }
 
     /// Admits a call in any state. Its result counts like any other.
-    pub(super) fn admit_always(self: &Arc<Self>) -> GuardedCall {
-        GuardedCall { breaker: Arc::clone(self), is_probe: false, is_recorded: false }
+    pub(super) fn admit_always(self: &Arc<Self>) -> BreakerPermit {
+        BreakerPermit { breaker: Arc::clone(self), is_probe: false, is_recorded: false }
     }
 
     /// Returns whether the breaker is open or probing.
@@ -92,7 +92,7 @@ impl Breaker {
     }
 }
 
-impl GuardedCall {
+impl BreakerPermit {
     /// Records a response from a tenant that is up.
     pub(super) fn succeeded(mut self) {
         self.is_recorded = true;
@@ -107,7 +107,7 @@ impl GuardedCall {
     }
 }
 
-impl Drop for GuardedCall {
+impl Drop for BreakerPermit {
     fn drop(&mut self) {
         if self.is_probe && !self.is_recorded {
             self.breaker.lock().abandon(Instant::now());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, GuardedCall};
+use super::breaker::{Breaker, BreakerPermit};
 use super::budget::{Budget, Permit, Priority};
 use super::error::{Api, CallError, TransportError};
 use super::http_client::SendError;
@@ -31,8 +31,8 @@ pub(super) struct CallGuard {
 pub struct CallPermit {
     /// The priority that the call was admitted with.
     pub(super) priority: Priority,
-    call: GuardedCall,
-    permit: Permit,
+    breaker: BreakerPermit,
+    budget: Permit,
 }
 
 impl CallGuard {
@@ -62,12 +62,12 @@ impl CallGuard {
         if priority != Priority::Lookup {
             self.breaker.check(Instant::now()).map_err(circuit_open)?;
         }
-        let permit = self.budget.take(priority).await;
-        let permit = permit.map_err(|busy| {
+        let budget = self.budget.take(priority).await;
+        let budget = budget.map_err(|busy| {
             let retry_after = busy.retry_after;
             CallError::RateLimited { api: Api::Management, retry_after }
         })?;
-        let call = match priority {
+        let breaker = match priority {
             Priority::Lookup => self.breaker.admit_always(),
             Priority::Create
             | Priority::Repeat
@@ -75,7 +75,7 @@ impl CallGuard {
             | Priority::Background
             | Priority::BestEffort => self.breaker.admit(Instant::now()).map_err(circuit_open)?,
         };
-        Ok(CallPermit { priority, call, permit })
+        Ok(CallPermit { priority, breaker, budget })
     }
 
     /// Returns whether the tenant asked for a wait of more than a minute, which is not over.
@@ -105,24 +105,24 @@ impl CallPermit {
         result: Result<Response, SendError>,
         clock: &dyn Clock,
     ) -> Result<ApiResponse, TransportError> {
-        let Self { call: guarded, permit, .. } = self;
+        let Self { breaker, budget, .. } = self;
         let response = match result {
             Ok(response) => response,
             // Says nothing new about the tenant, so the breaker does not count it.
             Err(SendError { error, is_outdated: true }) => return Err(error),
             Err(SendError { error, is_outdated: false }) => {
-                guarded.failed();
+                breaker.failed();
                 return Err(error);
             }
         };
         let status = response.status().as_u16();
         if status >= 500 {
-            guarded.failed();
+            breaker.failed();
         } else {
-            guarded.succeeded();
+            breaker.succeeded();
         }
         if status != 429 {
-            permit.record_response(status, response.headers());
+            budget.record_response(status, response.headers());
             return Ok(ApiResponse::read(response).await);
         }
         // The body decides how long a wait is believed.
@@ -137,7 +137,7 @@ impl CallPermit {
                 "Auth0 asks for a wait of {seconds} s: until then one call a minute is sent"
             );
         }
-        permit.record_rejection(headers, requested);
+        budget.record_rejection(headers, requested);
         Ok(response)
     }
 }

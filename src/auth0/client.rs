@@ -12,7 +12,7 @@ use url::Url;
 use super::budget::Priority;
 use super::call_guard::{CallGuard, CallPermit};
 use super::classify::is_token_rejected;
-use super::create_user::{self, Acceptance, Common};
+use super::create_user::{self, Acceptance, CreateCallDefaults};
 use super::error::{CallError, CreateUserError, LookupError, Misconfiguration};
 use super::http_client::{ConnectionChoice, HttpClient};
 use super::lookup::{self, UserById, UsersByEmail};
@@ -44,7 +44,7 @@ pub struct Client {
     pub(super) change_password: Url,
     /// The headers that every call has in common.
     pub(super) headers: HeaderMap,
-    pub(super) common: Common,
+    pub(super) defaults: CreateCallDefaults,
     tokens: Arc<TokenCache>,
     token_request: Arc<TokenRequest>,
     guard: CallGuard,
@@ -85,7 +85,7 @@ impl Client {
             users_by_email: format!("{}/api/v2/users-by-email", settings.base).parse()?,
             change_password: format!("{}/dbconnections/change_password", settings.base).parse()?,
             headers: headers::common(settings)?,
-            common: Common {
+            defaults: CreateCallDefaults {
                 connection: settings.connection.clone(),
                 verify_email: settings.verify_email,
                 terms,
@@ -115,7 +115,7 @@ impl Client {
         correlation_id: &str,
         permit: CallPermit,
     ) -> Result<CreatedUser, CreateUserError> {
-        let body = create_user::body(&self.common, user, user_id, terms)
+        let body = create_user::body(&self.defaults, user, user_id, terms)
             .map_err(|_| CreateUserError::InvalidBody)?;
         let request = || {
             let mut request = self.request(Method::POST, self.users.clone());
@@ -173,7 +173,7 @@ impl Client {
     ) -> Result<UsersByEmail, LookupError> {
         let url = lookup::by_email_url(&self.users_by_email, email);
         let started = Instant::now();
-        let connection = &self.common.connection;
+        let connection = &self.defaults.connection;
         let found =
             self.look_up(priority, &url, |response| lookup::by_email(response, connection)).await;
         let label = match &found {

@@ -97,7 +97,7 @@ impl Serialize for Metadata<'_> {
 
 /// The members that every create call of a deployment has in common.
 #[derive(Debug)]
-pub(super) struct Common {
+pub(super) struct CreateCallDefaults {
     /// The database connection's name.
     pub(super) connection: String,
     /// The value of `verify_email`, if the call carries one.
@@ -111,7 +111,7 @@ pub(super) struct Common {
 /// # Errors
 /// Never in practice: every member is text, a number or a boolean.
 pub(super) fn body(
-    common: &Common,
+    defaults: &CreateCallDefaults,
     user: &NewUser,
     user_id: Option<&str>,
     terms: Option<Acceptance<'_>>,
@@ -119,21 +119,21 @@ pub(super) fn body(
     let mut user_metadata = Metadata { given: Some(&user.user_metadata), terms: None };
     let mut app_metadata = Metadata::default();
     if let Some(Acceptance { version, at }) = terms {
-        let target = match common.terms.target {
+        let target = match defaults.terms.target {
             TermsTarget::AppMetadata => &mut app_metadata,
             TermsTarget::UserMetadata => &mut user_metadata,
         };
         let accepted = AcceptedTerms { version: version.as_str(), accepted_at: utc(at) };
-        target.terms = Some((&common.terms.key, accepted));
+        target.terms = Some((&defaults.terms.key, accepted));
     }
     let body = CreateUserBody {
-        connection: &common.connection,
+        connection: &defaults.connection,
         email: user.email.as_ref(),
         password: user.password.expose(),
         attributes: RootAttributes(&user.attributes),
         user_metadata,
         app_metadata,
-        verify_email: match common.verify_email {
+        verify_email: match defaults.verify_email {
             VerifyEmail::Tenant => None,
             VerifyEmail::On => Some(true),
             VerifyEmail::Off => Some(false),

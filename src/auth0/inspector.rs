@@ -16,7 +16,7 @@ use url::Url;
 use super::certificates::{ObservedChain, ObservedHandshake};
 use super::classify::{classify, is_missing_scope, is_missing_user, is_token_rejected};
 use super::connection::{ConnectionRecord, CustomDomain};
-use super::create_user::{self, Common};
+use super::create_user::{self, CreateCallDefaults};
 use super::error::{
     CallError, CreateUserError, LookupError, Misconfiguration, TokenError, TransportError,
 };
@@ -45,7 +45,7 @@ pub struct Inspector {
     base: Url,
     token: TokenRequest,
     headers: HeaderMap,
-    common: Common,
+    defaults: CreateCallDefaults,
     chain: ObservedChain,
     clock: Arc<dyn Clock>,
 }
@@ -96,7 +96,7 @@ impl Inspector {
             http,
             base: settings.base.parse()?,
             headers: headers::common(settings)?,
-            common: Common {
+            defaults: CreateCallDefaults {
                 connection: settings.connection.clone(),
                 verify_email: VerifyEmail::Off,
                 terms,
@@ -173,7 +173,7 @@ impl Inspector {
         let url = lookup::by_email_url(&self.url("/api/v2/users-by-email"), email);
         let response = self.call(token, Request::new(Method::GET, url)).await?;
         if response.status == 200 {
-            return lookup::by_email(&response, &self.common.connection);
+            return lookup::by_email(&response, &self.defaults.connection);
         }
         Err(self.rejection(&response))
     }
@@ -187,9 +187,9 @@ impl Inspector {
         token: &InspectedToken,
     ) -> Result<Option<ConnectionRecord>, LookupError> {
         let mut url = self.url("/api/v2/connections");
-        url.query_pairs_mut().append_pair("name", &self.common.connection);
+        url.query_pairs_mut().append_pair("name", &self.defaults.connection);
         let found: Vec<ConnectionRecord> = self.read(token, url).await?;
-        Ok(found.into_iter().find(|found| found.is_named(&self.common.connection)))
+        Ok(found.into_iter().find(|found| found.is_named(&self.defaults.connection)))
     }
 
     /// Reads the custom domains of the tenant.
@@ -213,7 +213,7 @@ impl Inspector {
         user: &NewUser,
         user_id: Option<&str>,
     ) -> Result<CreatedUser, CreateUserError> {
-        let body = create_user::body(&self.common, user, user_id, None)
+        let body = create_user::body(&self.defaults, user, user_id, None)
             .map_err(|_| CreateUserError::InvalidBody)?;
         let mut request = Request::new(Method::POST, self.url("/api/v2/users"));
         *request.body_mut() = Some(body.into());

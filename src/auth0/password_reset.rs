@@ -17,7 +17,7 @@ impl Client {
     /// logged.
     pub async fn send_password_reset(&self, client_id: &str, email: &str) {
         let body =
-            json!({ "client_id": client_id, "email": email, "connection": self.common.connection });
+            json!({ "client_id": client_id, "email": email, "connection": self.defaults.connection });
         let started = Instant::now();
         let mut request = self.request(Method::POST, self.change_password.clone());
         *request.body_mut() = Some(body.to_string().into());

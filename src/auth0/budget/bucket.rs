@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::Priority;
 use super::cooldown::Cooldown;
-use super::grant::{Grant, NextSend};
 use super::refill_estimator::{RefillEstimator, Sample};
+use super::sent_request::{NextSend, SentRequest};
 use crate::auth0::rate_headers::RateHeaders;
 use crate::auth0::wait::{RequestedWait, reset_in};
 use crate::config::BudgetSettings;
@@ -143,7 +143,7 @@ impl Bucket {
     }
 
     /// Takes one permit.
-    pub(super) fn take(&mut self, now: Instant) -> Grant {
+    pub(super) fn take(&mut self, now: Instant) -> SentRequest {
         self.advance(now);
         let sent = &mut self.sent;
         if now >= sent.span.0 + OVERTAKING {
@@ -156,7 +156,7 @@ impl Bucket {
         self.level -= 1.0;
         self.cooldown.record_send(sent.count);
         let left = self.level - self.corrections;
-        Grant { number: sent.count, sent_at: now, left, after: sent.before }
+        SentRequest { number: sent.count, sent_at: now, left, after: sent.before }
     }
 
     /// Returns the wait of a request that has `ahead` others before it.
@@ -197,7 +197,7 @@ impl Bucket {
     /// size and the permits left.
     pub(super) fn observe(
         &mut self,
-        grant: Grant,
+        request: SentRequest,
         status: u16,
         headers: &HeaderMap,
         now: Instant,
@@ -206,13 +206,13 @@ impl Bucket {
         let reported = self.record_end(headers, now);
         // The network in front of the tenant, which did not get through to it.
         if reported.is_none() && (status >= 500 || status == 408) {
-            self.cooldown.record_loss(grant, now);
+            self.cooldown.record_loss(request, now);
         } else {
-            self.cooldown.record_acceptance(grant);
+            self.cooldown.record_acceptance(request);
         }
         match reported {
             Some((limit, remaining)) => {
-                self.learn(grant, headers, limit.into(), remaining.into(), now);
+                self.learn(request, headers, limit.into(), remaining.into(), now);
             }
             // Possibly not a response of the API itself, so it may or may not have taken a permit.
             None if status >= 500 => self.refill.interrupt(),
@@ -228,7 +228,7 @@ impl Bucket {
     /// Holds every request back after a 429. Returns the bucket that the tenant reported.
     pub(super) fn observe_rejection(
         &mut self,
-        grant: Grant,
+        request: SentRequest,
         headers: &HeaderMap,
         requested: RequestedWait,
         now: Instant,
@@ -239,13 +239,13 @@ impl Bucket {
         } else if self.known == Knowledge::Unreported {
             (self.known, self.limit) = (Knowledge::Unknown, self.assumed);
         }
-        if self.cooldown.is_cautious(now) && self.cooldown.is_new_rejection(grant) {
+        if self.cooldown.is_cautious(now) && self.cooldown.is_new_rejection(request) {
             self.refill.halve();
         }
         // Empty, and filling only from then on. The next request shows the true level.
-        self.at = self.cooldown.start(grant, requested, now);
+        self.at = self.cooldown.start(request, requested, now);
         self.shift(self.level.min(0.0) - self.level);
-        self.sent.responded = self.sent.responded.max(grant.number);
+        self.sent.responded = self.sent.responded.max(request.number);
         self.refill.interrupt();
         reported
     }
@@ -262,27 +262,27 @@ impl Bucket {
 
     /// Records that a request got no response. It keeps its permit, since the tenant may have
     /// counted it.
-    pub(super) fn record_loss(&mut self, grant: Grant, now: Instant) {
+    pub(super) fn record_loss(&mut self, request: SentRequest, now: Instant) {
         self.sent.ended += 1;
         self.sent.lowest = 0.0;
         self.refill.interrupt();
-        self.cooldown.record_loss(grant, now);
+        self.cooldown.record_loss(request, now);
         self.raise_when_idle();
     }
 
     /// Corrects the mirror and the refill rate by the latest response.
     fn learn(
         &mut self,
-        grant: Grant,
+        request: SentRequest,
         headers: RateHeaders<'_>,
         limit: f64,
         remaining: f64,
         now: Instant,
     ) {
-        if grant.number <= self.sent.responded {
+        if request.number <= self.sent.responded {
             return;
         }
-        self.sent.responded = grant.number;
+        self.sent.responded = request.number;
         if (remaining < 1.0 || self.known != Knowledge::Reported)
             && let Some(reset) = reset_in(headers)
         {
@@ -290,24 +290,24 @@ impl Bucket {
         }
         self.known = Knowledge::Reported;
         self.limit = limit;
-        let overtaken = self.overtaken(grant);
-        self.correct(grant, remaining, overtaken);
-        let counted = grant.number - overtaken;
-        let sample = Sample { counted, sent_at: grant.sent_at, remaining };
+        let overtaken = self.overtaken(request);
+        self.correct(request, remaining, overtaken);
+        let counted = request.number - overtaken;
+        let sample = Sample { counted, sent_at: request.sent_at, remaining };
         self.refill.observe(sample, limit, self.cooldown.is_cautious(now));
     }
 
     /// Returns the number of older requests that this one may have overtaken, so that its response
     /// did not count them: those sent shortly before it that have no response yet. The request
     /// itself has just ended, and all later ones are under way.
-    fn overtaken(&self, grant: Grant) -> u64 {
-        let open = grant.number.saturating_sub(self.sent.ended);
-        open.min(grant.number - 1 - grant.after)
+    fn overtaken(&self, request: SentRequest) -> u64 {
+        let open = request.number.saturating_sub(self.sent.ended);
+        open.min(request.number - 1 - request.after)
     }
 
     /// Moves the mirror by its error at the time of this request, as far as the error is certain.
-    fn correct(&mut self, grant: Grant, remaining: f64, overtaken: u64) {
-        let left = (grant.left + self.corrections).min(self.limit - 1.0);
+    fn correct(&mut self, request: SentRequest, remaining: f64, overtaken: u64) {
+        let left = (request.left + self.corrections).min(self.limit - 1.0);
         let least = remaining - f64::from(u32::try_from(overtaken).unwrap_or(u32::MAX));
         // `remaining` is rounded down; the mirror may know the fraction.
         if left >= remaining + 1.0 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::grant::{Grant, NextSend};
+use super::sent_request::{NextSend, SentRequest};
 use crate::auth0::wait::{PROBE_INTERVAL, RequestedWait};
 
 /// The wait after a 429 that reports none: the first, doubled by each further one, and the longest.
@@ -122,8 +122,8 @@ impl Cooldown {
     }
 
     /// Records a response that shows that the tenant accepts requests.
-    pub(super) fn record_acceptance(&mut self, grant: Grant) {
-        if self.state == CooldownState::Probing(Some(grant.number)) {
+    pub(super) fn record_acceptance(&mut self, request: SentRequest) {
+        if self.state == CooldownState::Probing(Some(request.number)) {
             self.state = CooldownState::Open;
         }
         if self.state == CooldownState::Open {
@@ -134,8 +134,8 @@ impl Cooldown {
 
     /// Records that a request got no response of the tenant. If it was the probe, another request
     /// becomes the probe: the next one, or in a long wait one after a pause.
-    pub(super) fn record_loss(&mut self, grant: Grant, now: Instant) {
-        if self.state == CooldownState::Probing(Some(grant.number)) {
+    pub(super) fn record_loss(&mut self, request: SentRequest, now: Instant) {
+        if self.state == CooldownState::Probing(Some(request.number)) {
             self.state = if self.long_wait(now).is_zero() {
                 CooldownState::Probing(None)
             } else {
@@ -146,19 +146,19 @@ impl Cooldown {
 
     /// Returns whether a 429 is not part of the last rejection. Requests that were under way when its
     /// first 429 arrived belong to it.
-    pub(super) fn is_new_rejection(&self, grant: Grant) -> bool {
-        self.rejected_at.is_none_or(|at| grant.sent_at >= at)
+    pub(super) fn is_new_rejection(&self, request: SentRequest) -> bool {
+        self.rejected_at.is_none_or(|at| request.sent_at >= at)
     }
 
     /// Starts or extends the cooldown after a 429. Returns the time at which the next request may
     /// be sent.
     pub(super) fn start(
         &mut self,
-        grant: Grant,
+        request: SentRequest,
         requested: RequestedWait,
         now: Instant,
     ) -> Instant {
-        if self.is_new_rejection(grant) {
+        if self.is_new_rejection(request) {
             self.rejections = self.rejections.saturating_add(1);
             self.rejected_at = Some(now);
             if self.is_cautious(now) {

@@ -17,8 +17,8 @@
 
 mod bucket;
 mod cooldown;
-mod grant;
 mod refill_estimator;
+mod sent_request;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -33,7 +33,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use self::bucket::Bucket;
-use self::grant::{Grant, NextSend};
+use self::sent_request::{NextSend, SentRequest};
 use self::wait_queue::WaitQueue;
 use super::wait::RequestedWait;
 use crate::config::BudgetSettings;
@@ -94,7 +94,7 @@ struct BudgetState {
 #[derive(Debug)]
 enum PermitReply {
     /// A permit.
-    Go(Grant),
+    Go(SentRequest),
     /// Waiting is not worth it.
     Rejected(BudgetExhausted),
     /// A ticket number in the queue, and the signal that wakes its holder.
@@ -105,7 +105,7 @@ enum PermitReply {
 #[derive(Debug)]
 enum TicketReply {
     /// A permit.
-    Go(Grant),
+    Go(SentRequest),
     /// Waiting is no longer worth it.
     Rejected(BudgetExhausted),
     /// Wait until then, unless woken earlier.
@@ -120,7 +120,7 @@ enum TicketReply {
 pub(super) struct Permit {
     budget: Arc<Budget>,
     /// Taken when the response arrives.
-    grant: Option<Grant>,
+    request: Option<SentRequest>,
 }
 
 impl Budget {
@@ -147,7 +147,7 @@ impl Budget {
         let now = Instant::now();
         let asked = self.ask(priority, now);
         let taken = match asked {
-            PermitReply::Go(grant) => Ok(grant),
+            PermitReply::Go(request) => Ok(request),
             PermitReply::Rejected(exhausted) => Err(exhausted),
             PermitReply::Wait(id, woken) => {
                 let ticket =
@@ -156,7 +156,7 @@ impl Budget {
             }
         };
         match taken {
-            Ok(grant) => Ok(Permit { budget: Arc::clone(self), grant: Some(grant) }),
+            Ok(request) => Ok(Permit { budget: Arc::clone(self), request: Some(request) }),
             Err(exhausted) => {
                 // Only a rejected create turns a sign-up away.
                 if priority == Priority::Create {
@@ -208,18 +208,23 @@ impl Budget {
     }
 
     /// Learns from a response other than a 429, and wakes the waiter that may go.
-    fn observe(&self, grant: Grant, status: u16, headers: &HeaderMap) {
+    fn observe(&self, request: SentRequest, status: u16, headers: &HeaderMap) {
         let mut state = self.lock();
-        let reported = state.bucket.observe(grant, status, headers, Instant::now());
+        let reported = state.bucket.observe(request, status, headers, Instant::now());
         state.queue.wake();
         drop(state);
         self.report(reported);
     }
 
     /// Learns from a 429, and wakes the waiters, which may have to give up.
-    fn observe_rejection(&self, grant: Grant, headers: &HeaderMap, requested: RequestedWait) {
+    fn observe_rejection(
+        &self,
+        request: SentRequest,
+        headers: &HeaderMap,
+        requested: RequestedWait,
+    ) {
         let mut state = self.lock();
-        let reported = state.bucket.observe_rejection(grant, headers, requested, Instant::now());
+        let reported = state.bucket.observe_rejection(request, headers, requested, Instant::now());
         state.queue.wake_all();
         drop(state);
         self.report(reported);
@@ -233,9 +238,9 @@ impl Budget {
     }
 
     /// Records that a request got no response.
-    fn record_loss(&self, grant: Grant) {
+    fn record_loss(&self, request: SentRequest) {
         let mut state = self.lock();
-        state.bucket.record_loss(grant, Instant::now());
+        state.bucket.record_loss(request, Instant::now());
         state.queue.wake();
     }
 
@@ -248,23 +253,23 @@ impl Budget {
 impl Permit {
     /// Learns from the response to the request, which is not a 429.
     pub(super) fn record_response(mut self, status: u16, headers: &HeaderMap) {
-        if let Some(grant) = self.grant.take() {
-            self.budget.observe(grant, status, headers);
+        if let Some(request) = self.request.take() {
+            self.budget.observe(request, status, headers);
         }
     }
 
     /// Learns from the 429 that the request got.
     pub(super) fn record_rejection(mut self, headers: &HeaderMap, requested: RequestedWait) {
-        if let Some(grant) = self.grant.take() {
-            self.budget.observe_rejection(grant, headers, requested);
+        if let Some(request) = self.request.take() {
+            self.budget.observe_rejection(request, headers, requested);
         }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(grant) = self.grant.take() {
-            self.budget.record_loss(grant);
+        if let Some(request) = self.request.take() {
+            self.budget.record_loss(request);
         }
     }
 }
@@ -283,10 +288,10 @@ struct QueueTicket<'b> {
 
 impl QueueTicket<'_> {
     /// Waits for a permit until the deadline.
-    async fn wait(self, woken: &Notify) -> Result<Grant, BudgetExhausted> {
+    async fn wait(self, woken: &Notify) -> Result<SentRequest, BudgetExhausted> {
         loop {
             let until = match self.ask(Instant::now()) {
-                TicketReply::Go(grant) => return Ok(grant),
+                TicketReply::Go(request) => return Ok(request),
                 TicketReply::Rejected(exhausted) => return Err(exhausted),
                 TicketReply::Wait(until) => until,
             };

@@ -13,9 +13,9 @@ pub(super) enum NextSend {
     AfterProbe,
 }
 
-/// A permit that a request took.
+/// A request that took a permit.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grant {
+pub(super) struct SentRequest {
     /// The request's number, counted from 1.
     pub(super) number: u64,
     /// The time at which the request was admitted.

@@ -16,8 +16,7 @@ impl Client {
     /// Auth0's response is the same whether there is such a user or not. Any other response is
     /// logged.
     pub async fn send_password_reset(&self, client_id: &str, email: &str) {
-        let body =
-            json!({ "client_id": client_id, "email": email, "connection": self.defaults.connection });
+        let body = json!({ "client_id": client_id, "email": email, "connection": self.defaults.connection });
         let started = Instant::now();
         let mut request = self.request(Method::POST, self.change_password.clone());
         *request.body_mut() = Some(body.to_string().into());

@@ -15,6 +15,7 @@ use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
 use crate::auth0::{Priority, User};
+use crate::clock::LedgerTime;
 use crate::ledger::{Attempt, AttemptState, Basis, Lease, LedgerError, RESTARTS, Urgency};
 
 /// Interval at which an attempt of another replica is polled.
@@ -176,40 +177,46 @@ impl Inner {
         let absence_is_proof = self.absence_left(attempt).is_some_and(|left| left.is_zero());
         let alive = self.heartbeat.alive_since();
         let runner = AttemptRunner::resuming(self, request, &call, alive, absence_is_proof);
-        if !absence_is_proof && !self.keeps_user_ids(&request.ledger_wait).await {
-            // Nothing is sent again, so the grace period must not start over. Until it ends, clients who
-            // come back cause lookups only, and these leave the limit to sign-ups.
-            let unknown = SignupResult::left_unresolved();
-            let work = runner.resolve_by_address(unknown, Priority::Check);
-            let result = runner.within_timeout(work).await;
-            if !matches!(result.outcome, Outcome::Unknown) {
-                let connection_ended_at = attempt.connection_ended_at;
-                let basis = Basis::NotFound { connection_ended_at };
-                self.finish(request, &call, &result, basis, Urgency::Awaited).await;
-            }
-            return result;
+        if absence_is_proof || self.keeps_user_ids(&request.ledger_wait).await {
+            self.take_over(attempt, &runner).await
+        } else {
+            self.look_up_only(attempt, &runner).await
         }
+    }
+
+    /// Resumes an attempt by lookups alone. Nothing is sent again, so the grace period must not start
+    /// over: this process does not take the attempt over.
+    async fn look_up_only(
+        self: &Arc<Self>,
+        attempt: &Attempt,
+        runner: &AttemptRunner<'_>,
+    ) -> SignupResult {
+        // Until the grace period ends, clients who come back cause lookups only, and these leave the
+        // limit to sign-ups.
+        let work = runner.resolve_by_address(SignupResult::left_unresolved(), Priority::Check);
+        let result = runner.within_timeout(work).await;
+        if !matches!(result.outcome, Outcome::Unknown) {
+            let connection_ended_at = attempt.connection_ended_at;
+            let basis = Basis::NotFound { connection_ended_at };
+            self.finish(runner.request, runner.call, &result, basis, Urgency::Awaited).await;
+        }
+        result
+    }
+
+    /// Takes an attempt over, and looks its user up or repeats its call.
+    async fn take_over(
+        self: &Arc<Self>,
+        attempt: &Attempt,
+        runner: &AttemptRunner<'_>,
+    ) -> SignupResult {
+        let (request, call) = (runner.request, runner.call);
         // An absent user proves nothing from here until the repeated call has certainly ended, even
         // if this process dies.
         let lasts = self.timeouts.attempt + TAKE_OVER_MARGIN;
         let lease = Lease { lasts, ..self.lease() };
         let take_over = self.ledger.take_over(call.id, lease, attempt.connection_ended_at);
         match request.ledger_wait.limit(take_over).await {
-            Ok(Some(ends_at)) => {
-                let work = runner.resolve(SignupResult::left_unresolved());
-                let result = runner.within_timeout(work).await;
-                if matches!(result.outcome, Outcome::Unknown) && !runner.is_unanswered() {
-                    // Otherwise the grace period would start over each time that a client comes back, and
-                    // the result of a process that was only slow would be void.
-                    let give_back = self.ledger.give_back(attempt.clone(), ends_at);
-                    // Ignored: then the attempt counts as under way until the end of the lease.
-                    drop(request.ledger_wait.limit(give_back).await);
-                } else {
-                    let basis = self.worked(&call, Some(ends_at));
-                    self.finish(request, &call, &result, basis, Urgency::Awaited).await;
-                }
-                result
-            }
+            Ok(Some(ends_at)) => self.repeat(attempt, runner, ends_at).await,
             // Resolved meanwhile, deleted by an operator, or resumed by another replica.
             Ok(None) => {
                 let current = async { self.wait_for_worker(self.ledger.get(call.id).await?).await };
@@ -222,6 +229,30 @@ impl Inner {
             // Nothing was sent now, but the tenant may have acted on an earlier call.
             Err(error) => SignupResult::because(Outcome::Unknown, error),
         }
+    }
+
+    /// Resolves an attempt that this process has taken over, whose repeated call is recorded to end at
+    /// this time.
+    async fn repeat(
+        self: &Arc<Self>,
+        attempt: &Attempt,
+        runner: &AttemptRunner<'_>,
+        ends_at: LedgerTime,
+    ) -> SignupResult {
+        let (request, call) = (runner.request, runner.call);
+        let work = runner.resolve(SignupResult::left_unresolved());
+        let result = runner.within_timeout(work).await;
+        if matches!(result.outcome, Outcome::Unknown) && !runner.is_unanswered() {
+            // Otherwise the grace period would start over each time that a client comes back, and the
+            // result of a process that was only slow would be void.
+            let give_back = self.ledger.give_back(attempt.clone(), ends_at);
+            // Ignored: then the attempt counts as under way until the end of the lease.
+            drop(request.ledger_wait.limit(give_back).await);
+        } else {
+            let basis = self.worked(call, Some(ends_at));
+            self.finish(request, call, &result, basis, Urgency::Awaited).await;
+        }
+        result
     }
 
     /// Returns the result that is recorded for an attempt.

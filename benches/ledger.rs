@@ -24,8 +24,8 @@ use auth0_signup::clock::{Clock, LedgerTime, SystemClock};
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
-    self, Access, AdmissionCost, AttemptId, Basis, Binding, FinishAttempt, KeyRecord, Lease,
-    Ledger, NewAttempt, NewKey, PinnedUserId, Resolution, Urgency,
+    self, Access, AdmissionCost, AttemptId, Basis, Binding, ClaimDue, FinishAttempt, KeyRecord,
+    Lease, Ledger, NewAttempt, NewKey, NextCheck, PinnedUserId, Resolution, Urgency,
 };
 use auth0_signup::telemetry::LedgerMetrics;
 use uuid::Uuid;
@@ -176,12 +176,16 @@ async fn measure_all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
         async move {
             let owner = Uuid::from_u128(7);
             ledger.begin(attempt(Duration::ZERO)).await.unwrap();
-            for row in ledger
-                .claim_due(owner, Vec::new(), Duration::from_secs(9), Duration::from_hours(1), 50)
-                .await
-                .unwrap()
-            {
-                ledger.release(row.id, owner, None, false).await.unwrap();
+            let claim = ClaimDue {
+                owner,
+                under_way: Vec::new(),
+                lease: Duration::from_secs(9),
+                longest_wait: Duration::from_hours(1),
+                limit: 50,
+            };
+            for row in ledger.claim_due(claim).await.unwrap() {
+                let never = NextCheck { after: None, counts_as_failed: false };
+                ledger.release(row.id, owner, never).await.unwrap();
             }
             3
         }

@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
-    Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease, Ledger,
-    LedgerError, NewAttempt, PendingAttempts, Swept, UrlChange,
+    Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find, FinishAttempt, KeyLookup, Lease,
+    Ledger, LedgerError, NewAttempt, NextCheck, PendingAttempts, Swept, UrlChange,
 };
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
@@ -181,16 +181,8 @@ impl Ledger for InstrumentedLedger {
         measure(&self.get, self.ledger.get(id)).await
     }
 
-    async fn claim_due(
-        &self,
-        owner: Uuid,
-        under_way: Vec<AttemptId>,
-        lease: Duration,
-        longest_wait: Duration,
-        limit: usize,
-    ) -> Result<Vec<Attempt>, LedgerError> {
-        let claim = self.ledger.claim_due(owner, under_way, lease, longest_wait, limit);
-        let claimed = measure(&self.claim_due, claim).await?;
+    async fn claim_due(&self, claim: ClaimDue) -> Result<Vec<Attempt>, LedgerError> {
+        let claimed = measure(&self.claim_due, self.ledger.claim_due(claim)).await?;
         self.metrics.claimed(claimed.len());
         Ok(claimed)
     }
@@ -199,10 +191,9 @@ impl Ledger for InstrumentedLedger {
         &self,
         id: AttemptId,
         owner: Uuid,
-        next_check_in: Option<Duration>,
-        failed: bool,
+        next_check: NextCheck,
     ) -> Result<(), LedgerError> {
-        measure(&self.release, self.ledger.release(id, owner, next_check_in, failed)).await
+        measure(&self.release, self.ledger.release(id, owner, next_check)).await
     }
 
     async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError> {

@@ -149,33 +149,21 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be read.
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError>;
 
-    /// Leases up to `limit` pending attempts that are due for a check, the longest due first.
+    /// Leases pending attempts that are due for a check, the longest due first.
     ///
     /// For the time of the lease no other replica gets them. If the owner dies, its leases expire
     /// by themselves.
     ///
     /// The attempts of a process with a heartbeat are left to it, since a clock that was set forward may
-    /// have ended their leases. `under_way` are those that the owner works on, which it never gets: another one may
-    /// have taken one over. The others of its own are leased too, since a failover may have lost the result of
-    /// one, or the reply to its start.
-    ///
-    /// No check is planned further ahead than `longest_wait`. A row whose next check is further ahead was
-    /// written while the ledger's clock was ahead, and is due too.
+    /// have ended their leases. Those of the owner that it does not work on are leased too, since a
+    /// failover may have lost the result of one, or the reply to its start.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn claim_due(
-        &self,
-        owner: Uuid,
-        under_way: Vec<AttemptId>,
-        lease: Duration,
-        longest_wait: Duration,
-        limit: usize,
-    ) -> Result<Vec<Attempt>, LedgerError>;
+    async fn claim_due(&self, claim: ClaimDue) -> Result<Vec<Attempt>, LedgerError>;
 
-    /// Returns a leased attempt whose check was inconclusive, to be checked again after
-    /// `next_check_in` or never. `failed` counts the check as a failed one. Does nothing if another
-    /// owner has the lease by now.
+    /// Gives up the lease of an attempt whose check was inconclusive. Does nothing if another owner has
+    /// the lease by now.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -183,8 +171,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         &self,
         id: AttemptId,
         owner: Uuid,
-        next_check_in: Option<Duration>,
-        failed: bool,
+        next_check: NextCheck,
     ) -> Result<(), LedgerError>;
 
     /// Removes at most `batch` attempts started longer than `keep` ago, frees at most `batch`
@@ -286,6 +273,31 @@ pub struct Lease {
     /// True if the record has to survive a loss of power whatever `ledger.synchronous` says, because
     /// the user could not be found again without it.
     pub synced: bool,
+}
+
+/// The attempts that [`Ledger::claim_due`] leases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimDue {
+    /// The process that checks them.
+    pub owner: Uuid,
+    /// The attempts that it works on, which are left out.
+    pub under_way: Vec<AttemptId>,
+    /// The time that it has for the checks.
+    pub lease: Duration,
+    /// The furthest ahead that a check is planned. A row whose next check is further ahead was written
+    /// while the ledger's clock was ahead, and is due too.
+    pub longest_wait: Duration,
+    /// The most attempts.
+    pub limit: usize,
+}
+
+/// The check that follows an inconclusive one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextCheck {
+    /// The wait before it; `None` when no check will be conclusive.
+    pub after: Option<Duration>,
+    /// True if the inconclusive one counts as failed, so that the wait grows.
+    pub counts_as_failed: bool,
 }
 
 /// The result of [`Ledger::find_key`].

@@ -19,7 +19,8 @@ use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::DigestPair;
 use crate::domain::strip_provider;
 use crate::ledger::{
-    Attempt, AttemptState, Basis, Find, FinishAttempt, LedgerError, Resolution, Urgency,
+    Attempt, AttemptState, Basis, ClaimDue, Find, FinishAttempt, LedgerError, NextCheck,
+    Resolution, Urgency,
 };
 use crate::telemetry::chain;
 
@@ -72,23 +73,29 @@ impl Reconciler {
         let owner = heartbeat.process();
         let longest_wait = LONGEST_BACKOFF.max(timeouts.lease + timeouts.absence_grace) + LEASE;
         let until = Instant::now() + LOOKUP_WINDOW;
-        let under_way = active_attempts.ids();
-        let due = ledger.claim_due(owner, under_way, LEASE, longest_wait, ROUND_ROWS).await?;
+        let claim = ClaimDue {
+            owner,
+            under_way: active_attempts.ids(),
+            lease: LEASE,
+            longest_wait,
+            limit: ROUND_ROWS,
+        };
+        let due = ledger.claim_due(claim).await?;
         for attempt in due {
             // An orphan is marked first, which also releases it: the next round looks it up.
             if attempt.state == AttemptState::Open {
                 self.record(&attempt, Outcome::Unknown).await?;
                 continue;
             }
-            let (wait, failed) = match timeout_at(until, self.check(&attempt)).await {
+            let next_check = match timeout_at(until, self.check(&attempt)).await {
                 Ok(checked) => match checked? {
                     None => continue,
                     Some(reason) => reason.next_check(attempt.check_count),
                 },
                 // Too late for this round: the next one checks it first.
-                Err(_) => (Some(Duration::ZERO), false),
+                Err(_) => NextCheck { after: Some(Duration::ZERO), counts_as_failed: false },
             };
-            ledger.release(attempt.id, owner, wait, failed).await?;
+            ledger.release(attempt.id, owner, next_check).await?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::auth0::{CallError, LookupError};
-use crate::ledger::{Attempt, AttemptState, LedgerError};
+use crate::ledger::{Attempt, AttemptState, LedgerError, NextCheck};
 use crate::telemetry::chain;
 
 /// The wait after the first inconclusive check.
@@ -67,10 +67,9 @@ impl UnresolvedReason {
         (worker.is_alive || is_open).then_some(Self::UnderWay { left })
     }
 
-    /// The wait before the next check, after this many failed ones (`None` when no check will be
-    /// conclusive), and whether this one has failed too, so that the next one comes later.
-    pub(super) fn next_check(&self, failed_checks: u32) -> (Option<Duration>, bool) {
-        match self {
+    /// The next check, after this many failed ones before.
+    pub(super) fn next_check(&self, failed_checks: u32) -> NextCheck {
+        let (after, counts_as_failed) = match self {
             Self::UnderWay { left } | Self::TooEarly { left } => (Some(*left), false),
             // Nothing was sent, so nothing failed.
             Self::LookupFailed(CallError::RateLimited { retry_after, .. }) => {
@@ -84,7 +83,8 @@ impl UnresolvedReason {
             // Until the operator grants the scope.
             Self::Forbidden => (Some(LONGEST_BACKOFF), false),
             Self::Unpinned | Self::Contested => (None, false),
-        }
+        };
+        NextCheck { after, counts_as_failed }
     }
 
     /// The wait after which the lease has ended or an absent user is conclusive, if that is the reason.
@@ -124,17 +124,18 @@ mod tests {
 
     #[test]
     fn failing_checks_become_rare() {
+        let next_check = |seconds: Option<u64>, counts_as_failed| NextCheck {
+            after: seconds.map(Duration::from_secs),
+            counts_as_failed,
+        };
         let waits = [0, 1, 2, 20, u32::MAX]
             .map(|failed_checks| UnresolvedReason::Unproven.next_check(failed_checks));
-        let expected =
-            [5, 10, 20, 600, 600].map(|seconds| (Some(Duration::from_secs(seconds)), true));
-        assert_eq!(waits, expected);
-        let forbidden = UnresolvedReason::Forbidden.next_check(0);
-        assert_eq!(forbidden, (Some(Duration::from_mins(10)), false));
-        assert_eq!(UnresolvedReason::Unpinned.next_check(0), (None, false));
+        assert_eq!(waits, [5, 10, 20, 600, 600].map(|seconds| next_check(Some(seconds), true)));
+        assert_eq!(UnresolvedReason::Forbidden.next_check(0), next_check(Some(600), false));
+        assert_eq!(UnresolvedReason::Unpinned.next_check(0), next_check(None, false));
         let unsent = CallError::RateLimited { api: Api::Management, retry_after: Duration::ZERO };
         let unsent = UnresolvedReason::LookupFailed(unsent).next_check(20);
-        assert_eq!(unsent, (Some(FIRST_BACKOFF), false), "nothing was sent");
+        assert_eq!(unsent, next_check(Some(5), false), "nothing was sent");
     }
 
     /// An operator's check during a pause of the process must not void its result.

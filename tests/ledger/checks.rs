@@ -4,12 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth0_signup::ledger::{AttemptId, AttemptState, Basis, FinishAttempt, PendingAttempts};
+use auth0_signup::ledger::{
+    AttemptId, AttemptState, Basis, ClaimDue, FinishAttempt, NextCheck, PendingAttempts,
+};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, LEASE, LONGEST_WAIT, PROCESS, begin, created, get, not_created, time, unique, unknown,
+    DAY, LEASE, LONGEST_WAIT, PROCESS, after_failure, any_due, begin, created, get, not_created,
+    time, unique, unknown,
 };
 
 on_both! {
@@ -31,8 +34,7 @@ async fn two_owners_never_lease_the_same_attempt(backend: Backend) {
         let ledger = Arc::clone(&ledger);
         tokio::spawn(async move {
             let owner = Uuid::now_v7();
-            let claimed =
-                ledger.claim_due(owner, Vec::new(), LEASE, LONGEST_WAIT, 20).await.unwrap();
+            let claimed = ledger.claim_due(any_due(owner, 20)).await.unwrap();
             assert!(claimed.iter().all(|row| row.lease_owner == Some(owner)));
             claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
         })
@@ -66,17 +68,17 @@ async fn an_expired_lease_is_taken_over_and_cannot_be_released(backend: Backend)
     let (dead, heir) = (Uuid::now_v7(), Uuid::now_v7());
     let due = NOW + LEASE;
     backend.set_time(due).await;
-    let claimed = ledger.claim_due(dead, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap();
+    let claimed = ledger.claim_due(any_due(dead, 9)).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].read_at), (1, time(due)));
     // Its request has certainly ended: a duplicate request does not wait for that process any more.
     assert_eq!(claimed[0].worker, None);
     assert_eq!(claimed[0], get(&ledger, attempt.id).await);
     backend.set_time(due + LEASE.saturating_sub(Duration::from_millis(1))).await;
-    assert!(ledger.claim_due(heir, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap().is_empty());
+    assert!(ledger.claim_due(any_due(heir, 9)).await.unwrap().is_empty());
     backend.set_time(due + LEASE).await;
-    let claimed = ledger.claim_due(heir, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap();
+    let claimed = ledger.claim_due(any_due(heir, 9)).await.unwrap();
     assert_eq!((claimed[0].lease_owner, claimed[0].check_count), (Some(heir), 0));
-    ledger.release(attempt.id, dead, Some(Duration::ZERO), true).await.unwrap();
+    ledger.release(attempt.id, dead, after_failure(Some(Duration::ZERO))).await.unwrap();
     assert_eq!(get(&ledger, attempt.id).await, claimed[0]);
 }
 
@@ -92,8 +94,10 @@ async fn an_attempt_of_a_living_process_is_left_to_it(backend: Backend) {
     backend.set_time(NOW + LEASE).await;
     ledger.heartbeat(PROCESS).await.unwrap();
     let claim = async |owner, under_way: &[AttemptId]| {
-        let claimed =
-            ledger.claim_due(owner, under_way.to_vec(), LEASE, LONGEST_WAIT, 2).await.unwrap();
+        let claimed = ledger
+            .claim_due(ClaimDue { under_way: under_way.to_vec(), ..any_due(owner, 2) })
+            .await
+            .unwrap();
         claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
     };
     assert_eq!(claim(Uuid::now_v7(), &[]).await, []);
@@ -112,18 +116,17 @@ async fn a_released_attempt_is_due_at_the_given_time_or_never(backend: Backend) 
     let attempt = unique(NOW);
     begin(&ledger, &attempt).await;
     let owner = Uuid::now_v7();
-    let claim =
-        async || ledger.claim_due(owner, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap().len();
+    let claim = async || ledger.claim_due(any_due(owner, 9)).await.unwrap().len();
     let due = NOW + LEASE;
     backend.set_time(due).await;
     assert_eq!(claim().await, 1);
     let wait = Duration::from_mins(5);
-    ledger.release(attempt.id, owner, Some(wait), true).await.unwrap();
+    ledger.release(attempt.id, owner, after_failure(Some(wait))).await.unwrap();
     backend.set_time(due + wait.saturating_sub(Duration::from_millis(1))).await;
     assert_eq!(claim().await, 0);
     backend.set_time(due + wait).await;
     assert_eq!(claim().await, 1);
-    ledger.release(attempt.id, owner, None, true).await.unwrap();
+    ledger.release(attempt.id, owner, after_failure(None)).await.unwrap();
     backend.set_time(due + wait + DAY).await;
     assert_eq!(claim().await, 0);
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
@@ -134,7 +137,7 @@ async fn an_attempt_whose_check_is_too_far_ahead_is_due(backend: Backend) {
     let ledger = backend.open().await;
     let (heir, wait) = (Uuid::now_v7(), Duration::from_millis(1));
     let claim = async |limit| {
-        let claimed = ledger.claim_due(heir, Vec::new(), LEASE, LONGEST_WAIT, limit);
+        let claimed = ledger.claim_due(any_due(heir, limit));
         claimed.await.unwrap().into_iter().map(|row| row.id).collect::<HashSet<_>>()
     };
     let set_back = NOW + LEASE;
@@ -173,17 +176,15 @@ async fn only_failed_checks_are_counted(backend: Backend) {
     ledger.finish(unknown(attempt.id)).await.unwrap();
     let owner = Uuid::now_v7();
     let checks = [(true, 1), (false, 1), (false, 1), (true, 2)];
-    for (failed, count) in checks {
-        assert_eq!(
-            ledger.claim_due(owner, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap().len(),
-            1
-        );
-        ledger.release(attempt.id, owner, Some(Duration::ZERO), failed).await.unwrap();
+    for (counts_as_failed, count) in checks {
+        let next_check = NextCheck { after: Some(Duration::ZERO), counts_as_failed };
+        assert_eq!(ledger.claim_due(any_due(owner, 9)).await.unwrap().len(), 1);
+        ledger.release(attempt.id, owner, next_check).await.unwrap();
         let row = get(&ledger, attempt.id).await;
         assert_eq!((row.check_count, row.lease_owner), (count, None));
     }
     // Neither is the check of a process that has lost its lease.
-    ledger.release(attempt.id, owner, Some(Duration::ZERO), true).await.unwrap();
+    ledger.release(attempt.id, owner, after_failure(Some(Duration::ZERO))).await.unwrap();
     assert_eq!(get(&ledger, attempt.id).await.check_count, 2);
 }
 
@@ -205,10 +206,10 @@ async fn pending_attempts_are_counted_with_the_age_of_the_oldest(backend: Backen
     ledger.finish(created(attempts[1].id)).await.unwrap();
     assert_eq!(counted().await, (3, 99));
     let owner = Uuid::from_u128(7);
-    let claimed = ledger.claim_due(owner, Vec::new(), DAY, LONGEST_WAIT, 1).await.unwrap();
+    let claimed = ledger.claim_due(ClaimDue { lease: DAY, ..any_due(owner, 1) }).await.unwrap();
     assert_eq!(claimed[0].id, attempts[2].id);
     assert_eq!(counted().await, (3, 99));
-    // No check follows.
-    ledger.release(attempts[2].id, owner, None, false).await.unwrap();
+    let never = NextCheck { after: None, counts_as_failed: false };
+    ledger.release(attempts[2].id, owner, never).await.unwrap();
     assert_eq!(counted().await, (2, 98));
 }

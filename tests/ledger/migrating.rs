@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auth0_signup::ledger::{Access, BeginResult, Find, inspect, migrate, migrations};
+use auth0_signup::ledger::{Access, BeginResult, ClaimDue, Find, inspect, migrate, migrations};
 use tokio::time::timeout;
 
 use crate::backend::{Backend, NOW, admin};
@@ -13,7 +13,7 @@ use crate::command;
 use crate::eventually::eventually;
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
-use crate::rows::{LONGEST_WAIT, begin, created, get, unique, with_permit};
+use crate::rows::{any_due, begin, created, get, unique, with_permit};
 use crate::server::{connect, execute, scalar};
 
 /// The files that an earlier release had applied, and its table of them.
@@ -376,8 +376,9 @@ async fn inherited_defaults_change_nothing() {
                     );
                     let begun = ledger.begin(attempt.clone()).await;
                     let finished = ledger.finish(created(attempt.id)).await;
-                    let claimed =
-                        ledger.claim_due(uuid::Uuid::nil(), Vec::new(), NOW, LONGEST_WAIT, 3).await;
+                    let claimed = ledger
+                        .claim_due(ClaimDue { lease: NOW, ..any_due(uuid::Uuid::nil(), 3) })
+                        .await;
                     (number, begun.map(|_| ()), finished, claimed.map(drop))
                 })
             });

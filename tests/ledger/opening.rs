@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, LEASE, LONGEST_WAIT, PROCESS, begin, binding, created, digest, existing, get, holder, key,
+    DAY, LEASE, PROCESS, any_due, begin, binding, created, digest, existing, get, holder, key,
     keyed, time, unique,
 };
 
@@ -37,8 +37,7 @@ async fn a_restart_loses_nothing(backend: Backend) {
     if !backend.is_sqlite() {
         backend.set_time(NOW + LEASE).await;
     }
-    let claimed =
-        ledger.claim_due(Uuid::now_v7(), Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap();
+    let claimed = ledger.claim_due(any_due(Uuid::now_v7(), 9)).await.unwrap();
     assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [open.id]);
 }
 
@@ -163,6 +162,6 @@ async fn an_old_database_with_rows_is_upgraded(backend: Backend) {
     assert_eq!(existing(&begin(&ledger, &keyed(1, NOW)).await), Some(created.id));
     assert!(!ledger.record_once(pending.id, digest(1), DAY).await.unwrap());
     backend.set_time(NOW + LEASE).await;
-    let claimed = ledger.claim_due(owner, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap();
+    let claimed = ledger.claim_due(any_due(owner, 9)).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].check_count), (1, 2));
 }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, LEASE, LONGEST_WAIT, PROCESS, begin, binding, created, finish, get, key, keyed, lease,
-    not_created, time, unique, unknown, unsent,
+    DAY, LEASE, PROCESS, after_failure, any_due, begin, binding, created, finish, get, key, keyed,
+    lease, not_created, time, unique, unknown, unsent,
 };
 
 on_both! {
@@ -101,18 +101,9 @@ async fn an_unknown_attempt_is_due_at_once_and_can_be_resolved(backend: Backend)
     backend.set_time(NOW).await;
     assert!(ledger.finish(unknown(attempt.id)).await.unwrap());
     assert_eq!(get(&ledger, attempt.id).await.connection_ended_at, Some(time(ended)));
-    assert!(
-        ledger
-            .claim_due(Uuid::now_v7(), Vec::new(), LEASE, LONGEST_WAIT, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(ledger.claim_due(any_due(Uuid::now_v7(), 10)).await.unwrap().is_empty());
     backend.set_time(ended).await;
-    assert_eq!(
-        ledger.claim_due(Uuid::now_v7(), Vec::new(), LEASE, LONGEST_WAIT, 10).await.unwrap().len(),
-        1
-    );
+    assert_eq!(ledger.claim_due(any_due(Uuid::now_v7(), 10)).await.unwrap().len(), 1);
     assert!(ledger.finish(created(attempt.id)).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!(
@@ -129,7 +120,7 @@ async fn an_absence_is_void_once_the_call_is_repeated(backend: Backend) {
     begin(&ledger, &attempt).await;
     assert!(ledger.finish(unknown(attempt.id)).await.unwrap());
     let reconciler = Uuid::now_v7();
-    let claimed = ledger.claim_due(reconciler, Vec::new(), LEASE, LONGEST_WAIT, 10).await.unwrap();
+    let claimed = ledger.claim_due(any_due(reconciler, 10)).await.unwrap();
     let read = claimed[0].connection_ended_at;
     assert_eq!(read, Some(time(NOW)));
     // During the reconciler's check, the client comes back.
@@ -138,16 +129,13 @@ async fn an_absence_is_void_once_the_call_is_repeated(backend: Backend) {
     let absent = FinishAttempt { basis: not_found(read), ..not_created(attempt.id) };
     assert!(!ledger.finish(absent.clone()).await.unwrap());
     // Nor does the end of the check change when the next one is due.
-    ledger.release(attempt.id, reconciler, None, true).await.unwrap();
+    ledger.release(attempt.id, reconciler, after_failure(None)).await.unwrap();
     let row = get(&ledger, attempt.id).await;
     let until = Some(time(NOW + LEASE));
     assert_eq!((row.state, row.connection_ended_at), (AttemptState::Unknown, until));
     assert_eq!((row.next_check_at, row.check_count), (until, 0));
     backend.set_time(NOW + LEASE).await;
-    assert_eq!(
-        ledger.claim_due(reconciler, Vec::new(), LEASE, LONGEST_WAIT, 10).await.unwrap().len(),
-        1
-    );
+    assert_eq!(ledger.claim_due(any_due(reconciler, 10)).await.unwrap().len(), 1);
     let absent = FinishAttempt { basis: not_found(until), ..absent };
     assert!(ledger.finish(absent).await.unwrap());
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::NotCreated);

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth0_signup::config::Synchronous;
-use auth0_signup::ledger::{AttemptState, BeginResult, Lease, LedgerError, NewAttempt};
+use auth0_signup::ledger::{AttemptState, BeginResult, ClaimDue, Lease, LedgerError, NewAttempt};
 use auth0_signup::limits::{Limit, Rate};
 use futures_util::future::join_all;
 
 use crate::backend::{Backend, NOW, admin};
 use crate::eventually::eventually;
 use crate::rows::{
-    DAY, LONGEST_WAIT, SLOW, created, digest, key, keyed, lease, unique, unknown, unsent,
+    DAY, SLOW, after_failure, any_due, created, digest, key, keyed, lease, unique, unknown, unsent,
     with_keys, with_permit, with_proof,
 };
 use crate::server::{connect, execute, scalar, start};
@@ -301,10 +301,10 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
         let (waits, is_synced) = last().await;
         assert!(if is_full { waits == "on" && is_synced } else { waits == "off" });
         assert_eq!(
-            ledger.claim_due(owner, Vec::new(), DAY, LONGEST_WAIT, 9).await.unwrap().len(),
+            ledger.claim_due(ClaimDue { lease: DAY, ..any_due(owner, 9) }).await.unwrap().len(),
             1
         );
-        ledger.release(attempt.id, owner, None, true).await.unwrap();
+        ledger.release(attempt.id, owner, after_failure(None)).await.unwrap();
         assert_eq!(last().await.0, "off");
         assert!(ledger.record_once(attempt.id, digest(2), DAY).await.unwrap());
         assert_eq!(last().await, ("off".to_owned(), true));

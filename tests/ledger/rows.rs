@@ -6,8 +6,9 @@ use std::time::Duration;
 use auth0_signup::clock::{LedgerTime, TenantTime};
 use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
-    AdmissionCost, Attempt, AttemptId, Basis, BeginResult, Binding, FinishAttempt, KeyRecord,
-    Lease, Ledger, NewAttempt, NewKey, PermitCharge, PinnedUserId, ProofUse, Resolution, Urgency,
+    AdmissionCost, Attempt, AttemptId, Basis, BeginResult, Binding, ClaimDue, FinishAttempt,
+    KeyRecord, Lease, Ledger, NewAttempt, NewKey, NextCheck, PermitCharge, PinnedUserId, ProofUse,
+    Resolution, Urgency,
 };
 use auth0_signup::limits::{Limit, Rate};
 use uuid::Uuid;
@@ -59,6 +60,16 @@ pub(crate) fn record(number: u32) -> KeyRecord {
 /// The work of [`PROCESS`].
 pub(crate) fn lease() -> Lease {
     Lease { process: PROCESS, lasts: LEASE, synced: false }
+}
+
+/// A claim of at most this many attempts by an owner that works on none.
+pub(crate) fn any_due(owner: Uuid, limit: usize) -> ClaimDue {
+    ClaimDue { owner, under_way: Vec::new(), lease: LEASE, longest_wait: LONGEST_WAIT, limit }
+}
+
+/// The check after a failed one.
+pub(crate) fn after_failure(after: Option<Duration>) -> NextCheck {
+    NextCheck { after, counts_as_failed: true }
 }
 
 /// An attempt that has the keys with these numbers. Its id says that it starts at this time.

@@ -33,9 +33,9 @@ use self::start::{Preparation, Prepared};
 use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, status};
 use super::{
-    Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, HEARTBEAT_LAPSE,
-    KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts,
-    RESTARTS, Swept, UrlChange,
+    Access, Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find, FinishAttempt,
+    HEARTBEAT_LAPSE, KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, NextCheck,
+    OpenError, PendingAttempts, RESTARTS, Swept, UrlChange,
 };
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
@@ -350,14 +350,8 @@ impl Ledger for Postgres {
         Ok(rows::attempts(&found.rows)?.pop())
     }
 
-    async fn claim_due(
-        &self,
-        owner: Uuid,
-        under_way: Vec<AttemptId>,
-        lease: Duration,
-        longest_wait: Duration,
-        limit: usize,
-    ) -> Result<Vec<Attempt>, LedgerError> {
+    async fn claim_due(&self, claim: ClaimDue) -> Result<Vec<Attempt>, LedgerError> {
+        let ClaimDue { owner, under_way, lease, longest_wait, limit } = claim;
         let claim = statement(rows::CLAIM_DUE)
             .bind(owner)
             .bind(millis(lease))
@@ -372,14 +366,13 @@ impl Ledger for Postgres {
         &self,
         id: AttemptId,
         owner: Uuid,
-        next_check_in: Option<Duration>,
-        failed: bool,
+        next_check: NextCheck,
     ) -> Result<(), LedgerError> {
         let release = statement(statements::RELEASE)
             .bind(*id.as_uuid())
             .bind(owner)
-            .bind(next_check_in.map(millis))
-            .bind(i32::from(failed));
+            .bind(next_check.after.map(millis))
+            .bind(i32::from(next_check.counts_as_failed));
         // A lost release is repeated by the next round.
         self.run(release.end(End::CommitUnsynced)).await.map(drop)
     }

@@ -36,8 +36,9 @@ use uuid::Uuid;
 
 use super::secret_key::SecretFile;
 use super::{
-    Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease,
-    Ledger, LedgerError, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept, Urgency,
+    Access, Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find, FinishAttempt,
+    KeyLookup, Lease, Ledger, LedgerError, NewAttempt, NextCheck, OpenError, PendingAttempts,
+    ProofUse, Swept, Urgency,
 };
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
@@ -232,17 +233,8 @@ impl Ledger for Sqlite {
         self.reader.read(move |connection, now| attempts::get(connection, now, id)).await
     }
 
-    async fn claim_due(
-        &self,
-        owner: Uuid,
-        under_way: Vec<AttemptId>,
-        lease: Duration,
-        longest_wait: Duration,
-        limit: usize,
-    ) -> Result<Vec<Attempt>, LedgerError> {
-        let claim = move |connection: &_, now| {
-            upkeep::claim_due(connection, now, owner, &under_way, lease, longest_wait, limit)
-        };
+    async fn claim_due(&self, claim: ClaimDue) -> Result<Vec<Attempt>, LedgerError> {
+        let claim = move |connection: &_, now| upkeep::claim_due(connection, now, &claim);
         self.writer.run(Durability::Soon, claim).await
     }
 
@@ -250,12 +242,10 @@ impl Ledger for Sqlite {
         &self,
         id: AttemptId,
         owner: Uuid,
-        next_check_in: Option<Duration>,
-        failed: bool,
+        next_check: NextCheck,
     ) -> Result<(), LedgerError> {
-        let release = move |connection: &_, now| {
-            upkeep::release(connection, now, id, owner, next_check_in, failed)
-        };
+        let release =
+            move |connection: &_, now| upkeep::release(connection, now, id, owner, next_check);
         self.writer.run(Durability::Soon, release).await
     }
 

@@ -9,7 +9,7 @@ use super::attempts;
 use super::rows::{alive_since, blob, cached, count, execute, many, select_attempts};
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
-use crate::ledger::{Attempt, AttemptId, Find, PendingAttempts, Swept};
+use crate::ledger::{Attempt, AttemptId, ClaimDue, Find, NextCheck, PendingAttempts, Swept};
 
 /// Finds attempts by the time of their check, except for those of living processes other than `?2`.
 macro_rules! select_due {
@@ -106,22 +106,19 @@ const RELEASE_ORPHANS: &str = "\
 pub(super) fn claim_due(
     connection: &Connection,
     now: LedgerTime,
-    owner: Uuid,
-    under_way: &[AttemptId],
-    lease: Duration,
-    longest_wait: Duration,
-    limit: usize,
+    claim: &ClaimDue,
 ) -> Result<Vec<Attempt>> {
+    let ClaimDue { owner, under_way, lease, longest_wait, limit } = claim;
     let most = count(limit.saturating_add(under_way.len()));
-    let (at, ahead) = (now.as_millis(), (now + longest_wait).as_millis());
+    let (at, ahead) = (now.as_millis(), (now + *longest_wait).as_millis());
     let mut statement = cached(connection, DUE)?;
     let due = statement
         .query_map(params![at, owner.as_bytes(), alive_since(now), most, ahead], |row| {
             Ok(AttemptId::from(Uuid::from_bytes(row.get(0)?)))
         })?
         .collect::<Result<Vec<_>>>()?;
-    let free = due.into_iter().filter(|id| !under_way.contains(id)).take(limit);
-    let until = (now + lease).as_millis();
+    let free = due.into_iter().filter(|id| !under_way.contains(id)).take(*limit);
+    let until = (now + *lease).as_millis();
     let rows = free.map(|id| {
         execute(connection, LEASE, params![blob(&id), until, owner.as_bytes()])?;
         attempts::get(connection, now, id)
@@ -134,11 +131,12 @@ pub(super) fn release(
     now: LedgerTime,
     id: AttemptId,
     owner: Uuid,
-    next_check_in: Option<Duration>,
-    failed: bool,
+    next_check: NextCheck,
 ) -> Result<()> {
-    let next_check_at = next_check_in.map(|wait| (now + wait).as_millis());
-    execute(connection, RELEASE, params![blob(&id), owner.as_bytes(), next_check_at, failed])?;
+    let NextCheck { after, counts_as_failed } = next_check;
+    let next_check_at = after.map(|wait| (now + wait).as_millis());
+    let params = params![blob(&id), owner.as_bytes(), next_check_at, counts_as_failed];
+    execute(connection, RELEASE, params)?;
     Ok(())
 }
 

@@ -5,7 +5,6 @@
 //! replicas and restarts.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -51,45 +50,55 @@ pub(super) struct Leader {
 
 /// Progress of an attempt, as far as it matters to a request whose deadline has passed.
 ///
-/// The task that sends and the request that gives up race for one atomic change, so that no call is
-/// sent after the client got a response that says that none was.
+/// The task that sends and the request that gives up race for one change under its lock, so that no
+/// call is sent after the client got a response that says that none was.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SendState(Arc<AtomicU8>);
+pub(super) struct SendState(Arc<Mutex<SendProgress>>);
+
+/// The states of [`SendState`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum SendProgress {
+    /// Nothing is known yet: an earlier attempt may have created the user.
+    #[default]
+    Early,
+    /// The attempt is new, and nothing was sent.
+    New,
+    /// A call was sent, or is about to be.
+    Sent,
+    /// Nothing was sent, and nothing will be.
+    GivenUp,
+}
 
 impl SendState {
-    /// Nothing is known yet: an earlier attempt may have created the user.
-    const EARLY: u8 = 0;
-    /// The attempt is new, and nothing was sent.
-    const NEW: u8 = 1;
-    /// A call was sent, or is about to be.
-    const SENT: u8 = 2;
-    /// Nothing was sent, and nothing will be.
-    const GIVEN_UP: u8 = 3;
-
     /// Moves from one state to another; `false` when the current one is not `from`.
-    fn change(&self, from: u8, to: u8) -> bool {
-        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    fn change(&self, from: SendProgress, to: SendProgress) -> bool {
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_allowed = *progress == from;
+        if is_allowed {
+            *progress = to;
+        }
+        is_allowed
     }
 
     /// Marks the attempt as new.
     pub(super) fn mark_new(&self) {
-        self.change(Self::EARLY, Self::NEW);
+        self.change(SendProgress::Early, SendProgress::New);
     }
 
     /// Marks a new attempt as one of which nothing is known, since another replica may have its key; `false`
     /// after [`Self::give_up`].
     pub(super) fn mark_early(&self) -> bool {
-        self.change(Self::NEW, Self::EARLY)
+        self.change(SendProgress::New, SendProgress::Early)
     }
 
     /// Claims the right to send; `false` after [`Self::give_up`].
     pub(super) fn may_send(&self) -> bool {
-        self.change(Self::NEW, Self::SENT)
+        self.change(SendProgress::New, SendProgress::Sent)
     }
 
     /// Gives up a new attempt that has sent nothing; `false` when it is too late for that.
     pub(super) fn give_up(&self) -> bool {
-        self.change(Self::NEW, Self::GIVEN_UP)
+        self.change(SendProgress::New, SendProgress::GivenUp)
     }
 }
 

@@ -6,8 +6,7 @@
 //! other replicas and after a restart. The next user that is created replaces it, so a database
 //! that changes is noticed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Inner;
 use super::ledger_wait::LedgerWait;
@@ -15,54 +14,81 @@ use crate::telemetry::chain;
 
 /// State of the knowledge.
 #[derive(Debug)]
-pub(super) struct PinSupport(AtomicU8);
+pub(super) struct PinSupport(Mutex<UserIds>);
+
+/// The ids of the users that create calls make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UserIds {
+    /// No user was created with a pinned id yet.
+    Unknown,
+    /// The last user kept its pinned id.
+    Kept,
+    /// The last user got another id.
+    Ignored,
+    /// Ids are not pinned.
+    Unpinned,
+}
+
+impl UserIds {
+    const fn pinned(kept: bool) -> Self {
+        if kept { Self::Kept } else { Self::Ignored }
+    }
+}
 
 impl PinSupport {
-    /// No user was created with a pinned id yet.
-    const UNKNOWN: u8 = 0;
-    /// The last user kept its id.
-    const KEPT: u8 = 1;
-    /// The last user got another id.
-    const IGNORED: u8 = 2;
-    /// Ids are not pinned.
-    const OFF: u8 = 3;
-
     /// Starts without knowledge; `false`: ids are not pinned at all.
     pub(super) const fn new(pinning: bool) -> Self {
-        Self(AtomicU8::new(if pinning { Self::UNKNOWN } else { Self::OFF }))
+        Self(Mutex::new(if pinning { UserIds::Unknown } else { UserIds::Unpinned }))
     }
 
     /// Learns from a user that was created with a pinned id. Returns whether that was news.
     fn learn(&self, kept: bool) -> bool {
-        let now = if kept { Self::KEPT } else { Self::IGNORED };
-        self.is_pinning() && self.0.swap(now, Ordering::Relaxed) != now
+        let mut ids = self.lock();
+        match *ids {
+            UserIds::Unpinned => false,
+            before @ (UserIds::Unknown | UserIds::Kept | UserIds::Ignored) => {
+                *ids = UserIds::pinned(kept);
+                *ids != before
+            }
+        }
     }
 
-    /// Adopts what another process has recorded, unless this one has learned something since.
-    fn adopt(&self, before: u8, kept: bool) {
-        let now = if kept { Self::KEPT } else { Self::IGNORED };
-        // Ignored: what this process has learned counts.
-        let _learned = self.0.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed);
+    /// Adopts what another process has recorded, unless this one has learned something since `before`.
+    fn adopt(&self, before: UserIds, kept: bool) {
+        let mut ids = self.lock();
+        if *ids == before {
+            *ids = UserIds::pinned(kept);
+        }
     }
 
     /// Returns whether create calls pin ids.
     pub(super) fn is_pinning(&self) -> bool {
-        self.load() != Self::OFF
+        match self.user_ids() {
+            UserIds::Unknown | UserIds::Kept | UserIds::Ignored => true,
+            UserIds::Unpinned => false,
+        }
     }
 
     /// Returns whether a lookup by the pinned id is certain to find a user that was created.
     pub(super) fn is_kept(&self) -> bool {
-        self.load() == Self::KEPT
+        self.user_ids() == UserIds::Kept
     }
 
     /// Returns whether a lookup by the pinned id is useless: ids are known to be ignored, or not
     /// pinned.
     pub(super) fn is_ignored(&self) -> bool {
-        matches!(self.load(), Self::IGNORED | Self::OFF)
+        match self.user_ids() {
+            UserIds::Ignored | UserIds::Unpinned => true,
+            UserIds::Unknown | UserIds::Kept => false,
+        }
     }
 
-    fn load(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+    fn user_ids(&self) -> UserIds {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, UserIds> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,7 +99,7 @@ impl Inner {
     /// That ids are ignored stands until this process creates a user that keeps its own.
     pub(super) async fn keeps_user_ids(&self, wait: &LedgerWait) -> bool {
         if !self.pin_support.is_ignored() {
-            let before = self.pin_support.load();
+            let before = self.pin_support.user_ids();
             let connection = self.connection.digests(&self.context.digests);
             match wait.limit(self.ledger.keeps_user_ids(&connection)).await {
                 Ok(Some(kept)) => self.pin_support.adopt(before, kept),

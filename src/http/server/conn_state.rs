@@ -1,6 +1,5 @@
 //! The state of a connection, the time limit of each state, and the memory charged for it.
 
-use std::cmp::Reverse;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -64,6 +63,29 @@ impl ConnState {
             Self::Body | Self::Active => REQUEST,
         }
     }
+}
+
+/// Its place in the order of eviction, the lowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct EvictionRank {
+    /// Where bytes count, those that hold many come before all others.
+    is_small: bool,
+    kind: EvictionKind,
+    /// The start of its wait: of each kind the longest wait comes first.
+    since: Instant,
+}
+
+/// The kinds of connections that wait for their client, in the order of eviction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum EvictionKind {
+    /// A request that is not complete, or a response that is not read, for longer than [`GRACE`].
+    Slow,
+    /// No request.
+    Idle,
+    /// A younger request or response.
+    Young,
+    /// A proxy's. Its next request may be anybody's, and it does not send slowly.
+    Proxy,
 }
 
 /// An open connection. Its own task changes the state; others read it, and evict it.
@@ -157,6 +179,7 @@ impl TrackedConnection {
             memory,
             parts: Mutex::new(TrackedParts::new()),
         };
+        // Charges for what even a connection without a byte takes.
         connection.change(|_| {});
         connection
     }
@@ -323,35 +346,30 @@ impl TrackedConnection {
         Some((parts.since + limit, end))
     }
 
-    /// Its place in the order of eviction, the lowest first: what waited for a second without a
-    /// complete request, then idle connections, then younger requests; of each kind the longest
-    /// wait. A connection of a proxy comes last, unless it waits for the body of a client.
-    /// `by_size` puts those that hold many bytes before all others. `None` while a request is being
-    /// handled, and once it is being evicted.
-    pub(super) fn eviction_rank(
-        &self,
-        by_size: bool,
-        now: Instant,
-    ) -> Option<(Reverse<bool>, u8, Instant)> {
+    /// Its place in the order of eviction. `by_size`: bytes count. `None` while a request is being handled,
+    /// and once it is being evicted.
+    pub(super) fn eviction_rank(&self, by_size: bool, now: Instant) -> Option<EvictionRank> {
         let parts = self.lock();
         if parts.is_evicted {
             return None;
         }
-        let is_recent = now.saturating_duration_since(parts.since) < GRACE;
-        let group = match (parts.state, parts.is_stalled) {
-            // Its next request may be anybody's, and it does not send slowly.
-            (ConnState::New | ConnState::Headers | ConnState::Idle, false) if self.is_proxy => 3,
-            (ConnState::New | ConnState::Headers | ConnState::Body, _) | (_, true) => {
-                if is_recent {
-                    2
-                } else {
-                    0
-                }
+        let is_young = now.saturating_duration_since(parts.since) < GRACE;
+        let kind = match (parts.state, parts.is_stalled) {
+            // Not `Body`: that waits for one client.
+            (ConnState::New | ConnState::Headers | ConnState::Idle, false) if self.is_proxy => {
+                EvictionKind::Proxy
             }
-            (ConnState::Idle, false) => 1,
+            (ConnState::New | ConnState::Headers | ConnState::Body, _) | (_, true) if is_young => {
+                EvictionKind::Young
+            }
+            (ConnState::New | ConnState::Headers | ConnState::Body, _) | (_, true) => {
+                EvictionKind::Slow
+            }
+            (ConnState::Idle, false) => EvictionKind::Idle,
             (ConnState::Active, false) => return None,
         };
-        Some((Reverse(by_size && parts.bytes > LARGE), group, parts.since))
+        let is_small = !by_size || parts.bytes <= LARGE;
+        Some(EvictionRank { is_small, kind, since: parts.since })
     }
 
     /// Returns whether it holds more bytes than a usual form.

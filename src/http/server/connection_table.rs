@@ -3,7 +3,6 @@
 //!
 //! `docs/decisions/0010-connections.md` has the reasons.
 
-use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -193,7 +192,8 @@ impl ConnectionTable {
         let now = Instant::now();
         let waiting = open.sample().filter_map(|other| {
             let rank = other.eviction_rank(by_size, now)?;
-            Some(((Reverse(self.has_much(other)), rank), other))
+            let has_fair_part = !self.has_much(other);
+            Some(((has_fair_part, rank), other))
         });
         waiting.min_by_key(|(rank, _)| *rank).map(|(_, other)| Arc::clone(other))
     }

@@ -11,6 +11,7 @@ mod listen;
 mod live_router;
 mod memory;
 mod request_bytes;
+mod response_body;
 mod timeout_stream;
 mod unfinished_body;
 
@@ -41,7 +42,8 @@ use self::connection_table::{ConnectionGuard, ConnectionTable};
 use self::lingering_close::{close_lingering, reject_overload};
 pub use self::listen::listen;
 pub use self::live_router::{LiveRouter, Routing};
-use self::timeout_stream::{IdleOnDrop, TimeoutStream};
+use self::response_body::TrackedBody;
+use self::timeout_stream::TimeoutStream;
 pub(super) use self::unfinished_body::{FormUnderWay, RequestConnection, UnfinishedBody};
 use crate::telemetry::{ConnectionEnd, HttpMetrics, LogGate};
 
@@ -229,7 +231,7 @@ impl ConnectionServer {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
                 }
-                response.map(|it| it.map(|body| IdleOnDrop::new(body, connection)))
+                response.map(|it| it.map(|body| TrackedBody::new(body, connection)))
             }
         });
         let socket = TimeoutStream::new(socket, &guard, deadlines, metrics);

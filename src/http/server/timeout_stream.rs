@@ -10,9 +10,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
-use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -213,46 +210,5 @@ impl Drop for TimeoutStream {
         if let Some(socket) = self.socket.take().filter(|_| !self.over) {
             self.connection.store_socket(socket);
         }
-    }
-}
-
-/// A response's body. Once it is sent and dropped, the request has ended.
-#[derive(Debug)]
-pub(super) struct IdleOnDrop {
-    body: Body,
-    connection: Arc<TrackedConnection>,
-}
-
-impl IdleOnDrop {
-    pub(super) fn new(body: Body, connection: Arc<TrackedConnection>) -> Self {
-        let bytes = hyper::body::Body::size_hint(&body).lower();
-        connection.add_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
-        Self { body, connection }
-    }
-}
-
-impl hyper::body::Body for IdleOnDrop {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for IdleOnDrop {
-    fn drop(&mut self) {
-        self.connection.end_request();
     }
 }

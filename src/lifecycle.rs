@@ -1,7 +1,8 @@
 //! The lifecycle of the process: the tasks that run, and the order of a shutdown.
 //!
 //! A shutdown waits for the tasks that run a sign-up or finish what it began, and at most two seconds for a probe's check
-//! of the ledger, not for connections. A closed tab or a handler's deadline never cancels a sign-up.
+//! of the ledger. The server has ended its connections by then. A closed tab or a handler's deadline never cancels a
+//! sign-up.
 
 use std::future::Future;
 use std::sync::Arc;

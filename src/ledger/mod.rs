@@ -249,7 +249,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UrlChange {
     /// It is the one in use, and so are the files that it names.
-    None,
+    Unchanged,
     /// New connections use it.
     Replaced,
     /// None: it names another database, which only a start opens.

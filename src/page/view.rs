@@ -119,9 +119,9 @@ impl Page {
         let inputs = inputs::inputs(&settings, rules);
         let password_rules = rules.password.rules();
         let checks = password_checks(&rules.password);
+        let honeypot = challenge.honeypot.clone();
         // With adaptive challenges, every visit would solve one in advance for the few that need
         // it.
-        let honeypot = challenge.honeypot.clone();
         let challenge = (needs_script || widget.is_some()).then_some(challenge_policy);
         let policy = json!({
             "password": checks,

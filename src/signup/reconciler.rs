@@ -172,8 +172,9 @@ impl Reconciler {
         self.service.ledger.finish(finish).await
     }
 
-    /// Returns whether another attempt that pinned the same id may have created this user: an earlier one of the
-    /// same sign-up, or another form without a key. One that pinned another id met the user of this attempt.
+    /// Returns whether another attempt may have created this user: one that pinned the same id, as an earlier one
+    /// of the same sign-up or another form without a key does. An attempt that pinned another id has only met the
+    /// user, which this attempt created.
     async fn has_rival(
         &self,
         attempt: &Attempt,
@@ -234,8 +235,8 @@ impl Reconciler {
     }
 }
 
-/// Returns whether the rival of an attempt, which has its user, may have created that user: it had not ended
-/// before, and had started by then.
+/// Returns whether the rival of an attempt may have created the user: it started before the user was created,
+/// and had not ended by then.
 fn may_have_created(rival: &Attempt, attempt: &Attempt, created_at: Option<TenantTime>) -> bool {
     let Some(created_at) = created_at else { return true };
     let at = |time| tenant_time(rival, time).or_else(|| tenant_time(attempt, time));

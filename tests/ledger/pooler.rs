@@ -361,7 +361,7 @@ async fn renewed_certificates_are_taken_up() {
     let ledger = backend.through(&url).open_plain().await;
     let url = url.into();
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
-    assert_eq!(ledger.replace_url(&url).await.unwrap(), UrlChange::None);
+    assert_eq!(ledger.replace_url(&url).await.unwrap(), UrlChange::Unchanged);
 
     // Half of the files have changed: the key is another certificate's.
     let old_key = std::fs::read(&key).unwrap();
@@ -374,7 +374,7 @@ async fn renewed_certificates_are_taken_up() {
     pooler.restart();
     assert!(ledger.begin(unique(NOW)).await.is_err(), "the old certificates are in use");
     assert_eq!(ledger.replace_url(&url).await.unwrap(), UrlChange::Replaced);
-    assert_eq!(ledger.replace_url(&url).await.unwrap(), UrlChange::None);
+    assert_eq!(ledger.replace_url(&url).await.unwrap(), UrlChange::Unchanged);
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
 }
 

@@ -196,7 +196,7 @@ async fn a_password_can_be_replaced() {
     expect(&ledger, false, "wrong password").await;
     let replace = async |url: String| ledger.replace_url(&url.into()).await;
     assert_eq!(replace(url("second")).await.unwrap(), UrlChange::Replaced);
-    assert_eq!(replace(url("second")).await.unwrap(), UrlChange::None);
+    assert_eq!(replace(url("second")).await.unwrap(), UrlChange::Unchanged);
     expect(&ledger, true, "the second password").await;
     // Another database, an invalid URL, a wrong password and what only the new URL breaks change nothing.
     let other = url("second").replace(&backend.database(), "other");

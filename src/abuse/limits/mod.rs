@@ -147,7 +147,7 @@ impl Limits {
         posts.try_acquire(network.bits(), report)
     }
 
-    /// Returns whether one more event of this address may be logged that changed nothing.
+    /// Returns whether an event may be logged for a request of this address that changed nothing.
     pub fn admits_event(&self, address: IpAddr) -> bool {
         let Some(events) = self.events.as_ref().filter(|_| !self.is_exempt(address)) else {
             return true;

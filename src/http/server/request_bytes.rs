@@ -47,7 +47,8 @@ impl RequestBytes {
         None
     }
 
-    /// The bytes of the head; without the end of the last read where the client sends ahead.
+    /// The bytes of the head. Where the client sends ahead, without those that arrived with an earlier
+    /// request.
     pub(super) const fn head(&self) -> usize {
         self.head
     }

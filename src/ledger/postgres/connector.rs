@@ -265,7 +265,7 @@ impl Connector {
     pub(super) async fn replace_url(&self, url: &SecretString) -> Result<UrlChange, PostgresError> {
         let (new, in_use) = (Target::new(url)?, self.target());
         if new.url == in_use.url && new.files == in_use.files {
-            return Ok(UrlChange::None);
+            return Ok(UrlChange::Unchanged);
         }
         if !new.url.is_same_database(&in_use.url) {
             return Ok(UrlChange::OtherDatabase);

@@ -43,7 +43,7 @@ macro_rules! select_attempts {
 
 pub(super) use {columns, select_attempts};
 
-/// The time after which the last heartbeat of a living process was.
+/// The time that the last heartbeat of a living process is later than, in milliseconds.
 pub(super) fn alive_since(now: LedgerTime) -> i64 {
     now.before(HEARTBEAT_LAPSE).as_millis()
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 /// The bits of an IPv6 address that name a customer.
-const PREFIX: u128 = u128::MAX << 64;
+const CUSTOMER_MASK: u128 = u128::MAX << 64;
 
 /// Permits of a /48 or a block, as a multiple of those of one address.
 pub(super) const SITE_FACTOR: u8 = 8;
@@ -15,10 +15,10 @@ pub(super) const SITE_FACTOR: u8 = 8;
 const SITE_MASK: u128 = u128::MAX << 80;
 
 /// The bits of an IPv6 address that name a provider's smallest usual allocation.
-const PROVIDER: u128 = u128::MAX << 96;
+const PROVIDER_MASK: u128 = u128::MAX << 96;
 
 /// The bits of an IPv4-mapped address that name a /24, the smallest block that the internet routes.
-const IPV4_BLOCK: u128 = u128::MAX << 8;
+const IPV4_BLOCK_MASK: u128 = u128::MAX << 8;
 
 /// The prefix of IPv4-mapped IPv6 addresses.
 const MAPPED: u128 = 0xffff << 32;
@@ -47,7 +47,7 @@ impl Network {
 
     /// The block around a source: an IPv4 /24, or an IPv6 /32.
     pub(super) const fn block(self) -> Self {
-        Self(self.0 & if self.is_ipv4() { IPV4_BLOCK } else { PROVIDER })
+        Self(self.0 & if self.is_ipv4() { IPV4_BLOCK_MASK } else { PROVIDER_MASK })
     }
 
     /// The key of the network's bucket.
@@ -62,13 +62,13 @@ impl Network {
 
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
-        let embedded = match address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(address) => embedded_ipv4(address),
+        let address = match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
         };
-        Self(match (embedded, address) {
-            (Some(address), _) | (None, IpAddr::V4(address)) => address.to_ipv6_mapped().to_bits(),
-            (None, IpAddr::V6(address)) => address.to_bits() & PREFIX,
+        Self(match embedded_ipv4(address) {
+            Some(embedded) => embedded.to_ipv6_mapped().to_bits(),
+            None => address.to_bits() & CUSTOMER_MASK,
         })
     }
 }

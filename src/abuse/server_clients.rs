@@ -6,13 +6,16 @@ use std::net::IpAddr;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::client_address::ClientAddress;
 
 /// The header in which a server names its visitor.
 const SIGNUP_CLIENT_ADDRESS: HeaderName = HeaderName::from_static("signup-client-address");
+
+/// The start of an `Authorization` with a token, in any case.
+const SCHEME: &[u8] = b"bearer ";
 
 /// The tokens of servers that may name their visitors.
 #[derive(Debug)]
@@ -44,32 +47,33 @@ impl ServerClients {
     /// Reads the headers of one request.
     pub(super) fn claim(&self, headers: &HeaderMap) -> ServerClaim {
         let mut named = headers.get_all(SIGNUP_CLIENT_ADDRESS).iter();
-        if !self.has_token(headers) {
-            return if named.next().is_some() { ServerClaim::Forged } else { ServerClaim::None };
+        match (self.has_token(headers), named.next(), named.next()) {
+            (false, None, _) => ServerClaim::None,
+            (false, Some(_), _) => ServerClaim::Forged,
+            (true, None, _) => ServerClaim::Server { visitor: None },
+            (true, Some(address), None) => match parse_address(address) {
+                Some(address) => ServerClaim::Server { visitor: Some(address) },
+                None => ServerClaim::Unreadable,
+            },
+            (true, Some(_), Some(_)) => ServerClaim::Unreadable,
         }
-        let (Some(address), None) = (named.next(), named.next()) else {
-            let is_absent = !headers.contains_key(SIGNUP_CLIENT_ADDRESS);
-            return if is_absent {
-                ServerClaim::Server { visitor: None }
-            } else {
-                ServerClaim::Unreadable
-            };
-        };
-        let address = address.to_str().ok().and_then(|text| text.trim().parse::<IpAddr>().ok());
-        address.map_or(ServerClaim::Unreadable, |address| ServerClaim::Server {
-            visitor: Some(ClientAddress::new(address)),
-        })
     }
 
     /// Returns whether the request has one of the tokens, compared in constant time.
     fn has_token(&self, headers: &HeaderMap) -> bool {
-        let value = headers.get(AUTHORIZATION).map(|value| value.as_bytes().split_at_checked(7));
-        let Some(Some((scheme, token))) = value else { return false };
+        let value = headers.get(AUTHORIZATION).map_or(&[][..], HeaderValue::as_bytes);
+        let Some((scheme, token)) = value.split_at_checked(SCHEME.len()) else { return false };
         let is_equal = |known: &SecretString| {
             verify_slices_are_equal(known.expose_secret().as_bytes(), token).is_ok()
         };
-        scheme.eq_ignore_ascii_case(b"bearer ") && self.tokens.iter().any(is_equal)
+        scheme.eq_ignore_ascii_case(SCHEME) && self.tokens.iter().any(is_equal)
     }
+}
+
+/// The visitor's address that a server names.
+fn parse_address(value: &HeaderValue) -> Option<ClientAddress> {
+    let address: IpAddr = value.to_str().ok()?.trim().parse().ok()?;
+    Some(ClientAddress::new(address))
 }
 
 #[cfg(test)]
@@ -79,7 +83,7 @@ mod tests {
     fn claim(headers: &[(&'static str, &'static str)]) -> ServerClaim {
         let servers = ServerClients::new(vec!["one-token".into(), "other-token".into()]);
         let headers = headers.iter().map(|(name, value)| {
-            (HeaderName::from_static(name), http::HeaderValue::from_static(value))
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
         });
         servers.claim(&headers.collect())
     }

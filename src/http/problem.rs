@@ -178,7 +178,7 @@ impl ProblemCode {
 }
 
 /// An error on its way to the client, with its cause for the log.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Problem {
     /// Its kind.
     pub(super) code: ProblemCode,

@@ -53,7 +53,10 @@ impl SignedUp {
             Outcome::Internal => Problem::new(ProblemCode::Internal),
             Outcome::Unreachable { retry_after } => {
                 let problem = Problem::new(ProblemCode::UpstreamUnavailable);
-                retry_after.map_or(problem.clone(), |wait| problem.retry_after(wait))
+                match retry_after {
+                    Some(wait) => problem.retry_after(wait),
+                    None => problem,
+                }
             }
             Outcome::Unknown => Problem::new(ProblemCode::OutcomeUnknown),
             Outcome::LedgerUnavailable | Outcome::Abandoned => {

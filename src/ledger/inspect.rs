@@ -2,7 +2,7 @@
 //! Changes nothing, and creates nothing.
 
 use super::secret_key::{SecretFile, existing_digests};
-use super::{Migration, OpenError, postgres, sqlite};
+use super::{OpenError, postgres, sqlite};
 use crate::config::{Database, LedgerSettings};
 
 /// The state of a ledger.
@@ -46,9 +46,4 @@ pub async fn inspect(settings: &LedgerSettings) -> Result<LedgerInspection, Open
         }
         Database::Postgres(url) => Box::pin(postgres::inspect(url, settings, secrets)).await,
     }
-}
-
-/// Counts the migrations that are not applied.
-pub(super) fn count_pending(migrations: &[Migration]) -> usize {
-    migrations.iter().filter(|migration| migration.applied_at.is_none()).count()
 }

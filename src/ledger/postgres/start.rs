@@ -53,10 +53,17 @@ impl Preparation<'_> {
     /// # Errors
     /// When the database cannot be reached at first, rejects the login or rejects a statement.
     pub(super) async fn run(&self, connector: &Connector) -> Result<Prepared, PostgresError> {
-        let mut connected = Ok(connector.connect().await?);
+        let mut first = Some(connector.connect().await?);
         let mut logged_at: Option<Instant> = None;
         loop {
-            let work = watch(self.run_over(connected), || {
+            let run = async {
+                let connection = match first.take() {
+                    Some(connection) => connection,
+                    None => connector.connect().await?,
+                };
+                self.run_over(connection).await
+            };
+            let work = watch(run, || {
                 tracing::warn!(
                     "the start waits for the database: a migration or a commit takes long"
                 );
@@ -70,15 +77,10 @@ impl Preparation<'_> {
                 tracing::warn!(error = chain(&error), "the start waits for the database");
             }
             sleep(RETRY_PAUSE).await;
-            connected = connector.connect().await;
         }
     }
 
-    async fn run_over(
-        &self,
-        connected: Result<ServerConnection, PostgresError>,
-    ) -> Result<Prepared, PostgresError> {
-        let connection = connected?;
+    async fn run_over(&self, connection: ServerConnection) -> Result<Prepared, PostgresError> {
         let client = &connection.client;
         let schema = migrate::schema(client).await?;
         let applied = if self.migrate { migrate::migrate(client, &schema).await? } else { 0 };

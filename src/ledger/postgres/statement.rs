@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{join, join3};
+use futures_util::future::{join, join4};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
@@ -147,8 +147,7 @@ impl Statement {
                 let end = if self.end.is_rollback() { "ROLLBACK" } else { "COMMIT" };
                 let begun = client.batch_execute(&begin);
                 let ended = client.batch_execute(end);
-                let ((begun, rows, ended), synced) =
-                    join(join3(begun, statement, ended), synced).await;
+                let (begun, rows, ended, synced) = join4(begun, statement, ended, synced).await;
                 begun?;
                 (rows.and_then(|rows| ended.map(|()| rows)), synced)
             }

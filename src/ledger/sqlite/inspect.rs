@@ -8,8 +8,8 @@ use super::open::{OPEN_WAIT, blocking};
 use super::{file, schema};
 use crate::digest::DigestPair;
 use crate::ledger::files::{existing_folder, sibling};
-use crate::ledger::inspect::{LedgerInspection, count_pending};
-use crate::ledger::migrations::{SQLITE, status};
+use crate::ledger::inspect::LedgerInspection;
+use crate::ledger::migrations::{SQLITE, pending};
 use crate::ledger::secret_key::SecretFile;
 use crate::ledger::{LedgerError, OpenError};
 
@@ -34,7 +34,7 @@ pub async fn inspect(
         let unwritable = unwritable(&path);
         Ok(LedgerInspection {
             is_new: applied.is_empty(),
-            pending: count_pending(&status(&SQLITE, &applied)),
+            pending: pending(&SQLITE, &applied).count(),
             may_create: unwritable.is_empty(),
             unwritable,
             ..LedgerInspection::default()

@@ -82,9 +82,9 @@ mod tests {
 
     fn claim(headers: &[(&'static str, &'static str)]) -> ServerClaim {
         let servers = ServerClients::new(vec!["one-token".into(), "other-token".into()]);
-        let headers = headers.iter().map(|(name, value)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(value))
-        });
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         servers.claim(&headers.collect())
     }
 

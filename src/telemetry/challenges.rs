@@ -5,7 +5,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::families::start_at_zero;
+use super::registration::start_at_zero;
 
 /// The reasons for which an attempt needs a proof.
 const REQUIRED: [&str; 7] =

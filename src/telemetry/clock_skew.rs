@@ -7,8 +7,10 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 use time::Duration as SignedDuration;
+
+use super::registration::registered_seconds;
 
 /// The least change before a skew counts as less severe again. `Date` has a resolution of a second.
 const HYSTERESIS: Duration = Duration::from_secs(1);
@@ -78,12 +80,11 @@ impl ClockSkew {
     pub const SEVERE: Duration = Duration::from_secs(30);
 
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let seconds = Family::<ClockLabels, Gauge<f64, AtomicU64>>::default();
-        registry.register_with_unit(
+        let seconds = registered_seconds(
+            registry,
             "clock_skew",
             "Time by which this machine's clock is ahead of another; negative if it is behind",
-            Unit::Seconds,
-            seconds.clone(),
+            Family::<ClockLabels, Gauge<f64, AtomicU64>>::default(),
         );
         Self { seconds, levels: Arc::default() }
     }

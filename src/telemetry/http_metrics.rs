@@ -8,7 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::families::start_at_zero;
+use super::registration::{registered, start_at_zero};
 
 /// The public listener's metrics. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -147,29 +147,30 @@ struct EndLabels {
 
 impl HttpMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
+        let metrics = Self {
+            forwarded: registered(
+                registry,
+                "http_forwarded_rejected",
+                "Requests whose forwarded header did not determine the client's address",
+            ),
+            open: registered(registry, "http_connections_open", "Open connections"),
+            opened: registered(registry, "http_connections", "Accepted connections"),
+            refused: registered(
+                registry,
+                "http_connections_refused",
+                "Connections refused because a bound was reached",
+            ),
+            ended: registered(
+                registry,
+                "http_connections_closed",
+                "Connections closed at a deadline or evicted",
+            ),
+        };
         let forwarded = ForwardedOutcome::ALL.map(|outcome| ForwardedLabels { outcome });
         start_at_zero(&metrics.forwarded, forwarded);
         let refused = ConnectionRefusal::ALL.map(|reason| RefusalLabels { reason });
         start_at_zero(&metrics.refused, refused);
         start_at_zero(&metrics.ended, ConnectionEnd::ALL.map(|reason| EndLabels { reason }));
-        registry.register(
-            "http_forwarded_rejected",
-            "Requests whose forwarded header did not determine the client's address",
-            metrics.forwarded.clone(),
-        );
-        registry.register("http_connections_open", "Open connections", metrics.open.clone());
-        registry.register("http_connections", "Accepted connections", metrics.opened.clone());
-        registry.register(
-            "http_connections_refused",
-            "Connections refused because a bound was reached",
-            metrics.refused.clone(),
-        );
-        registry.register(
-            "http_connections_closed",
-            "Connections closed at a deadline or evicted",
-            metrics.ended.clone(),
-        );
         metrics
     }
 

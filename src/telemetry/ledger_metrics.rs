@@ -7,9 +7,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
-use super::families::start_at_zero;
+use super::registration::{registered, registered_seconds, start_at_zero};
 
 /// Histogram bounds in seconds. A write to memory takes a hundredth of a millisecond; a write that
 /// waits for a busy disk takes a second.
@@ -66,16 +66,45 @@ struct DeletedLabels {
 
 impl LedgerMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let seconds = || Histogram::new(SECONDS);
+        let calls = registered(registry, "ledger_calls", "Calls to the ledger, by outcome");
+        let seconds = registered_seconds(
+            registry,
+            "ledger_call_duration",
+            "Duration of calls to the ledger, including the wait for the batch",
+            Family::<_, Histogram>::new_with_constructor(|| Histogram::new(SECONDS)),
+        );
+        let batches = BatchMetrics(Histogram::new(WRITES));
+        registry.register("ledger_batch_writes", "Writes that shared a commit", batches.0.clone());
         let metrics = Self {
-            calls: Family::default(),
-            seconds: Family::new_with_constructor(seconds),
-            batches: BatchMetrics(Histogram::new(WRITES)),
-            resolved: Family::default(),
-            pending: Gauge::default(),
-            oldest_pending: Gauge::default(),
-            claimed: Counter::default(),
-            deleted: Family::default(),
+            calls,
+            seconds,
+            batches,
+            resolved: registered(
+                registry,
+                "signup_attempts_resolved",
+                "Attempts whose outcome was recorded, by result",
+            ),
+            pending: registered(
+                registry,
+                "signup_attempts_pending",
+                "Attempts that run, and attempts whose outcome is unknown",
+            ),
+            oldest_pending: registered_seconds(
+                registry,
+                "signup_attempts_oldest_pending",
+                "Age of the oldest pending attempt",
+                Gauge::default(),
+            ),
+            claimed: registered(
+                registry,
+                "signup_attempts_claimed",
+                "Attempts that the reconciler claimed; one that stays unresolved counts each time",
+            ),
+            deleted: registered(
+                registry,
+                "ledger_deleted",
+                "Rows deleted because of their age, by kind",
+            ),
         };
         start_at_zero(
             &metrics.resolved,
@@ -84,44 +113,6 @@ impl LedgerMetrics {
         start_at_zero(
             &metrics.deleted,
             ["attempts", "keys", "proofs", "buckets"].map(|kind| DeletedLabels { kind }),
-        );
-        registry.register("ledger_calls", "Calls to the ledger, by outcome", metrics.calls.clone());
-        registry.register_with_unit(
-            "ledger_call_duration",
-            "Duration of calls to the ledger, including the wait for the batch",
-            Unit::Seconds,
-            metrics.seconds.clone(),
-        );
-        registry.register(
-            "ledger_batch_writes",
-            "Writes that shared a commit",
-            metrics.batches.0.clone(),
-        );
-        registry.register(
-            "signup_attempts_resolved",
-            "Attempts whose outcome was recorded, by result",
-            metrics.resolved.clone(),
-        );
-        registry.register(
-            "signup_attempts_pending",
-            "Attempts that run, and attempts whose outcome is unknown",
-            metrics.pending.clone(),
-        );
-        registry.register_with_unit(
-            "signup_attempts_oldest_pending",
-            "Age of the oldest pending attempt",
-            Unit::Seconds,
-            metrics.oldest_pending.clone(),
-        );
-        registry.register(
-            "signup_attempts_claimed",
-            "Attempts that the reconciler claimed; one that stays unresolved counts each time",
-            metrics.claimed.clone(),
-        );
-        registry.register(
-            "ledger_deleted",
-            "Rows deleted because of their age, by kind",
-            metrics.deleted.clone(),
         );
         metrics
     }

@@ -6,6 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::registration::registered;
+
 /// The metrics of all limits.
 #[derive(Debug, Default)]
 pub(super) struct LimiterFamilies {
@@ -39,19 +41,19 @@ struct LimitLabels {
 
 impl LimiterFamilies {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let families = Self::default();
-        registry.register(
-            "limiter_decisions",
-            "Decisions of the limits, by outcome",
-            families.decisions.clone(),
-        );
-        registry.register("limiter_entries", "Buckets in memory", families.entries.clone());
-        registry.register(
-            "limiter_evictions",
-            "Buckets evicted before they were full again",
-            families.evictions.clone(),
-        );
-        families
+        Self {
+            decisions: registered(
+                registry,
+                "limiter_decisions",
+                "Decisions of the limits, by outcome",
+            ),
+            entries: registered(registry, "limiter_entries", "Buckets in memory"),
+            evictions: registered(
+                registry,
+                "limiter_evictions",
+                "Buckets evicted before they were full again",
+            ),
+        }
     }
 
     pub(super) fn limiter(&self, limit: &'static str) -> LimiterMetrics {

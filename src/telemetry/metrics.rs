@@ -11,14 +11,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use super::challenges::ChallengeMetrics;
 use super::clock_skew::ClockSkew;
-use super::families::start_at_zero;
 use super::http_metrics::HttpMetrics;
 use super::ledger_metrics::LedgerMetrics;
 use super::limiter::{LimiterFamilies, LimiterMetrics};
+use super::registration::{registered, registered_seconds, start_at_zero};
 use super::writer::DROPPED;
 
 /// Histogram bounds for calls to the tenant and for whole sign-ups, in seconds: fine around the
@@ -59,7 +59,7 @@ struct ReloadLabels {
 }
 
 /// The tenant's rate limit and the calls that wait for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct BudgetMetrics {
     limit: Gauge,
     remaining: Gauge,
@@ -142,82 +142,64 @@ impl Metrics {
     /// clock's skew with its first measurement.
     pub fn new() -> Self {
         let mut registry = Registry::default();
-        let signups = Family::default();
-        registry.register("signup_requests", "Sign-ups, by outcome", signups.clone());
-        let signup_seconds = Histogram::new(SECONDS);
-        registry.register_with_unit(
+        let signups = registered(&mut registry, "signup_requests", "Sign-ups, by outcome");
+        let signup_seconds = registered_seconds(
+            &mut registry,
             "signup_requests_duration",
             "Duration of sign-ups, from the request's header to the response",
-            Unit::Seconds,
-            signup_seconds.clone(),
+            Histogram::new(SECONDS),
         );
-        let auth0 = Family::default();
+        let auth0 = registered(&mut registry, "auth0_requests", "Calls to the tenant, by outcome");
+        let auth0_seconds = registered_seconds(
+            &mut registry,
+            "auth0_requests_duration",
+            "Duration of calls to the tenant",
+            Family::<_, Histogram>::new_with_constructor(|| Histogram::new(SECONDS)),
+        );
         for operation in Operation::ALL {
             let labels = |outcome: &&'static str| Auth0Labels { operation, outcome };
             start_at_zero(&auth0, operation.outcomes().iter().map(labels));
-        }
-        registry.register("auth0_requests", "Calls to the tenant, by outcome", auth0.clone());
-        let auth0_seconds = Family::<Auth0OperationLabels, Histogram>::new_with_constructor(|| {
-            Histogram::new(SECONDS)
-        });
-        for operation in Operation::ALL {
             drop(auth0_seconds.get_or_create(&Auth0OperationLabels { operation }));
         }
-        registry.register_with_unit(
-            "auth0_requests_duration",
-            "Duration of calls to the tenant",
-            Unit::Seconds,
-            auth0_seconds.clone(),
-        );
-        let token_expires = Gauge::default();
-        registry.register(
+        let token_expires = registered(
+            &mut registry,
             "auth0_token_expires_timestamp_seconds",
             "Expiry of the Management API token, in Unix seconds; 0 if there is none",
-            token_expires.clone(),
         );
         let budget = BudgetMetrics::register(&mut registry);
-        let breaker_open = Gauge::default();
-        registry.register(
+        let breaker_open = registered(
+            &mut registry,
             "auth0_breaker_open",
             "1 while calls fail at once because the last ones failed",
-            breaker_open.clone(),
         );
         let challenges = ChallengeMetrics::register(&mut registry);
         let clock_skew = ClockSkew::register(&mut registry);
         let http = HttpMetrics::register(&mut registry);
         let limiters = LimiterFamilies::register(&mut registry);
         let ledger = LedgerMetrics::register(&mut registry);
-        let closed_rejected = Counter::default();
-        registry.register(
+        let closed_rejected = registered(
+            &mut registry,
             "signup_closed_rejected",
             "Posts rejected because sign-ups are closed",
-            closed_rejected.clone(),
         );
-        let email_rules = Family::default();
-        start_at_zero(&email_rules, EMAIL_RULES.map(|outcome| SignupLabels { outcome }));
-        registry.register(
+        let email_rules = registered(
+            &mut registry,
             "signup_email_rules",
             "E-mail addresses by result of the rules on domains and tags, where there are any",
-            email_rules.clone(),
         );
-        let floor_exceeded = Counter::default();
-        registry.register(
+        start_at_zero(&email_rules, EMAIL_RULES.map(|outcome| SignupLabels { outcome }));
+        let floor_exceeded = registered(
+            &mut registry,
             "signup_floor_exceeded",
             "Responses that took longer than existence_uniform.floor_ms: most of them were for new addresses",
-            floor_exceeded.clone(),
         );
-        let reloads = Family::<ReloadLabels, Counter>::default();
+        let reloads =
+            registered(&mut registry, "settings_reloads", "Reloads of the settings, by result");
         start_at_zero(&reloads, ["applied", "failed"].map(|result| ReloadLabels { result }));
-        registry.register(
-            "settings_reloads",
-            "Reloads of the settings, by result",
-            reloads.clone(),
-        );
-        let last_reload_failed = Gauge::default();
-        registry.register(
+        let last_reload_failed = registered(
+            &mut registry,
             "settings_last_reload_failed",
             "1 if the last reload of the settings failed, so that earlier ones are in use",
-            last_reload_failed.clone(),
         );
         registry.register(
             "log_lines_dropped",
@@ -362,21 +344,24 @@ impl Metrics {
 
 impl BudgetMetrics {
     fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
-        let gauges = [
-            ("limit", "Size of the tenant's rate limit bucket, as last reported", &metrics.limit),
-            ("remaining", "Permits left in it, as last reported", &metrics.remaining),
-            ("waiting", "Calls that wait for a permit", &metrics.waiting),
-        ];
-        for (name, help, gauge) in gauges {
-            registry.register(format!("auth0_budget_{name}"), help, gauge.clone());
+        Self {
+            limit: registered(
+                registry,
+                "auth0_budget_limit",
+                "Size of the tenant's rate limit bucket, as last reported",
+            ),
+            remaining: registered(
+                registry,
+                "auth0_budget_remaining",
+                "Permits left in it, as last reported",
+            ),
+            waiting: registered(registry, "auth0_budget_waiting", "Calls that wait for a permit"),
+            exhausted: registered(
+                registry,
+                "auth0_budget_exhausted",
+                "Calls not made because the wait for a permit would have been too long",
+            ),
         }
-        registry.register(
-            "auth0_budget_exhausted",
-            "Calls not made because the wait for a permit would have been too long",
-            metrics.exhausted.clone(),
-        );
-        metrics
     }
 }
 

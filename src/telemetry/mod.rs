@@ -6,7 +6,6 @@
 mod chain;
 mod challenges;
 mod clock_skew;
-mod families;
 mod http_metrics;
 mod json;
 mod ledger_metrics;
@@ -14,6 +13,7 @@ mod limiter;
 mod log_gate;
 mod logs;
 mod metrics;
+mod registration;
 mod trace;
 mod writer;
 

@@ -57,10 +57,17 @@ const LEDGER_CLOSE: Duration = Duration::from_secs(2);
 /// An app with two bound listeners that is fetching its token.
 #[derive(Debug)]
 pub struct App {
-    public: (TcpListener, LiveRouter),
-    admin: (TcpListener, LiveRouter),
+    public: RoutedListener,
+    admin: RoutedListener,
     http: HttpSettings,
     services: Arc<Services>,
+}
+
+/// A bound listener, and the routes that it serves.
+#[derive(Debug)]
+struct RoutedListener {
+    listener: TcpListener,
+    live: LiveRouter,
 }
 
 /// The error of an app that cannot start.
@@ -164,8 +171,8 @@ impl App {
         let routings = services.routings(settings)?;
         services.abuse.apply_rates();
         Ok(Self {
-            public: (public, LiveRouter::new(routings.public)),
-            admin: (admin, LiveRouter::new(routings.admin)),
+            public: RoutedListener { listener: public, live: LiveRouter::new(routings.public) },
+            admin: RoutedListener { listener: admin, live: LiveRouter::new(routings.admin) },
             http,
             services: Arc::new(services),
         })
@@ -176,7 +183,7 @@ impl App {
     /// # Errors
     /// When the system does not report it.
     pub fn public_address(&self) -> std::io::Result<SocketAddr> {
-        self.public.0.local_addr()
+        self.public.listener.local_addr()
     }
 
     /// The address of the admin listener, with its real port.
@@ -184,7 +191,7 @@ impl App {
     /// # Errors
     /// When the system does not report it.
     pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
-        self.admin.0.local_addr()
+        self.admin.listener.local_addr()
     }
 
     /// Serves until `stop` resolves, then drains. The app is unready at once, then accepts no new
@@ -199,7 +206,7 @@ impl App {
             header: http.header_timeout,
             idle: http.idle_timeout,
         };
-        let (listener, live) = public;
+        let RoutedListener { listener, live } = public;
         let public = HttpServer {
             listener,
             limits: ConnectionLimits {
@@ -212,7 +219,7 @@ impl App {
             live,
             metrics: metrics.http().clone(),
         };
-        let (listener, live) = admin;
+        let RoutedListener { listener, live } = admin;
         let admin = HttpServer {
             listener,
             limits: ConnectionLimits {

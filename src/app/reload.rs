@@ -57,8 +57,8 @@ impl App {
     pub fn reloader(&self, layers: Layers, log_level: LogLevel) -> Reloader {
         Reloader {
             services: Arc::clone(&self.services),
-            public: self.public.1.clone(),
-            admin: self.admin.1.clone(),
+            public: self.public.live.clone(),
+            admin: self.admin.live.clone(),
             log_level,
             in_use: layers.clone(),
             credentials_from: layers.clone(),

@@ -95,12 +95,17 @@ impl OpenConnection {
 
 /// The slot of a connection, also while it is opened. Its end wakes the calls that wait for one.
 #[derive(Debug)]
-struct Slot(Option<OwnedSemaphorePermit>, Arc<Notify>);
+struct Slot {
+    /// `Some` until this is dropped.
+    permit: Option<OwnedSemaphorePermit>,
+    returned: Arc<Notify>,
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0 = None;
-        self.1.notify_waiters();
+        // First: who is woken takes it.
+        self.permit = None;
+        self.returned.notify_waiters();
     }
 }
 
@@ -284,7 +289,10 @@ impl Connections {
         }
         let Ok(session) = Arc::clone(&self.sessions).try_acquire_owned() else { return Ok(None) };
         match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(permit) => Ok(Some((Slot(Some(permit), Arc::clone(&self.returned)), session))),
+            Ok(permit) => {
+                let slot = Slot { permit: Some(permit), returned: Arc::clone(&self.returned) };
+                Ok(Some((slot, session)))
+            }
             Err(TryAcquireError::Closed) => Err(Closed),
             Err(TryAcquireError::NoPermits) => Ok(None),
         }

@@ -219,15 +219,16 @@ impl Challenges {
         pressure.is_some_and(|pressure| pressure.record_attempt(address.into(), Instant::now()))
     }
 
-    /// Records the outcome of an attempt that passed all limits. `counts`: for the pressure too. `hidden`: the
-    /// client cannot see whether it was successful, so the pressure must not show it either.
-    pub fn record_outcome(&self, result: &SignupResult, hidden: bool, counts: bool) {
+    /// Counts a proof that turned out to be used before.
+    pub fn count_used_proof(&self, result: &SignupResult) {
         if matches!(result.outcome, Outcome::Rejected(Rejection::ProofUsed)) {
             self.metrics.challenges().failed("used");
         }
-        if !counts {
-            return;
-        }
+    }
+
+    /// Adds the outcome of an attempt to the pressure. `hidden`: the client cannot see whether it was successful,
+    /// so the pressure must not show it either.
+    pub fn record_outcome(&self, result: &SignupResult, hidden: bool) {
         let unsuccessful = match &result.outcome {
             Outcome::EmailTaken | Outcome::UsernameTaken => !hidden,
             Outcome::Rejected(Rejection::ProofUsed) => true,

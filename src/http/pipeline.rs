@@ -197,7 +197,10 @@ impl SignupPipeline {
                 limits.acquire_attempt(address, &email, proof.is_some(), cost, &report)?;
             let counts = cost == AttemptCost::One && challenges.count_attempt(address);
             let recorder = ResultRecorder::new(move |result| {
-                challenges.record_outcome(result, existence.hides(&result.outcome), counts);
+                challenges.count_used_proof(result);
+                if counts {
+                    challenges.record_outcome(result, existence.hides(&result.outcome));
+                }
                 if let Outcome::Rejected(rejection) = result.outcome {
                     limits.record_shared_rejection(rejection, &report);
                 }

@@ -203,10 +203,11 @@ impl Secret {
         let UserIdParts { tenant, connection, day, email, key } = *parts;
         let [password, ..] = *binding.as_bytes();
         let password = [password];
-        // The first byte keeps a key of one byte from standing for a password.
-        let last: [&[u8]; 2] =
-            key.map_or([&[0], password.as_slice()], |key| [&[1], key.as_bytes()]);
-        let [tag, last] = last;
+        // The tag keeps a key of one byte from standing for a password.
+        let (tag, last): (&[u8], &[u8]) = match key {
+            None => (&[0], &password),
+            Some(key) => (&[1], key.as_bytes()),
+        };
         self.user_id.digest([
             &length(tenant),
             tenant.as_bytes(),
@@ -246,6 +247,12 @@ impl SubKey {
         // The tag of HMAC-SHA-256 has exactly 32 bytes.
         Digest(context.sign().as_ref().first_chunk().copied().unwrap_or_default())
     }
+}
+
+/// The bytes in lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use super::client_address::ClientAddress;
 use super::network::Network;
 use crate::config::AddressDetail;
-use crate::digest::{Digests, SubKey};
+use crate::digest::{Digests, SubKey, hex};
 
 /// The bits of a logged network.
 const IPV4_PREFIX: u8 = 24;
@@ -51,9 +51,9 @@ impl AddressLog {
             Self::Network => Some(network(client.ip())),
             Self::Digest(key) => {
                 let bits = Network::from(client.ip()).bits().to_be_bytes();
-                let digest = key.digest([bits.as_slice()]);
-                let hex = digest.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-                Some(hex.take(DIGITS / 2).collect())
+                let mut digits = hex(key.digest([bits.as_slice()]).as_bytes());
+                digits.truncate(DIGITS);
+                Some(digits)
             }
         }
     }

@@ -9,7 +9,7 @@ use uuid::{Builder, Uuid};
 use super::Lease;
 use super::admission_cost::AdmissionCost;
 use crate::clock::{LedgerTime, TenantTime};
-use crate::digest::Digest;
+use crate::digest::{Digest, hex};
 use crate::domain::{TermsVersion, full_user_id};
 
 /// The id of one attempt to sign a user up. A UUID v7: unique and ordered by time, so that new rows
@@ -68,9 +68,9 @@ impl PinnedUserId {
 
     /// The id that starts with the bytes of this digest.
     pub fn from_digest(digest: &Digest) -> Self {
-        let digits = digest.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
-        Self(digits.take(Self::DIGITS).collect())
+        let mut digits = hex(digest.as_bytes());
+        digits.truncate(Self::DIGITS);
+        Self(digits)
     }
 
     /// A stored id; `None` if the text is not one.

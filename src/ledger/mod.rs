@@ -408,6 +408,11 @@ impl LedgerError {
     }
 }
 
+/// Whole milliseconds, as the databases keep them.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// The ledger was closed, or the task or thread that serves it has ended.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the ledger is closed")]

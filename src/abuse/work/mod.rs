@@ -7,7 +7,6 @@
 mod key_pool;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use serde_json::Value;
 use self::key_pool::{KEY, KeyPool};
 use super::proof::ProofError;
 use crate::config::WorkSettings;
-use crate::digest::{Digest, Digests, SubKey};
+use crate::digest::{Digest, Digests, SubKey, hex};
 use crate::ledger::ProofUse;
 use crate::lifecycle::Lifecycle;
 
@@ -210,16 +209,6 @@ fn purpose(difficulty: Difficulty) -> BTreeMap<String, Value> {
     let level = difficulty.name().map(|name| ("level", name));
     let members = [("use", "signup")].into_iter().chain(level);
     members.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let written = write!(text, "{byte:02x}");
-        debug_assert!(written.is_ok(), "{written:?}");
-    }
-    text
 }
 
 /// Parses a digest in hex.

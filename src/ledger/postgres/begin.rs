@@ -8,10 +8,10 @@ use tokio_postgres::Row;
 
 use super::connections::Rows;
 use super::statement::{End, Statement, statement};
-use super::{Postgres, bytes, millis, rows};
+use super::{Postgres, bytes, rows};
 use crate::clock::TenantTime;
 use crate::config::Synchronous;
-use crate::ledger::{BeginResult, KeyRecord, LedgerError, NewAttempt, PermitCharge};
+use crate::ledger::{BeginResult, KeyRecord, LedgerError, NewAttempt, PermitCharge, millis};
 use crate::limits::Limit;
 use crate::telemetry::LogGate;
 

@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Error};
 
 use super::connector::Connector;
 use super::errors::{ErrorClass, PostgresError};
-use crate::digest::DigestPair;
+use crate::digest::{Digest, DigestPair};
 use crate::ledger::migrations::{POSTGRES, Script, pending};
 
 /// The longest time for which a change of a table may make sign-ups wait. Then the migration fails,
@@ -231,7 +231,7 @@ pub(super) async fn recognise(
     secrets: &DigestPair,
     renew: bool,
 ) -> Result<bool, PostgresError> {
-    let is_ours = |value: &Vec<u8>| secrets.iter().any(|secret| secret.as_bytes() == &value[..]);
+    let is_ours = |value: &Vec<u8>| is_ours(value, secrets);
     let deadline = Instant::now() + READ_LOCK_TIMEOUT;
     loop {
         begin(client, schema).await?;
@@ -267,8 +267,12 @@ pub(super) async fn knows(
     begin(client, schema).await?;
     let known = known_secrets(client).await?;
     client.batch_execute("ROLLBACK").await?;
-    let is_ours = |value: &Vec<u8>| secrets.iter().any(|secret| secret.as_bytes() == &value[..]);
-    Ok(known.is_empty() || known.iter().any(is_ours))
+    Ok(known.is_empty() || known.iter().any(|value| is_ours(value, secrets)))
+}
+
+/// Returns whether a recorded value is that of one of these secrets.
+fn is_ours(value: &[u8], secrets: &DigestPair) -> bool {
+    value.try_into().is_ok_and(|value| secrets.contains(&Digest::from_bytes(value)))
 }
 
 async fn known_secrets(client: &Client) -> Result<Vec<Vec<u8>>, PostgresError> {

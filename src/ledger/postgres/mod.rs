@@ -35,7 +35,7 @@ use super::migrations::{POSTGRES, status};
 use super::{
     Access, Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find, FinishAttempt,
     HEARTBEAT_LAPSE, KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, NextCheck,
-    OpenError, PendingAttempts, RESTARTS, Swept, UrlChange,
+    OpenError, PendingAttempts, RESTARTS, Swept, UrlChange, millis,
 };
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
@@ -476,10 +476,6 @@ fn both(pair: &DigestPair) -> Vec<Vec<u8>> {
 
 fn bytes(digest: &Digest) -> Vec<u8> {
     digest.as_bytes().to_vec()
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn number(of: usize) -> i64 {

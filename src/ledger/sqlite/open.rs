@@ -20,7 +20,7 @@ use crate::digest::DigestPair;
 use crate::ledger::files::create_folder;
 use crate::ledger::migrations::{SQLITE, pending, status};
 use crate::ledger::secret_key::SecretFile;
-use crate::ledger::{Access, Migration, OpenError};
+use crate::ledger::{Access, Migration, OpenError, millis};
 
 /// The longest wait for a lock of another process while the file is opened.
 pub(super) const OPEN_WAIT: Duration = Duration::from_secs(5);
@@ -184,9 +184,4 @@ pub(super) async fn blocking<T: Send + 'static, E: From<OpenError> + Send + 'sta
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
     spawn_blocking(work).await.map_err(OpenError::unavailable)?
-}
-
-/// Milliseconds of a wait, for the log.
-fn millis(wait: Duration) -> u64 {
-    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::digest::DigestPair;
+use crate::digest::{Digest, DigestPair};
 use crate::ledger::access::{MissingPart, OpenError};
 use crate::ledger::migrations::{SQLITE, pending};
+use crate::ledger::millis;
 
 type Result<T, E = rusqlite::Error> = std::result::Result<T, E>;
 
@@ -110,7 +111,7 @@ pub(super) fn migrate(connection: &Connection, now: Duration) -> Result<usize> {
 /// Returns whether the file is new or was written with one of these secrets.
 pub(super) fn knows(connection: &Connection, secrets: &DigestPair) -> Result<bool> {
     let known = known(connection)?;
-    Ok(known.is_empty() || known.iter().any(|value| is_ours(value, secrets)))
+    Ok(known.is_empty() || known.iter().any(|value| secrets.contains(value)))
 }
 
 /// Returns whether the file is new or was written with one of these secrets. Records the secrets
@@ -139,23 +140,14 @@ pub(super) fn recognise(
 }
 
 /// The check values of the secrets that the file was last opened with.
-fn known(connection: &Connection) -> Result<Vec<[u8; 32]>> {
+fn known(connection: &Connection) -> Result<Vec<Digest>> {
     let mut statement = connection.prepare("SELECT value FROM secret_checks")?;
-    statement.query_map([], |row| row.get(0))?.collect()
-}
-
-fn is_ours(value: &[u8; 32], secrets: &DigestPair) -> bool {
-    secrets.iter().any(|secret| secret.as_bytes() == value)
+    statement.query_map([], |row| row.get(0).map(Digest::from_bytes))?.collect()
 }
 
 /// Starts a transaction that may write, on a connection that has none.
 fn immediate(connection: &Connection) -> Result<Transaction<'_>> {
     Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
-}
-
-/// Milliseconds since the Unix epoch.
-fn millis(at: Duration) -> i64 {
-    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::ledger::{
-    AttemptId, AttemptState, Basis, ClaimDue, FinishAttempt, NextCheck, PendingAttempts,
+    AttemptId, AttemptState, Basis, ClaimDue, FinishAttempt, Lease, NextCheck, PendingAttempts,
 };
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, LEASE, LONGEST_WAIT, PROCESS, after_failure, any_due, begin, created, get, not_created,
-    time, unique, unknown,
+    DAY, LEASE, LONGEST_WAIT, PROCESS, after_failure, any_due, begin, created, get, lease,
+    not_created, time, unique, unknown,
 };
 
 on_both! {
     two_owners_never_lease_the_same_attempt,
     an_expired_lease_is_taken_over_and_cannot_be_released,
     an_attempt_of_a_living_process_is_left_to_it,
+    an_attempt_under_way_is_left_out_whoever_took_it_over,
     a_released_attempt_is_due_at_the_given_time_or_never,
     an_attempt_whose_check_is_too_far_ahead_is_due,
     only_failed_checks_are_counted,
@@ -109,6 +110,19 @@ async fn an_attempt_of_a_living_process_is_left_to_it(backend: Backend) {
     }
     let lost = FinishAttempt { basis, ..not_created(forgotten) };
     assert!(!ledger.finish(lost).await.unwrap());
+}
+
+/// A process that was slow still works on an attempt. Another one has taken it over, and has died.
+async fn an_attempt_under_way_is_left_out_whoever_took_it_over(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = unique(NOW);
+    begin(&ledger, &attempt).await;
+    let other = Lease { process: Uuid::now_v7(), ..lease() };
+    assert!(ledger.take_over(attempt.id, other, None).await.unwrap().is_some());
+    backend.set_time(NOW + LEASE).await;
+    let under_way = ClaimDue { under_way: vec![attempt.id], ..any_due(PROCESS, 2) };
+    assert_eq!(ledger.claim_due(under_way).await.unwrap(), []);
+    assert_eq!(ledger.claim_due(any_due(PROCESS, 2)).await.unwrap().len(), 1);
 }
 
 async fn a_released_attempt_is_due_at_the_given_time_or_never(backend: Backend) {

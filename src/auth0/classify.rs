@@ -136,8 +136,9 @@ pub(crate) fn classify(
             let retry_after = requested.wait.unwrap_or(DEFAULT_WAIT);
             CreateUserError::RateLimited { api: Api::Management, retry_after }
         }
-        // A 2xx other than 201 may have created a user; 408: the tenant's edge gave up waiting.
-        (200..=299 | 408 | 500.., _) => CreateUserError::Ambiguous(TransportError::Status(status)),
+        // Only a readable 201 shows a result: any other success may have created a user. 408: the
+        // tenant's edge gave up waiting.
+        (..=299 | 408 | 500.., _) => CreateUserError::Ambiguous(TransportError::Status(status)),
         (_, _) => unknown(),
     }
 }
@@ -181,7 +182,7 @@ fn bad_request(message: &str) -> Option<CreateUserError> {
     let problem = CONNECTION.into_iter().find(|(prefix, _)| about.starts_with(prefix));
     let reason = match problem {
         Some((_, problem)) => Some(Misconfiguration::Connection { problem }),
-        None if message.contains("custom domain") => Some(Misconfiguration::UnknownCustomDomain),
+        None if lower.contains("custom domain") => Some(Misconfiguration::UnknownCustomDomain),
         None => attribute_mismatch(message),
     };
     reason.map(Into::into)
@@ -231,4 +232,17 @@ fn rejects_username(message: &str) -> bool {
     let is_only_property = !properties.is_empty()
         && properties.iter().all(|property| property.starts_with("username"));
     is_only_property || (is_about && !is_configuration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_status_below_300_proves_that_nothing_was_created() {
+        for status in [101, 200, 202, 204, 226] {
+            let error = classify(status, &HeaderMap::new(), b"", Duration::ZERO);
+            assert!(matches!(error, CreateUserError::Ambiguous(_)), "{status}: {error}");
+        }
+    }
 }

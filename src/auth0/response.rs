@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::error::TransportError;
@@ -42,6 +42,15 @@ impl ApiResponse {
     /// Returns whether the body broke off or was too long, so that only the status is known.
     pub(super) const fn is_unreadable(&self) -> bool {
         self.body.is_none()
+    }
+
+    /// Returns whether nobody here can read the body: it broke off, or came in an encoding. None is
+    /// asked for, but something on the way may compress what it has inspected.
+    pub(super) fn is_unreadable(&self) -> bool {
+        let is_plain = |encoding: &HeaderValue| {
+            encoding.is_empty() || encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+        };
+        self.is_truncated() || !self.headers.get_all(CONTENT_ENCODING).iter().all(is_plain)
     }
 
     /// The body parsed as JSON.

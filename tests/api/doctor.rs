@@ -334,6 +334,11 @@ async fn each_error_of_a_create_call_has_its_own_explanation() {
         ),
         (api(401, None, "Invalid token"), "api.token_rejected", Some("auth0.domain")),
         (
+            api(400, None, "Custom domain not found."),
+            "custom_domain.unknown",
+            Some("auth0.custom_domain"),
+        ),
+        (
             api(403, Some("insufficient_scope"), "Insufficient scope, expected any of: x"),
             "scopes.create_users",
             Some("auth0.client_id"),

@@ -305,6 +305,26 @@ async fn a_success_for_another_address_or_without_an_id_created_nobody_known() {
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
 }
 
+/// An inspecting proxy may compress what it passes on, although no encoding is asked for.
+#[tokio::test]
+async fn a_rejection_in_an_encoding_proves_nothing() {
+    for status in [400, 403, 409] {
+        let app = TestApp::spawn().await;
+        let compressed: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03";
+        let fault = Fault::answer(status).header("content-encoding", "gzip").body(compressed);
+        app.auth0.fault(Route::CreateUser, fault.after_acting());
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{status}: {response:?}");
+        assert_eq!((app.auth0.users().len(), app.auth0.calls(Route::GetUser).len()), (1, 1));
+    }
+    // This one is no encoding.
+    let app = TestApp::spawn().await;
+    let message = "PasswordStrengthError: Password is too weak";
+    let fault = bad_request(message, None).header("content-encoding", "identity");
+    app.auth0.fault(Route::CreateUser, fault);
+    assert_eq!(app.sign_up(&ada()).await.problem(), "invalid_fields");
+}
+
 #[tokio::test]
 async fn a_page_in_place_of_the_looked_up_user_proves_nothing() {
     let other = r#"{"user_id":"auth0|6743a5b00000000000000001","email":"ada@example.com"}"#;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::error::{Api, CreateUserError, ErrorCode, Misconfiguration, TransportError};
 use super::redirect;
 use super::response::ApiResponse;
+use super::sender::is_from_auth0;
 use super::wait::{RejectedCall, RequestedWait};
 use crate::domain::{Field, PasswordRule};
 
@@ -107,7 +108,13 @@ pub(crate) fn classify(
 ) -> CreateUserError {
     let envelope = Envelope::parse(body);
     let (code, message) = (envelope.code(), envelope.message());
-    let unknown = || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
+    let unknown = || {
+        if is_from_auth0(Api::Management, status, headers, body) {
+            Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into()
+        } else {
+            Misconfiguration::NotAuth0 { status }.into()
+        }
+    };
     match (status, code) {
         (400..=499, _) if !matches!(status, 408 | 429) && is_of_a_script(message) => {
             Misconfiguration::Script.into()

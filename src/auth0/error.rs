@@ -87,6 +87,9 @@ pub enum TokenError {
         /// The wait, by the tenant's own headers.
         retry_after: Duration,
     },
+    /// A response that is not Auth0's: a moment of a proxy, or a wrong `auth0.domain`.
+    #[error(transparent)]
+    NotAuth0(Misconfiguration),
     /// No usable response.
     #[error("the token request failed")]
     Failed(#[source] TransportError),
@@ -220,7 +223,16 @@ pub enum Misconfiguration {
         /// The host of the target.
         host: Box<str>,
     },
-    /// A response that Auth0's documentation does not list.
+    /// A response that something else sends in Auth0's place.
+    #[error(
+        "a response with status {status} that is not Auth0's: is auth0.domain the tenant's, or does \
+         a proxy respond in its place?"
+    )]
+    NotAuth0 {
+        /// The status.
+        status: u16,
+    },
+    /// A response of Auth0 that its documentation does not list.
     #[error("an undocumented response with status {status} ({code})")]
     Unknown {
         /// The status.
@@ -286,7 +298,7 @@ impl TokenError {
         match self {
             Self::Misconfigured(_) => "misconfigured",
             Self::RateLimited { .. } => "rate_limited",
-            Self::Failed(_) => "failed",
+            Self::NotAuth0(_) | Self::Failed(_) => "failed",
             Self::Pending => "not_sent",
         }
     }
@@ -359,7 +371,7 @@ impl From<TokenError> for CallError {
             TokenError::RateLimited { retry_after } => {
                 Self::RateLimited { api: Api::Token, retry_after }
             }
-            TokenError::Failed(_) | TokenError::Pending => {
+            TokenError::NotAuth0(_) | TokenError::Failed(_) | TokenError::Pending => {
                 Self::Transport(TransportError::NoToken(Arc::new(error)))
             }
         }

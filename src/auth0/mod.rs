@@ -25,6 +25,7 @@ mod read_access;
 mod redirect;
 mod response;
 mod scopes;
+mod sender;
 mod tenant_clock;
 mod token;
 mod token_request;

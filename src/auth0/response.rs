@@ -17,7 +17,7 @@ const MAX_BODY: usize = 256 * 1024;
 pub(super) struct ApiResponse {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    /// `None` when it broke off, or was longer than [`MAX_BODY`].
+    /// `None` when it is unreadable: it broke off, was longer than [`MAX_BODY`], or came in an encoding.
     body: Option<Bytes>,
 }
 
@@ -25,7 +25,8 @@ impl ApiResponse {
     /// Reads the body of this response.
     pub(super) async fn read(mut response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), take(response.headers_mut()));
-        Self { status, headers, body: read_body(response).await }
+        let body = read_body(response).await.filter(|_| !is_encoded(&headers));
+        Self { status, headers, body }
     }
 
     /// A response that was read elsewhere.
@@ -39,18 +40,9 @@ impl ApiResponse {
         self.body.as_deref().unwrap_or_default()
     }
 
-    /// Returns whether the body broke off or was too long, so that only the status is known.
+    /// Returns whether only the status is known, not the body.
     pub(super) const fn is_unreadable(&self) -> bool {
         self.body.is_none()
-    }
-
-    /// Returns whether nobody here can read the body: it broke off, or came in an encoding. None is
-    /// asked for, but something on the way may compress what it has inspected.
-    pub(super) fn is_unreadable(&self) -> bool {
-        let is_plain = |encoding: &HeaderValue| {
-            encoding.is_empty() || encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-        };
-        self.is_truncated() || !self.headers.get_all(CONTENT_ENCODING).iter().all(is_plain)
     }
 
     /// The body parsed as JSON.
@@ -71,6 +63,15 @@ impl ApiResponse {
         };
         ids.find(is_harmless).map(str::to_owned)
     }
+}
+
+/// Returns whether a body comes in an encoding. None is asked for, but something on the way may compress what
+/// it has inspected.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_plain = |encoding: &HeaderValue| {
+        encoding.is_empty() || encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+    };
+    !headers.get_all(CONTENT_ENCODING).iter().all(is_plain)
 }
 
 /// Reads a body; the common one that arrives in a single chunk is not copied. `None` when it breaks off

@@ -9,7 +9,7 @@ use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::Request;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::BuildError;
@@ -18,6 +18,7 @@ use super::error::{Api, ErrorCode, Misconfiguration, TokenError, TransportError}
 use super::http_client::HttpClient;
 use super::redirect;
 use super::response::ApiResponse;
+use super::sender::is_from_auth0;
 use super::wait::{RejectedCall, RequestedWait};
 use crate::clock::{Clock, TenantTime};
 use crate::config::{Auth0Settings, ClientCredential};
@@ -118,7 +119,8 @@ impl TokenRequest {
             // Redirects are not followed, and their bodies do not matter.
             status @ 300..=399 => Err(redirect::misconfiguration(status, &response.headers).into()),
             _ if response.is_unreadable() => Err(unreadable(&response)),
-            200 => grant(&response).ok_or_else(|| unreadable(&response)),
+            200 => grant(&response).ok_or_else(|| no_grant(&response)),
+            status @ ..=299 => Err(not_auth0(status)),
             429 => {
                 let (headers, body) = (&response.headers, response.body());
                 let rejected = RejectedCall { api: Api::Token, headers, body };
@@ -170,11 +172,13 @@ fn grant(response: &ApiResponse) -> Option<TokenGrant> {
 
 /// Classifies a 4xx.
 fn denied(response: &ApiResponse) -> TokenError {
+    let ApiResponse { status, headers, .. } = response;
+    if !is_from_auth0(Api::Token, *status, headers, response.body()) {
+        return not_auth0(*status);
+    }
     let body: TokenErrorBody = response.json().unwrap_or_default();
-    let reason = match (response.status, body.error.as_deref()) {
+    let reason = match (*status, body.error.as_deref()) {
         (401, _) => Misconfiguration::Credentials,
-        // From the network in front of the tenant, and temporary.
-        (403, None) => return TokenError::Failed(TransportError::Status(403)),
         (403, Some("unauthorized_client")) => Misconfiguration::Grant,
         (403, Some("access_denied")) => match body.error_description.as_deref() {
             Some(text) if text.starts_with("Client is not authorized") => {
@@ -188,6 +192,21 @@ fn denied(response: &ApiResponse) -> TokenError {
         (status, code) => Misconfiguration::Unknown { status, code: ErrorCode::new(code) },
     };
     reason.into()
+}
+
+/// The error of a 200 without a usable token. Auth0's own has the member for it.
+fn no_grant(response: &ApiResponse) -> TokenError {
+    let body = response.json::<Map<String, Value>>();
+    if body.is_ok_and(|body| body.contains_key("access_token")) {
+        unreadable(response)
+    } else {
+        not_auth0(response.status)
+    }
+}
+
+/// The error of a response that something else sends in Auth0's place.
+const fn not_auth0(status: u16) -> TokenError {
+    TokenError::NotAuth0(Misconfiguration::NotAuth0 { status })
 }
 
 /// The error of a response without a usable body.

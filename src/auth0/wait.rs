@@ -9,10 +9,10 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use serde::Deserialize;
 
-use super::error::{Api, ErrorCode};
+use super::error::Api;
 use super::rate_headers::RateHeaders;
+use super::sender::is_from_auth0;
 
 /// The longest wait that is believed from any response.
 const LONGEST_UNPROVEN: Duration = Duration::from_mins(1);
@@ -67,7 +67,8 @@ impl RequestedWait {
         let headers = RateHeaders::new(rejected.headers);
         let sent_at = headers.generated_at().unwrap_or(now);
         let age = headers.age();
-        let is_from_auth0 = rejected.is_from_auth0();
+        let RejectedCall { api, body, .. } = rejected;
+        let is_from_auth0 = is_from_auth0(api, 429, rejected.headers, body);
         let longest = if is_from_auth0 { LONGEST } else { LONGEST_UNPROVEN };
         let is_plausible = |wait: &Duration| !wait.is_zero();
         let retry_after = headers
@@ -82,15 +83,6 @@ impl RequestedWait {
         };
         let wait = retry_after.or_else(reset).map(|wait| wait.min(longest));
         Self { wait, is_from_auth0 }
-    }
-}
-
-impl RejectedCall<'_> {
-    /// Returns whether it is certainly Auth0's own, by its rate limit headers or its body.
-    fn is_from_auth0(self) -> bool {
-        RateHeaders::new(self.headers).bucket().is_some()
-            || is_envelope(self.body)
-            || (self.api == Api::Token && is_token_error(self.body))
     }
 }
 
@@ -111,31 +103,6 @@ fn meaning(number: u64, at: Duration) -> Option<Duration> {
         + Duration::from_secs(number % units) / u32::try_from(units).ok()?;
     let wait = until.saturating_sub(at);
     (wait <= LONGEST).then_some(wait)
-}
-
-/// Returns whether a body is the Management API's error envelope of a 429.
-fn is_envelope(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct LimitEnvelope {
-        #[serde(rename = "statusCode")]
-        status_code: u16,
-        error: String,
-        message: String,
-    }
-    let envelope = serde_json::from_slice::<LimitEnvelope>(body);
-    envelope.is_ok_and(|envelope| {
-        envelope.status_code == 429 && !envelope.error.is_empty() && !envelope.message.is_empty()
-    })
-}
-
-/// Returns whether a body is an error of the token endpoint (RFC 6749, section 5.2).
-fn is_token_error(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct TokenLimitBody {
-        error: String,
-    }
-    serde_json::from_slice::<TokenLimitBody>(body)
-        .is_ok_and(|body| ErrorCode::looks_like_a_code(&body.error))
 }
 
 #[cfg(test)]

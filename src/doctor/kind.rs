@@ -145,6 +145,7 @@ kinds! {
     TenantUnrecognised: Tenant.unrecognised Warning ("auth0.domain")
         "{} responds, but not as a tenant of Auth0";
     TenantRedirects: Tenant.redirects Error ("auth0.domain") "{}";
+    TenantNotAuth0: Tenant.not_auth0 Error ("auth0.domain") "{}";
     ClockOk: Clock.ok Ok "this machine's clock agrees with the tenant's";
     ClockSkewed: Clock.skewed Warning
         "this machine's clock is {} s {} the tenant's: synchronise it (NTP)";

@@ -29,6 +29,7 @@ pub(super) fn misconfiguration(reason: &Misconfiguration) -> Finding {
         Misconfiguration::CustomDomain => FindingKind::CustomDomainAmbiguous,
         Misconfiguration::UnknownCustomDomain => FindingKind::CustomDomainUnknown,
         Misconfiguration::Redirect { .. } => FindingKind::TenantRedirects,
+        Misconfiguration::NotAuth0 { .. } => FindingKind::TenantNotAuth0,
         Misconfiguration::Unknown { .. } => FindingKind::ApiUndocumented,
     };
     Finding::about(kind, reason)
@@ -40,7 +41,9 @@ pub(super) fn token(error: &TokenError) -> Finding {
         TokenError::Misconfigured(reason @ Misconfiguration::Unknown { .. }) => {
             Finding::about(FindingKind::TokenUndocumented, reason)
         }
-        TokenError::Misconfigured(reason) => misconfiguration(reason),
+        TokenError::Misconfigured(reason) | TokenError::NotAuth0(reason) => {
+            misconfiguration(reason)
+        }
         TokenError::RateLimited { retry_after } => {
             Finding::about(FindingKind::TokenRateLimited, retry_after.as_secs())
         }

@@ -175,7 +175,9 @@ async fn a_secret_rotated_between_two_requests_is_tried_again() {
     let auth0 = Emulator::builder();
     let auth0 = auth0.tenant(|tenant| "new-secret".clone_into(&mut tenant.client_secret));
     let auth0 = auth0.start().await.unwrap();
-    auth0.fault(Route::Token, Fault::answer(401).delayed(Duration::from_millis(300)));
+    let rejected = r#"{"error":"access_denied","error_description":"Unauthorized"}"#;
+    let rejected = Fault::answer(401).body(rejected).delayed(Duration::from_millis(300));
+    auth0.fault(Route::Token, rejected);
     let app = TestApp::builder()
         .tenant(auth0)
         .set("auth0.client_secret", "new-secret")

@@ -217,6 +217,7 @@ async fn each_error_of_the_token_endpoint_has_its_own_explanation() {
             "token.rate_limited",
             "",
         ),
+        (Fault::html(404), "tenant.not_auth0", "auth0.domain"),
         (Fault::html(503), "token.failed", "auth0.domain"),
         (Fault::close(), "token.failed", "auth0.domain"),
         (
@@ -332,12 +333,12 @@ async fn each_error_of_a_create_call_has_its_own_explanation() {
             "custom_domain.unknown",
             Some("auth0.custom_domain"),
         ),
-        (api(401, None, "Invalid token"), "api.token_rejected", Some("auth0.domain")),
         (
             api(400, None, "Custom domain not found."),
             "custom_domain.unknown",
             Some("auth0.custom_domain"),
         ),
+        (api(401, None, "Invalid token"), "api.token_rejected", Some("auth0.domain")),
         (
             api(403, Some("insufficient_scope"), "Insufficient scope, expected any of: x"),
             "scopes.create_users",
@@ -359,6 +360,7 @@ async fn each_error_of_a_create_call_has_its_own_explanation() {
             Some("auth0.custom_domain"),
         ),
         (api(418, None, "x"), "api.undocumented", None),
+        (Fault::html(404), "tenant.not_auth0", Some("auth0.domain")),
     ] {
         patient.auth0.clear_journal();
         patient.auth0.fault(Route::CreateUser, fault);
@@ -533,6 +535,25 @@ async fn a_tenant_that_fails_is_not_taken_for_another_program() {
         let found = patient.run(&[]);
         assert!(found.message("tenant.failing").ends_with(&format!("status {status}")));
         assert!(found.has("clock.skipped") && found.status == 1, "{:#}", found.report);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_not_the_tenants_is_named_by_its_setting() {
+    let patient = Patient::new().await;
+    for (route, fault) in [
+        (Route::Any, Fault::html(404)),
+        (Route::Any, Fault::html(200)),
+        (Route::Token, Fault::html(200)),
+        (Route::Token, Fault::html(401)),
+        (Route::GetUser, Fault::html(403)),
+    ] {
+        patient.auth0.clear_faults();
+        patient.auth0.fault(route, fault.always());
+        let found = patient.run(&[]);
+        assert_eq!(found.ids("error"), ["tenant.not_auth0"], "{route:?}: {:#}", found.report);
+        assert_eq!(found.find("tenant.not_auth0")["setting"], "auth0.domain");
+        assert_eq!(found.has("tenant.unrecognised"), matches!(route, Route::Any));
     }
 }
 

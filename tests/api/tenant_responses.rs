@@ -383,17 +383,35 @@ async fn a_403_is_the_plans_only_with_a_code_of_it() {
     ] {
         let auth0 = Emulator::builder().start().await.unwrap();
         let service = Process::start(&auth0, &[]).await;
-        let body = match code {
-            "" => "<html>".to_owned(),
-            code => json!({"statusCode": 403, "message": "x", "errorCode": code}).to_string(),
-        };
-        auth0.fault(Route::CreateUser, Fault::answer(403).body(body));
+        let mut body = json!({"statusCode": 403, "error": "Forbidden", "message": "x"});
+        if !code.is_empty() {
+            body["errorCode"] = code.into();
+        }
+        auth0.fault(Route::CreateUser, Fault::answer(403).body(body.to_string()));
         assert_eq!(
             TestResponse::receive(service.post(&ada())).await.problem(),
             "upstream_rejected"
         );
         let event = service.event(|event| event["outcome"] == "upstream_rejected").await;
         assert_eq!(event["error"], expected);
+    }
+}
+
+#[tokio::test]
+async fn a_rejection_that_is_not_auth0s_names_the_domain() {
+    for (status, fault) in
+        [(403, Fault::html(403)), (404, Fault::html(404)), (405, Fault::answer(405))]
+    {
+        let auth0 = Emulator::builder().start().await.unwrap();
+        let service = Process::start(&auth0, &[]).await;
+        auth0.fault(Route::CreateUser, fault);
+        let response = TestResponse::receive(service.post(&ada())).await;
+        assert_eq!(response.problem(), "upstream_rejected");
+        let event = service.event(|event| event["outcome"] == "upstream_rejected").await;
+        assert_eq!(event["level"], "ERROR");
+        let error = event["error"].as_str().unwrap();
+        let start = format!("a response with status {status} that is not Auth0's: is auth0.domain");
+        assert!(error.starts_with(&start), "{error}");
     }
 }
 

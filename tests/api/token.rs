@@ -7,7 +7,9 @@ use auth0_emulator::{ClientQuota, Emulator, Fault, Route};
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::app::{TestApp, ada_with};
+use crate::app::{TestApp, TestResponse, ada_with};
+use crate::eventually::eventually;
+use crate::process::Process;
 
 fn person(nth: usize) -> Value {
     ada_with("email", format!("person{nth}@example.com"))
@@ -167,7 +169,16 @@ async fn rejected_credentials_are_an_error_of_the_operator() {
 
 #[tokio::test]
 async fn a_moment_of_the_network_in_front_of_the_token_endpoint_fails_no_sign_up() {
-    for fault in [Fault::answer(408), Fault::answer(425), Fault::html(403), Fault::answer(500)] {
+    let asks_for_a_password = Fault::html(401).header("www-authenticate", "Basic realm=\"proxy\"");
+    for fault in [
+        Fault::answer(408),
+        Fault::answer(425),
+        Fault::answer(500),
+        Fault::html(200),
+        asks_for_a_password,
+        Fault::html(403),
+        Fault::html(404),
+    ] {
         let auth0 = Emulator::builder().start().await.unwrap();
         auth0.fault(Route::Token, fault);
         let app = TestApp::builder().tenant(auth0).spawn().await;
@@ -176,6 +187,46 @@ async fn a_moment_of_the_network_in_front_of_the_token_endpoint_fails_no_sign_up
         assert_eq!(app.token_requests(), 2);
         let failed = r#"auth0_requests_total{operation="token",outcome="failed"}"#;
         assert_eq!(app.metric(failed).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_the_tenants_is_an_error_of_the_operator() {
+    let unknown_path = r#"{"statusCode":404,"error":"Not Found","message":"Not Found"}"#;
+    for (status, fault) in [
+        (200, Fault::html(200)),
+        (200, Fault::answer(200).body(r#"{"status":"ok"}"#)),
+        (204, Fault::answer(204)),
+        (400, Fault::html(400)),
+        (401, Fault::html(401).header("www-authenticate", "Basic realm=\"proxy\"")),
+        (403, Fault::html(403)),
+        (404, Fault::answer(404).body(unknown_path)),
+        (405, Fault::answer(405)),
+    ] {
+        let auth0 = Emulator::builder().start().await.unwrap();
+        auth0.fault(Route::Token, fault.always());
+        let service = Process::start(&auth0, &[]).await;
+        let answer = TestResponse::receive(service.post(&person(0))).await;
+        assert_eq!(answer.problem(), "upstream_rejected", "{status}: {answer:?}");
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+        let reason = format!(
+            "a response with status {status} that is not Auth0's: is auth0.domain the tenant's, or \
+             does a proxy respond in its place?"
+        );
+        let of_sign_up = service.event(|event| event["outcome"] == "upstream_rejected").await;
+        let of_token = service.event(|event| event["level"] == "ERROR").await;
+        for event in [of_sign_up, of_token] {
+            assert_eq!([&event["level"], &event["error"]], ["ERROR", &*reason]);
+        }
+        assert!(auth0.calls(Route::CreateUser).is_empty());
+
+        // It goes on trying, whatever the reason was.
+        auth0.clear_faults();
+        let created = async || {
+            let answer = TestResponse::receive(service.post(&person(0))).await;
+            (answer.status == StatusCode::CREATED).then_some(())
+        };
+        eventually("the tenant responds", created).await;
     }
 }
 

@@ -1,10 +1,41 @@
 //! A connection as `GET /api/v2/connections` describes it, for `auth0-signup doctor`.
 //!
-//! Every member may be absent: Auth0 leaves out options that were never set.
+//! Every member may be absent or null: Auth0 leaves out options that were never set, and a tool that
+//! manages the tenant may have stored a null. [`read`] makes both the default.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::TransportError;
+use super::response::ApiResponse;
+
+/// Reads the body of a 200; a null counts as absent.
+///
+/// # Errors
+/// [`TransportError::Unreadable`] when it has another form.
+pub(super) fn read<T: DeserializeOwned>(response: &ApiResponse) -> Result<T, TransportError> {
+    let mut body: Value = response.json()?;
+    remove_nulls(&mut body);
+    serde_json::from_value(body).map_err(|_| TransportError::Unreadable(response.status))
+}
+
+/// Removes every null in a value, but not the value itself.
+fn remove_nulls(value: &mut Value) {
+    match value {
+        Value::Array(values) => {
+            values.retain(|value| !value.is_null());
+            values.iter_mut().for_each(remove_nulls);
+        }
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(remove_nulls);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
 
 /// A connection of the tenant.
 #[derive(Debug, Deserialize)]
@@ -60,12 +91,13 @@ pub struct ConnectionValidation {
 }
 
 /// `validation.username`
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
 pub struct UsernameBounds {
     /// The minimum length.
-    pub min: usize,
+    pub min: Option<usize>,
     /// The maximum length.
-    pub max: usize,
+    pub max: Option<usize>,
 }
 
 /// An entry of `attributes`.

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::certificates::{ObservedChain, ObservedHandshake};
 use super::classify::{classify, is_missing_scope, is_missing_user, is_token_rejected};
-use super::connection::{ConnectionRecord, CustomDomain};
+use super::connection::{self, ConnectionRecord, CustomDomain};
 use super::create_user::{self, CreateCallDefaults};
 use super::error::{
     CallError, CreateUserError, LookupError, Misconfiguration, TokenError, TransportError,
@@ -249,7 +249,7 @@ impl Inspector {
     ) -> Result<T, LookupError> {
         let response = self.call(token, Request::new(Method::GET, url)).await?;
         if response.status == 200 {
-            return Ok(response.json()?);
+            return Ok(connection::read(&response)?);
         }
         Err(self.rejection(&response))
     }

@@ -9,6 +9,7 @@ use crate::auth0::{CallError, InspectedToken, Inspector, LookupError, Misconfigu
 use crate::config::{Auth0Settings, Settings};
 use crate::domain::rules::Presence;
 use crate::domain::{Field, Rules};
+use crate::telemetry::chain;
 
 /// The strategy of a database connection.
 const DATABASE: &str = "auth0";
@@ -36,6 +37,10 @@ pub(super) async fn check(
     let name = &settings.auth0.connection;
     let (found, is_database) = match tenant.connection(token).await {
         Err(LookupError::Forbidden) => return not_checked(),
+        Err(LookupError::Failed(CallError::Transport(error))) => {
+            let details = vec![name.clone(), chain(&error)];
+            (vec![Finding::with(FindingKind::ConnectionUnreadable, details)], None)
+        }
         Err(error) => (tenant_error::call(&error).into_iter().collect(), None),
         Ok(None) => (vec![Finding::about(FindingKind::ConnectionMissing, name)], None),
         Ok(Some(found)) if found.strategy != DATABASE => {
@@ -97,7 +102,7 @@ fn attributes(rules: &Rules, options: &ConnectionOptions) -> Vec<Finding> {
         };
         findings.extend(mismatch.as_ref().map(tenant_error::misconfiguration));
     }
-    if let Some(UsernameBounds { min, max }) = options.validation.username
+    if let Some(UsernameBounds { min: Some(min), max: Some(max) }) = options.validation.username
         && rules.presence_of(Field::Username) != Presence::Off
         && (min, max) != (*rules.username.start(), *rules.username.end())
     {

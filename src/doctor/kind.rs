@@ -183,6 +183,7 @@ kinds! {
 
     // The connection.
     ConnectionOk: Connection.ok Ok "{} is a database connection and enabled";
+    ConnectionUnreadable: Connection.unreadable Warning "{} cannot be read: {}";
     ConnectionMissing: Connection.missing Error ("auth0.connection")
         "the tenant has no connection named {}: the setting is its name, not its con_ id";
     ConnectionUnusable: Connection.unusable Error ("auth0.connection") "{}";

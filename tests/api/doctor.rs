@@ -539,6 +539,57 @@ async fn a_tenant_that_fails_is_not_taken_for_another_program() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_option_that_is_null_is_one_that_was_never_set() {
+    let patient = Patient::with_all_scopes().await;
+    let complete = json!({
+        "requires_username": null, "disable_signup": null, "enabledDatabaseCustomization": null,
+        "validation": null, "attributes": null, "passwordPolicy": null,
+        "password_complexity_options": {"min_length": null},
+        "password_dictionary": {"enable": null, "dictionary": [null]},
+        "password_no_personal_info": {"enable": null},
+        "password_options": null,
+    });
+    let nested = json!({
+        "validation": {"username": {"min": null, "max": null}},
+        "attributes": {"email": {"signup": null}, "username": {"signup": {"status": null}}},
+        "password_options": {
+            "complexity": {"character_types": null}, "dictionary": null,
+            "profile_data": {"active": null, "blocked_fields": null},
+        },
+    });
+    for options in [Value::Null, complete, nested] {
+        let body = json!([{
+            "name": "Username-Password-Authentication", "strategy": "auth0",
+            "enabled_clients": null, "options": options,
+        }]);
+        patient.auth0.fault(Route::Connections, Fault::answer(200).body(body.to_string()));
+        let found = patient.run(&[]);
+        for id in ["connection.ok", "attributes.ok", "public_signup.open"] {
+            assert!(found.has(id), "{id} in {:#}", found.report);
+        }
+        assert_eq!(found.status, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_cannot_be_read_is_a_finding_of_its_own_check() {
+    let patient = Patient::with_all_scopes().await;
+    let name = "Username-Password-Authentication";
+    let other_form = json!([{"name": name, "strategy": "auth0", "options": "x"}]).to_string();
+    for (fault, reason) in [
+        (Fault::answer(200).body(other_form), "an unreadable response with status 200"),
+        (Fault::answer(503), "a response with status 503"),
+    ] {
+        patient.auth0.fault(Route::Connections, fault);
+        let found = patient.run(&[]);
+        let message = found.message("connection.unreadable");
+        assert_eq!(message, format!("{name} cannot be read: {reason}"));
+        assert!(found.has("api.ok") && found.has("attributes.skipped"), "{:#}", found.report);
+        assert!(!found.has("api.failed"), "{:#}", found.report);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_not_the_tenants_is_named_by_its_setting() {
     let patient = Patient::new().await;
     for (route, fault) in [

@@ -9,7 +9,7 @@ use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::Request;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::form_urlencoded;
 
 use super::BuildError;
@@ -119,7 +119,7 @@ impl TokenRequest {
             // Redirects are not followed, and their bodies do not matter.
             status @ 300..=399 => Err(redirect::misconfiguration(status, &response.headers).into()),
             _ if response.is_unreadable() => Err(unreadable(&response)),
-            200 => grant(&response).ok_or_else(|| no_grant(&response)),
+            200 => grant(&response).ok_or_else(|| not_auth0(200)),
             status @ ..=299 => Err(not_auth0(status)),
             429 => {
                 let (headers, body) = (&response.headers, response.body());
@@ -194,22 +194,12 @@ fn denied(response: &ApiResponse) -> TokenError {
     reason.into()
 }
 
-/// The error of a 200 without a usable token. Auth0's own has the member for it.
-fn no_grant(response: &ApiResponse) -> TokenError {
-    let body = response.json::<Map<String, Value>>();
-    if body.is_ok_and(|body| body.contains_key("access_token")) {
-        unreadable(response)
-    } else {
-        not_auth0(response.status)
-    }
-}
-
 /// The error of a response that something else sends in Auth0's place.
 const fn not_auth0(status: u16) -> TokenError {
     TokenError::NotAuth0(Misconfiguration::NotAuth0 { status })
 }
 
-/// The error of a response without a usable body.
+/// The error of a response whose body broke off.
 const fn unreadable(response: &ApiResponse) -> TokenError {
     TokenError::Failed(TransportError::Unreadable(response.status))
 }

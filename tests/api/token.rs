@@ -196,6 +196,7 @@ async fn a_host_that_is_not_the_tenants_is_an_error_of_the_operator() {
     for (status, fault) in [
         (200, Fault::html(200)),
         (200, Fault::answer(200).body(r#"{"status":"ok"}"#)),
+        (200, Fault::answer(200).body(r#"{"access_token":"x","expires_in":"86400"}"#)),
         (204, Fault::answer(204)),
         (400, Fault::html(400)),
         (401, Fault::html(401).header("www-authenticate", "Basic realm=\"proxy\"")),

@@ -11,8 +11,9 @@ use uuid::Uuid;
 use crate::backend::{Backend, NOW};
 use crate::command::{self, stderr};
 use crate::rows::{created, existing, keyed, unique, with_proof};
-use crate::server::{connect, server};
+use crate::server::{connect, scalar, server};
 use crate::temp_dir::TempDir;
+use crate::unreliable_server::UnreliableServer;
 
 /// The unit that the pooler gives a server connection for.
 #[derive(Debug, Clone, Copy)]
@@ -319,6 +320,40 @@ async fn a_pooler_is_recognised_before_a_host_that_is_down() {
     let url = format!("postgres://postgres@localhost/{}{hosts}", backend.database());
     let ledger = backend.through(&url).open_plain().await;
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+}
+
+/// The number of sessions in the database whose last statement was the end of an explicit transaction, as
+/// in one without prepared statements.
+const WITHOUT_SETTINGS: &str = "SELECT count(*) FROM pg_stat_activity \
+    WHERE datname = current_database() AND query = 'COMMIT'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_rejects_logins_leaves_the_other_hosts() {
+    let backend = Backend::postgres().await;
+    let pooler = Pooler::start_with(Mode::Transaction, |_| "max_client_conn = 1\n".to_owned());
+    let name = backend.database();
+    let _only = connect(&pooler.url(&name)).await;
+    let (_, server) = server().split_once("?host=").expect("a socket");
+    let pooler = pooler.folder.path().display();
+    let url = format!("postgres://postgres@localhost/{name}?host={pooler},{server}&port=6432,5432");
+    let ledger = backend.through(&url).open_plain().await;
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+    let observer = connect(&backend.url()).await;
+    assert_eq!(scalar::<i64>(&observer, WITHOUT_SETTINGS).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_at_its_start_is_not_taken_for_a_poolers() {
+    let backend = Backend::postgres().await;
+    let proxy = UnreliableServer::start();
+    let ledger = backend.through(&proxy.url(&backend.database())).open_plain().await;
+    proxy.lose_reply();
+    // Whether it starts does not matter here.
+    let _begun = ledger.begin(unique(NOW)).await;
+    assert!(proxy.has_lost_reply());
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+    let observer = connect(&backend.url()).await;
+    assert_eq!(scalar::<i64>(&observer, WITHOUT_SETTINGS).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,8 +36,9 @@ const GIVEN_UP: u32 = 7;
 /// The longest orderly end of a connection, and request to cancel a statement.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The SQLSTATE with which a pooler rejects options of a session: a violation of the protocol.
-const OPTIONS_REJECTED: &str = "08P01";
+/// The SQLSTATEs with which a pooler rejects options of a session, among others: a violation of the protocol,
+/// and something that it does not support.
+const OPTIONS_REJECTED: [&str; 2] = ["08P01", "0A000"];
 
 /// Returns whether the session was started with options of ours.
 const HAS_OPTIONS: &str = "SELECT count(*) = 2 FROM pg_settings \
@@ -49,8 +50,6 @@ pub(super) struct Connector {
     target: Mutex<Arc<Target>>,
     /// The host that was reached last.
     host: AtomicUsize,
-    /// True once a pooler has rejected options.
-    is_pooled: AtomicBool,
     timeout: Duration,
 }
 
@@ -60,6 +59,8 @@ struct Target {
     /// Digests of the files that the URL names.
     files: Vec<u8>,
     tls: Option<Arc<ClientConfig>>,
+    /// For each host, true once it has accepted a connection only without options: a pooler.
+    is_pooled: Vec<AtomicBool>,
 }
 
 impl std::fmt::Debug for Target {
@@ -74,7 +75,7 @@ impl std::fmt::Debug for Target {
 #[derive(Debug)]
 pub(super) struct ServerConnection {
     pub(super) client: Client,
-    /// True if the session has the settings of [`Connector::connect_own`].
+    /// True if the session has the options of [`Connector::connect_own`].
     pub(super) is_own: bool,
     /// The prepared statements of a session of our own, by their text.
     prepared: Mutex<HashMap<&'static str, Statement>>,
@@ -158,8 +159,7 @@ impl Connector {
     /// When the URL is invalid or a certificate cannot be read.
     pub(super) fn new(url: &SecretString, timeout: Duration) -> Result<Self, PostgresError> {
         let target = Mutex::new(Arc::new(Target::new(url)?));
-        let is_pooled = AtomicBool::new(false);
-        Ok(Self { target, host: AtomicUsize::new(0), is_pooled, timeout })
+        Ok(Self { target, host: AtomicUsize::new(0), timeout })
     }
 
     /// Logs a warning if another machine could read or change what is sent to the server.
@@ -178,12 +178,11 @@ impl Connector {
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
     pub(super) async fn connect(&self) -> Result<ServerConnection, PostgresError> {
-        self.connect_with(None).await
+        self.open(&self.target(), None, None).await
     }
 
-    /// Opens a connection whose session has these settings, unless there is a pooler: then no
-    /// session is our own. Of several addresses the one behind the pooler may not be the last, so
-    /// after any error a connection without settings is tried.
+    /// Opens a connection whose session has these command-line options, unless there is a pooler: then no
+    /// session is our own.
     ///
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
@@ -192,33 +191,15 @@ impl Connector {
         options: &str,
         permit: Option<SessionPermit>,
     ) -> Result<ServerConnection, PostgresError> {
-        if self.is_pooled.load(Ordering::Relaxed) {
-            return self.open(&self.target(), None, permit).await;
+        let mut connection = self.open(&self.target(), Some(options), permit).await?;
+        if !connection.is_own {
+            return Ok(connection);
         }
-        let own = self.open(&self.target(), Some(options), permit.clone()).await;
-        let mut connection = match own {
-            Err(error) => {
-                self.is_pooled.fetch_or(error.is(OPTIONS_REJECTED), Ordering::Relaxed);
-                return self.open(&self.target(), None, permit).await;
-            }
-            Ok(connection) => connection,
-        };
         // A pooler may also ignore them.
         let rows = timeout(self.timeout, connection.client.query_typed(HAS_OPTIONS, &[])).await;
         let rows = rows.map_err(|_| PostgresError::Silent(self.timeout))??;
         connection.is_own = rows.first().map(|row| row.try_get(0)).transpose()? == Some(true);
         Ok(connection)
-    }
-
-    /// Opens a connection with these command-line options of a session, which a pooler rejects.
-    ///
-    /// # Errors
-    /// When no host can be reached in time or accepts the connection.
-    pub(super) async fn connect_with(
-        &self,
-        options: Option<&str>,
-    ) -> Result<ServerConnection, PostgresError> {
-        self.open(&self.target(), options, None).await
     }
 
     async fn open(
@@ -237,15 +218,14 @@ impl Connector {
             // A host that does not reply leaves time for the others.
             let left = deadline.saturating_duration_since(Instant::now());
             let limit = left / u32::try_from(count - tried).unwrap_or(1);
-            let connect = target.connect(config, options, self.timeout, permit.clone());
+            let connect =
+                target.connect_with(number, config, options, self.timeout, permit.as_ref());
             let connected = timeout(limit, connect).await;
             let error = match connected.unwrap_or(Err(PostgresError::Silent(limit))) {
                 Ok(connection) => {
                     self.host.store(number, Ordering::Relaxed);
                     return Ok(connection);
                 }
-                // A pooler, which has to be recognised although other hosts are down.
-                Err(error) if error.is(OPTIONS_REJECTED) => return Err(error),
                 Err(error) => error,
             };
             // An error of a server says more than that another one cannot be reached.
@@ -300,7 +280,37 @@ impl Target {
         // First: files that change in between are taken up by the next reload.
         let files = tls::file_digests(&url.tls);
         let tls = tls::config(&url.tls)?;
-        Ok(Self { url, files, tls })
+        let is_pooled = url.hosts.iter().map(|_| AtomicBool::new(false)).collect();
+        Ok(Self { url, files, tls, is_pooled })
+    }
+
+    /// Connects to the host of this number with these options, and without them if it rejects those.
+    async fn connect_with(
+        &self,
+        number: usize,
+        config: &Config,
+        options: Option<&str>,
+        call_timeout: Duration,
+        permit: Option<&SessionPermit>,
+    ) -> Result<ServerConnection, PostgresError> {
+        let is_pooled = self.is_pooled.get(number);
+        let is_known = is_pooled.is_some_and(|is_pooled| is_pooled.load(Ordering::Relaxed));
+        if let Some(options) = options.filter(|_| !is_known) {
+            match self.connect(config, Some(options), call_timeout, permit.cloned()).await {
+                Ok(mut own) => {
+                    own.is_own = true;
+                    return Ok(own);
+                }
+                Err(error) if OPTIONS_REJECTED.iter().any(|code| error.is(code)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // The same codes stand for other errors: only a success shows that the options were at fault.
+        let connection = self.connect(config, None, call_timeout, permit.cloned()).await?;
+        if let Some(is_pooled) = is_pooled.filter(|_| options.is_some()) {
+            is_pooled.store(true, Ordering::Relaxed);
+        }
+        Ok(connection)
     }
 
     async fn connect(

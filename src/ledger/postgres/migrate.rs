@@ -164,11 +164,7 @@ pub(super) async fn build_indexes(
     connector: &Connector,
     schema: &str,
 ) -> Result<usize, PostgresError> {
-    let connection = match connector.connect_with(Some(NO_TIMEOUTS)).await {
-        Ok(connection) => connection,
-        // A pooler knows no options.
-        Err(_) => connector.connect().await?,
-    };
+    let connection = connector.connect_own(NO_TIMEOUTS, None).await?;
     let mut count = 0;
     let applied = applied(&connection.client, schema).await?;
     for script in pending(&POSTGRES, &applied).filter(|script| is_separate(script)) {

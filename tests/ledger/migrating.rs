@@ -16,7 +16,7 @@ use crate::role::Role;
 use crate::rows::{any_due, begin, created, get, unique, with_permit};
 use crate::server::{connect, execute, scalar};
 
-/// The files that an earlier release had applied, and its table of them.
+/// The files that an earlier build had applied, and its table of them.
 const BEFORE: [&str; 4] = [
     include_str!("../../migrations/postgres/0001_attempts.sql"),
     include_str!("../../migrations/postgres/0002_redeemed_proofs.sql"),
@@ -24,11 +24,11 @@ const BEFORE: [&str; 4] = [
     include_str!("../../migrations/postgres/0004_terms.sql"),
 ];
 const TABLE_BEFORE: &str = "\
-    CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL,
+    CREATE TABLE auth0_signup_migrations (version integer PRIMARY KEY, name text NOT NULL,
       applied_at bigint NOT NULL);
-    INSERT INTO schema_migrations SELECT version, 'old', 5 FROM generate_series(1, 4) AS version;";
+    INSERT INTO auth0_signup_migrations SELECT version, 'old', 5 FROM generate_series(1, 4) AS version;";
 
-/// A sign-up of that release.
+/// A sign-up of that build.
 const SIGN_UP_BEFORE: &str = "\
     INSERT INTO attempts (id, email_digest, user_id, request_id, state, begun_at)
     VALUES (gen_random_uuid(), '\\x00', 'user', 'request', 0, 0)";
@@ -77,9 +77,7 @@ async fn a_migration_beside_a_dump_stops_no_sign_up() {
     }
     let all = migrations(&through.settings).await.unwrap();
     assert!(all.iter().all(|migration| migration.applied_at.is_some()), "{all:?}");
-    // What the old release had applied is carried over, and its table stays for it.
     assert_eq!(all[3].applied_at, Some(Duration::from_millis(5)));
-    assert_eq!(backend.count("schema_migrations").await, 4);
 }
 
 /// A migration of another process, or an operator's change, locks a table for longer than any call
@@ -274,14 +272,34 @@ async fn a_database_with_tables_of_these_names_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_of_another_programs_migrations_is_left_alone() {
+    for (columns, rows) in [
+        ("version varchar PRIMARY KEY", "'20260101000000'"),
+        ("version integer, name text, applied_at timestamptz", "11, 'x', now()"),
+        ("version integer, name text, applied_at bigint", "11, 'x', 5"),
+        ("version integer, name text, applied_at bigint", "1, 'x', 5"),
+    ] {
+        let backend = Backend::postgres().await;
+        let other = format!(
+            "CREATE TABLE schema_migrations ({columns}); INSERT INTO schema_migrations VALUES ({rows})"
+        );
+        backend.execute(&other).await;
+        let opened = timeout(Duration::from_secs(20), backend.open()).await;
+        let ledger = opened.expect("a start that ends");
+        assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+        assert_eq!(backend.count("schema_migrations").await, 1);
+        assert_eq!(backend.count("auth0_signup_migrations").await, all(&backend).await, "{rows}");
+    }
+}
+
+/// Waiting for another type would be waiting for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_of_another_type_ends_the_start() {
     let backend = Backend::postgres().await;
-    let rails = "CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY); \
-                 INSERT INTO schema_migrations VALUES ('20260101000000')";
-    backend.execute(rails).await;
-    let ledger = backend.open().await;
-    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
-    assert_eq!(backend.count("schema_migrations").await, 1);
-    assert_eq!(backend.count("auth0_signup_migrations").await, all(&backend).await);
+    let table = "CREATE TABLE auth0_signup_migrations (version integer, name text, applied_at timestamptz); \
+                 INSERT INTO auth0_signup_migrations VALUES (1, 'attempts', now())";
+    backend.execute(table).await;
+    let opened = timeout(Duration::from_secs(20), backend.try_open(Access::Service)).await;
+    assert!(opened.expect("a start that ends").is_err());
 }
 
 /// A service of the release before runs and starts beside the new one.

@@ -123,9 +123,9 @@ async fn an_old_database_with_rows_is_upgraded(backend: Backend) {
     let versions = (1..=files.len()).map(|version| format!("({version}, 'old', {now})"));
     let sql = format!(
         "{files}
-         CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL,
+         CREATE TABLE {table} (version integer PRIMARY KEY, name text NOT NULL,
            applied_at bigint NOT NULL);
-         INSERT INTO schema_migrations (version, name, applied_at) VALUES {versions};
+         INSERT INTO {table} (version, name, applied_at) VALUES {versions};
          INSERT INTO attempts (id, email_digest, user_id, request_id, state, begun_at, due_at, owner,
            looks) VALUES ({pending_id}, {email}, '{pending_user}', 'request-1', 0, {now}, {lease},
            {owner}, 2);
@@ -135,6 +135,7 @@ async fn an_old_database_with_rows_is_upgraded(backend: Backend) {
          INSERT INTO redeemed_proofs (proof, attempt_id, expires_at)
            VALUES ({key}, {created_id}, {expiry});",
         files = files.concat(),
+        table = if backend.is_sqlite() { "schema_migrations" } else { "auth0_signup_migrations" },
         versions = versions.collect::<Vec<_>>().join(", "),
         pending_id = uuid(pending.id.as_uuid()),
         created_id = uuid(created.id.as_uuid()),

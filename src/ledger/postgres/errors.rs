@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{WasNull, WrongType};
 
 use crate::ledger::{Closed, LedgerError, OpenError};
 
@@ -74,8 +75,13 @@ impl PostgresError {
             | Self::Url(_)
             | Self::Closed(_) => return ErrorClass::Connection,
         };
-        // Not from the server: the connection is broken.
-        let Some(code) = error.code().map(SqlState::code) else { return ErrorClass::Connection };
+        let Some(code) = error.code().map(SqlState::code) else {
+            // Not from the server: the connection is broken, unless a value was of another type.
+            let is_of_value = error
+                .source()
+                .is_some_and(|cause| cause.is::<WrongType>() || cause.is::<WasNull>());
+            return if is_of_value { ErrorClass::Statement } else { ErrorClass::Connection };
+        };
         match code {
             // A server becomes read-only when another one takes over. A session was idle.
             "25006" | "25P03" => ErrorClass::Connection,

@@ -44,12 +44,9 @@ const SCHEMA: &str = "\
 
 /// The applied migrations. The table had another name before.
 const APPLIED: &str = "SELECT version, applied_at FROM auth0_signup_migrations";
-const APPLIED_BEFORE: &str = "SELECT version, applied_at FROM schema_migrations";
 
-/// Returns whether there is a table of ours; other programs have a `schema_migrations` too.
+/// Returns whether there is a table of ours.
 const HAS_TABLE: &str = "SELECT to_regclass('auth0_signup_migrations') IS NOT NULL";
-const HAS_TABLE_BEFORE: &str = "SELECT count(*) = 2 FROM pg_attribute \
-    WHERE attrelid = to_regclass('schema_migrations') AND attname IN ('name', 'applied_at')";
 
 /// The relations with the names of ours. Without a table of applied migrations they are another program's.
 const FOREIGN: &str = "SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class \
@@ -58,10 +55,6 @@ const FOREIGN: &str = "SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg
 
 const CREATE_TABLE: &str = "CREATE TABLE auth0_signup_migrations \
     (version integer PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL)";
-
-/// The old table stays, for replicas of the release before that start again.
-const COPY_TABLE: &str =
-    "INSERT INTO auth0_signup_migrations SELECT version, name, applied_at FROM schema_migrations";
 
 const RECORD: &str = "INSERT INTO auth0_signup_migrations (version, name, applied_at) \
     VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) ON CONFLICT DO NOTHING";
@@ -144,9 +137,6 @@ async fn apply(client: &Client, schema: &str, script: &Script) -> Result<bool, P
     let applied = applied_within(client).await?;
     if !is_true(client, HAS_TABLE).await? {
         client.batch_execute(CREATE_TABLE).await?;
-        if is_true(client, HAS_TABLE_BEFORE).await? {
-            client.batch_execute(COPY_TABLE).await?;
-        }
     }
     let is_pending = pending(&POSTGRES, &applied).any(|other| other.version == script.version);
     if is_pending {
@@ -302,14 +292,10 @@ async fn begin_within(
 async fn applied_within(client: &Client) -> Result<Vec<(i32, i64)>, PostgresError> {
     // Read first: another process may apply the first migration in between.
     let foreign: Option<String> = first(client, FOREIGN).await?;
-    let select = if is_true(client, HAS_TABLE).await? {
-        APPLIED
-    } else if is_true(client, HAS_TABLE_BEFORE).await? {
-        APPLIED_BEFORE
-    } else {
+    if !is_true(client, HAS_TABLE).await? {
         return foreign.map_or(Ok(Vec::new()), |names| Err(PostgresError::Foreign(names)));
-    };
-    let rows = client.query_typed(select, &[]).await?;
+    }
+    let rows = client.query_typed(APPLIED, &[]).await?;
     let applied = rows.iter().map(|row| Ok::<_, Error>((row.try_get(0)?, row.try_get(1)?)));
     Ok(applied.collect::<Result<_, _>>()?)
 }

@@ -9,7 +9,7 @@ use auth0_signup::ledger::{Access, BeginResult, ClaimDue, Find, inspect, migrate
 use tokio::time::timeout;
 
 use crate::backend::{Backend, NOW, admin};
-use crate::command;
+use crate::command::{self, stderr};
 use crate::eventually::eventually;
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
@@ -300,6 +300,31 @@ async fn a_column_of_another_type_ends_the_start() {
     backend.execute(table).await;
     let opened = timeout(Duration::from_secs(20), backend.try_open(Access::Service)).await;
     assert!(opened.expect("a start that ends").is_err());
+}
+
+/// It seems to have no tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_the_role_may_not_use_is_named() {
+    for schema in ["own", r#""Sign-Up, 1""#, r#""it's ""mine""""#] {
+        let backend = Backend::postgres().await;
+        let role = Role::create(&backend).await;
+        let own = format!(
+            "CREATE SCHEMA {schema}; GRANT CREATE, USAGE ON SCHEMA {schema} TO {}",
+            role.name
+        );
+        backend.execute(&own).await;
+        role.alter(&format!("SET search_path = {schema}, public")).await;
+        let serve = role.of(&backend);
+        serve.open_plain().await.close().await;
+        backend.execute(&format!("REVOKE ALL ON SCHEMA {schema} FROM {}", role.name)).await;
+        let text = stderr(&command::run(&serve, &["migrate"]), 2);
+        assert!(text.contains("denies a right"), "{text}");
+        assert!(text.contains("permission denied for schema"), "{text}");
+        assert!(serve.try_open_plain(Access::Service).await.is_err());
+        assert!(inspect(&serve.settings).await.is_err());
+        assert!(migrations(&serve.settings).await.is_err());
+        assert_eq!(backend.count("pg_tables WHERE schemaname = 'public'").await, 0, "{schema}");
+    }
 }
 
 /// A service of the release before runs and starts beside the new one.

@@ -32,17 +32,27 @@ const BUILD_TRIES: u32 = 3;
 /// The options of a session that builds an index, which may take hours.
 const NO_TIMEOUTS: &str = "-c statement_timeout=0 -c lock_timeout=0";
 
-/// The schema of the tables, as a value of `search_path`: the first of the search path that has
-/// them, else `public` if it has them, else the one where new tables are created.
+/// The schema of the tables, as a value of `search_path`: the first of the search path that has them, else `public`
+/// if it has them, else the one where new tables are created. The second column is false if this role lacks the
+/// right to use the schema of the tables, which `current_schemas` would leave out.
 const SCHEMA: &str = "\
-    SELECT quote_ident(coalesce( \
-      (SELECT nspname FROM pg_class JOIN pg_namespace space ON space.oid = relnamespace \
-       WHERE relname IN ('auth0_signup_migrations', 'secret_checks') AND relkind = 'r' \
-       AND nspname = ANY (current_schemas(false) || 'public'::name) \
-       ORDER BY array_position(current_schemas(false), nspname) NULLS LAST LIMIT 1), \
-      nullif(current_schema(), 'pg_catalog'), 'public'))";
+    WITH parts AS ( \
+      SELECT number, coalesce(replace(part[1], '\"\"', '\"'), lower(part[2])) AS name \
+      FROM regexp_matches(current_setting('search_path'), '\"((?:[^\"]|\"\")*)\"|([^\", ]+)', 'g') \
+        WITH ORDINALITY AS found (part, number)), \
+    path AS ( \
+      SELECT number, CASE name WHEN '$user' THEN current_user ELSE name END AS name FROM parts \
+      UNION ALL SELECT NULL, 'public'), \
+    ours AS ( \
+      SELECT space.oid, nspname FROM path JOIN pg_namespace space ON nspname = name \
+      JOIN pg_class ON relnamespace = space.oid \
+      WHERE relname = 'auth0_signup_migrations' AND relkind = 'r' \
+      ORDER BY number NULLS LAST LIMIT 1) \
+    SELECT quote_ident(coalesce((SELECT nspname FROM ours), \
+        nullif(current_schema(), 'pg_catalog'), 'public')), \
+      coalesce((SELECT has_schema_privilege(oid, 'USAGE') FROM ours), true)";
 
-/// The applied migrations. The table had another name before.
+/// The applied migrations.
 const APPLIED: &str = "SELECT version, applied_at FROM auth0_signup_migrations";
 
 /// Returns whether there is a table of ours.
@@ -78,7 +88,17 @@ const INDEX: &str = "\
 /// Returns the schema of the tables, as a value of `search_path`.
 pub(super) async fn schema(client: &Client) -> Result<String, PostgresError> {
     let rows = client.query_typed(SCHEMA, &[]).await?;
-    Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
+    let Some(row) = rows.first() else { return Ok(String::new()) };
+    let schema: String = row.try_get(0)?;
+    if !row.try_get::<_, bool>(1)? {
+        // For the server's own error.
+        let denied = format!("SELECT FROM {schema}.auth0_signup_migrations LIMIT 0");
+        client.batch_execute(&denied).await?;
+    }
+    Ok(schema)
+///
+/// # Errors
+/// Also when this role may not use it: it would seem to have no tables.
 }
 
 /// Returns the applied migrations: `(version, milliseconds)`.

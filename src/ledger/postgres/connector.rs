@@ -40,9 +40,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// and something that it does not support.
 const OPTIONS_REJECTED: [&str; 2] = ["08P01", "0A000"];
 
-/// Returns whether the session was started with options of ours.
-const HAS_OPTIONS: &str = "SELECT count(*) = 2 FROM pg_settings \
-    WHERE name IN ('enable_seqscan', 'jit') AND setting = 'off' AND source = 'client'";
+/// Returns whether the session was started with options of ours. Then also lifts the limit of its transactions,
+/// as `NO_TRANSACTION_TIMEOUT` does.
+const HAS_OPTIONS: &str = "\
+    SELECT is_own, CASE WHEN is_own AND current_setting('transaction_timeout', true) IS NOT NULL \
+      THEN set_config('transaction_timeout', '0', false) END \
+    FROM (SELECT count(*) = 2 AS is_own FROM pg_settings \
+      WHERE name IN ('enable_seqscan', 'jit') AND setting = 'off' AND source = 'client') AS session";
 
 /// Connects to the server that the settings name.
 #[derive(Debug)]

@@ -83,8 +83,9 @@ impl PostgresError {
             return if is_of_value { ErrorClass::Statement } else { ErrorClass::Connection };
         };
         match code {
-            // A server becomes read-only when another one takes over. A session was idle.
-            "25006" | "25P03" => ErrorClass::Connection,
+            // A server becomes read-only when another one takes over. A session was idle. A transaction took
+            // longer than the server allows.
+            "25006" | "25P03" | "25P04" => ErrorClass::Connection,
             // A lock or a statement timeout, and a table that was changed meanwhile.
             "55P03" | "57014" | "0A000" => ErrorClass::Transient,
             _ => match code.get(..2) {

@@ -11,6 +11,7 @@ use tokio_postgres::{Client, Error};
 
 use super::connector::Connector;
 use super::errors::{ErrorClass, PostgresError};
+use super::statement::NO_TRANSACTION_TIMEOUT;
 use crate::digest::{Digest, DigestPair};
 use crate::ledger::migrations::{POSTGRES, Script, pending};
 
@@ -29,8 +30,10 @@ const POLL: Duration = Duration::from_millis(100);
 /// database does that each time.
 const BUILD_TRIES: u32 = 3;
 
-/// The options of a session that builds an index, which may take hours.
-const NO_TIMEOUTS: &str = "-c statement_timeout=0 -c lock_timeout=0";
+/// The options of a session that builds an index, which may take hours. By the last two the connector recognises
+/// a session of our own.
+const NO_TIMEOUTS: &str =
+    "-c statement_timeout=0 -c lock_timeout=0 -c enable_seqscan=off -c jit=off";
 
 /// The schema of the tables, as a value of `search_path`: the first of the search path that has them, else `public`
 /// if it has them, else the one where new tables are created. The second column is false if this role lacks the
@@ -86,6 +89,9 @@ const INDEX: &str = "\
     FROM pg_index WHERE indexrelid = to_regclass($1)";
 
 /// Returns the schema of the tables, as a value of `search_path`.
+///
+/// # Errors
+/// Also when this role may not use it: it would seem to have no tables.
 pub(super) async fn schema(client: &Client) -> Result<String, PostgresError> {
     let rows = client.query_typed(SCHEMA, &[]).await?;
     let Some(row) = rows.first() else { return Ok(String::new()) };
@@ -96,9 +102,6 @@ pub(super) async fn schema(client: &Client) -> Result<String, PostgresError> {
         client.batch_execute(&denied).await?;
     }
     Ok(schema)
-///
-/// # Errors
-/// Also when this role may not use it: it would seem to have no tables.
 }
 
 /// Returns the applied migrations: `(version, milliseconds)`.
@@ -304,7 +307,7 @@ async fn begin_within(
          SELECT set_config('search_path', '{schema}', true), \
          set_config('statement_timeout', '0', true), \
          set_config('idle_in_transaction_session_timeout', '0', true), \
-         set_config('lock_timeout', '{millis}', true)"
+         set_config('lock_timeout', '{millis}', true), {NO_TRANSACTION_TIMEOUT}"
     );
     Ok(client.batch_execute(&begin).await?)
 }

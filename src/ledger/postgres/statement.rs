@@ -24,6 +24,12 @@ const SYNC: &str = "SELECT \
       'off'), 'on'), true), \
     pg_logical_emit_message(true, 'auth0-signup', '')";
 
+/// Lifts the limit that servers since PostgreSQL 17 have for the current transaction. Older ones do not know it,
+/// and would reject a connection with it as an option.
+pub(super) const NO_TRANSACTION_TIMEOUT: &str = "CASE \
+    WHEN current_setting('transaction_timeout', true) IS NOT NULL \
+    THEN set_config('transaction_timeout', '0', true) END";
+
 /// The end of a statement's transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -207,6 +213,7 @@ impl Session {
             let value = value.replace('\'', "''");
             begin.extend([", set_config('", name, "', '", &value, "', true)"]);
         }
+        begin.extend([", ", NO_TRANSACTION_TIMEOUT]);
         Some(begin)
     }
 

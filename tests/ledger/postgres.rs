@@ -176,6 +176,32 @@ async fn a_blocked_table_of_limits_costs_no_sign_up_under_load() {
     .await;
 }
 
+/// Counts the tries to charge the limits, also those that are rolled back.
+const COUNT_CHARGES: &str = "\
+    CREATE SEQUENCE charges; \
+    ALTER FUNCTION spend_permit(bigint, bigint, bigint) RENAME TO spend; \
+    CREATE FUNCTION spend_permit(bigint, bigint, bigint) RETURNS bigint LANGUAGE sql AS \
+      $$ SELECT CASE WHEN nextval('charges') > 0 THEN spend($1, $2, $3) END $$";
+
+/// Starts queue for the row, so one may wait twice the half second: longer than its first try lasts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_row_of_the_limits_is_not_charged_again() {
+    let mut backend = Backend::postgres().await;
+    backend.settings.timeout = Duration::from_secs(3);
+    let ledger = backend.open().await;
+    ledger.begin(with_permit(Limit::Service, 1, SLOW)).await.unwrap();
+    backend.execute(COUNT_CHARGES).await;
+    let blocker = connect(&backend.url()).await;
+    blocker.batch_execute("BEGIN; SELECT FROM limits FOR UPDATE").await.unwrap();
+    // As many as may run at once.
+    let starts = (0..5).map(|_| ledger.begin(with_permit(Limit::Service, 1, SLOW)));
+    for result in join_all(starts).await {
+        assert_eq!(result.unwrap(), BeginResult::Started);
+    }
+    let charges = "SELECT last_value FROM charges";
+    assert!(scalar::<i64>(&connect(&backend.url()).await, charges).await <= 5);
+}
+
 /// A server that waits for a standby that is gone, as for a disk that hangs, notices no client that has left.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_ends_no_commit_keeps_few_sessions_and_is_not_ready() {

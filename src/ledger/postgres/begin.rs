@@ -94,6 +94,7 @@ impl Postgres {
         let repeat = start_statement(attempt, &[]).end(end);
         let has_charges = !attempt.admission_cost.charges.is_empty();
         let mut is_charged = false;
+        // Another start may have found that the limits fail while this one's first try waited for them.
         let choose = || {
             is_charged = has_charges && self.shared_limits.are_charged(Instant::now());
             if is_charged { &first } else { &repeat }

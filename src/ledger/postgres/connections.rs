@@ -153,20 +153,19 @@ impl Connections {
         self.run_or_repeat(|| statement, statement).await
     }
 
-    /// Runs the statement that is chosen when its turn comes, or `repeat` once an earlier try may have
-    /// been executed.
+    /// Runs the statement that is chosen for each try, or `repeat` once an earlier try may have been executed.
     ///
     /// # Errors
     /// When the server cannot be reached in time, or rejects the statement.
     pub(super) async fn run_or_repeat<'s>(
         &self,
-        choose: impl FnOnce() -> &'s Statement + Send,
+        choose: impl FnMut() -> &'s Statement + Send,
         repeat: &Statement,
     ) -> Result<Rows, PostgresError> {
         let deadline = Instant::now() + self.timeout;
         let run = async {
             let _turn = self.turns.acquire().await.map_err(|_| Closed)?;
-            self.run_before(deadline, CallKind::Usual, choose(), repeat).await
+            self.run_before(deadline, CallKind::Usual, choose, repeat).await
         };
         timeout_at(deadline, run).await.unwrap_or(Err(PostgresError::Silent(self.timeout)))
     }
@@ -185,15 +184,15 @@ impl Connections {
         let turn = timeout_at(deadline, self.beat_turn.lock()).await;
         let _turn = turn.map_err(|_| silent())?;
         let _wait = BeatWait(self);
-        let run = self.run_before(deadline, CallKind::Heartbeat, statement, statement);
+        let run = self.run_before(deadline, CallKind::Heartbeat, || statement, statement);
         timeout_at(deadline, run).await.unwrap_or_else(|_| Err(silent()))
     }
 
-    async fn run_before(
+    async fn run_before<'s>(
         &self,
         deadline: Instant,
         kind: CallKind,
-        statement: &Statement,
+        mut choose: impl FnMut() -> &'s Statement + Send,
         repeat: &Statement,
     ) -> Result<Rows, PostgresError> {
         let (mut is_repeat, mut tries) = (false, 0);
@@ -209,7 +208,7 @@ impl Connections {
             };
             // The server ends the first try by the session's own limit.
             let server_limit = (tries > 1 || left < self.session.limit).then_some(limit);
-            let statement = if is_repeat { repeat } else { statement };
+            let statement = if is_repeat { repeat } else { choose() };
             open.connection.is_busy.store(true, Ordering::Relaxed);
             let run = statement.run(&open.connection, &self.session, server_limit);
             let run = timeout(limit, run).await;

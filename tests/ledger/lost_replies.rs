@@ -9,7 +9,7 @@ use auth0_signup::ledger::{
 use auth0_signup::limits::{Limit, Rate};
 use uuid::Uuid;
 
-use crate::backend::{Backend, NOW};
+use crate::backend::{Backend, NOW, admin};
 use crate::rows::{
     DAY, begin, created, digest, existing, get, key, keyed, lease, time, unknown, unsent,
 };
@@ -88,6 +88,27 @@ async fn a_change_whose_reply_is_lost_is_reported_as_written() {
     assert!(!ledger.record_once(nobody, digest(2), DAY).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!((row.state, row.restarts), (AttemptState::Created, 1));
+}
+
+/// Each costs the server a login.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_share_the_error_of_a_server_that_rejects_connections() {
+    let (backend, ledger, proxy) = unreliable().await;
+    ledger.now().await.unwrap();
+    let name = backend.database();
+    admin(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+    backend.terminate().await;
+    let (before, started) = (proxy.opened(), Instant::now());
+    for _ in 0..100 {
+        let error = ledger.now().await.unwrap_err();
+        assert!(format!("{error:?}").contains("not currently accepting"), "{error:?}");
+    }
+    let most = 2 + usize::try_from(started.elapsed().as_millis() / 500).unwrap();
+    assert!(proxy.opened() - before <= most, "{} of {most}", proxy.opened() - before);
+    admin(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+    // A heartbeat tries at once.
+    ledger.heartbeat(Uuid::nil()).await.unwrap();
+    ledger.now().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

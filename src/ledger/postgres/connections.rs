@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Row;
@@ -13,7 +14,7 @@ use tokio_postgres::Row;
 use super::connector::{Connector, ServerConnection};
 use super::errors::{ErrorClass, PostgresError};
 use super::statement::{Session, Statement};
-use crate::ledger::Closed;
+use crate::ledger::{Closed, UrlChange};
 
 /// The most connections of a replica that are in use or idle, with the one that is left for heartbeats.
 const MOST: usize = 6;
@@ -25,7 +26,7 @@ const MOST_SESSIONS: usize = 2 * MOST;
 /// The most tries of a statement.
 const TRIES: u32 = 3;
 
-/// Time for which no connection is tried after the server has rejected one.
+/// Time for which no connection is tried after the server has rejected one, but for heartbeats without any.
 const REJECTED: Duration = Duration::from_millis(500);
 
 /// The kinds of call.
@@ -73,8 +74,17 @@ pub(super) struct Connections {
 #[derive(Debug, Default)]
 struct Idle {
     connections: VecDeque<OpenConnection>,
-    /// The time at which the server rejected another one.
-    rejected_at: Option<Instant>,
+    /// The last failure to open another one, until one succeeds.
+    rejection: Option<Rejection>,
+}
+
+/// A failure to open a connection.
+#[derive(Debug)]
+struct Rejection {
+    /// The time of the failure, or of the next try.
+    at: Instant,
+    /// The error, if a server was reached: then the next try would cost it a login.
+    error: Option<Arc<PostgresError>>,
 }
 
 /// A connection and its slot.
@@ -137,9 +147,16 @@ impl Connections {
         }
     }
 
-    /// The source of new connections.
-    pub(super) const fn connector(&self) -> &Connector {
-        &self.connector
+    /// Uses another URL for new connections, as [`Connector::replace_url`] does.
+    ///
+    /// # Errors
+    /// When the URL is invalid or does not work.
+    pub(super) async fn replace_url(&self, url: &SecretString) -> Result<UrlChange, PostgresError> {
+        let change = self.connector.replace_url(url).await?;
+        if change == UrlChange::Replaced {
+            self.end_of_rejection();
+        }
+        Ok(change)
     }
 
     /// Runs a statement in a transaction of its own, and returns after its commit.
@@ -249,7 +266,7 @@ impl Connections {
     }
 
     /// Returns an idle connection or a new one. If the server rejects a new one, waits for one of
-    /// those that this replica has.
+    /// those that this replica has. If it has none, returns the error.
     async fn acquire(&self, kind: CallKind) -> Result<OpenConnection, PostgresError> {
         loop {
             let mut returned = pin!(self.returned.notified());
@@ -262,10 +279,11 @@ impl Connections {
             }
             if let Some((slot, session)) = self.free_slot(kind)? {
                 match self.connector.connect_own(&self.options, Some(Arc::new(session))).await {
-                    Ok(connection) => return Ok(OpenConnection::new(connection, slot)),
-                    // All others are closed too.
-                    Err(error) if self.slots.available_permits() == MOST - 1 => return Err(error),
-                    Err(_) => self.idle().rejected_at = Some(Instant::now()),
+                    Ok(connection) => {
+                        self.end_of_rejection();
+                        return Ok(OpenConnection::new(connection, slot));
+                    }
+                    Err(error) => self.reject(error)?,
                 }
             }
             if kind == CallKind::Heartbeat {
@@ -275,13 +293,40 @@ impl Connections {
         }
     }
 
+    /// Records that a connection, which still has its slot, could not be opened. Returns the error if there are no
+    /// others to wait for.
+    fn reject(&self, error: PostgresError) -> Result<(), PostgresError> {
+        let (at, is_last) = (Instant::now(), self.slots.available_permits() == MOST - 1);
+        if !error.has_reached_server() {
+            if is_last {
+                return Err(error);
+            }
+            self.idle().rejection = Some(Rejection { at, error: None });
+            return Ok(());
+        }
+        let error = Arc::new(error);
+        self.idle().rejection = Some(Rejection { at, error: Some(Arc::clone(&error)) });
+        if is_last { Err(PostgresError::Rejected(error)) } else { Ok(()) }
+    }
+
     /// Returns a slot for a new connection and its session, if there are both. While the server rejects
-    /// more, only for the first. The last session is left for heartbeats.
-    fn free_slot(&self, kind: CallKind) -> Result<Option<(Slot, OwnedSemaphorePermit)>, Closed> {
-        let rejected_at = self.idle().rejected_at;
-        let is_rejected = rejected_at.is_some_and(|at| at.elapsed() < REJECTED);
-        if is_rejected && self.slots.available_permits() < MOST {
-            return Ok(None);
+    /// more, only for the first, and the first only for a heartbeat: other calls get the error. When that time is
+    /// over, one call tries. The last session is left for heartbeats.
+    fn free_slot(
+        &self,
+        kind: CallKind,
+    ) -> Result<Option<(Slot, OwnedSemaphorePermit)>, PostgresError> {
+        if let Some(Rejection { at, error }) = &mut self.idle().rejection {
+            let is_first = self.slots.available_permits() == MOST;
+            if at.elapsed() >= REJECTED {
+                *at = Instant::now();
+            } else if !is_first {
+                return Ok(None);
+            } else if let Some(error) = error
+                && kind == CallKind::Usual
+            {
+                return Err(PostgresError::Rejected(Arc::clone(error)));
+            }
         }
         if kind == CallKind::Usual && self.sessions.available_permits() == 1 {
             return Ok(None);
@@ -292,8 +337,15 @@ impl Connections {
                 let slot = Slot { permit: Some(permit), returned: Arc::clone(&self.returned) };
                 Ok(Some((slot, session)))
             }
-            Err(TryAcquireError::Closed) => Err(Closed),
+            Err(TryAcquireError::Closed) => Err(Closed.into()),
             Err(TryAcquireError::NoPermits) => Ok(None),
+        }
+    }
+
+    /// Lets other calls open connections again.
+    fn end_of_rejection(&self) {
+        if self.idle().rejection.take().is_some() {
+            self.returned.notify_waiters();
         }
     }
 

@@ -46,6 +46,9 @@ pub enum PostgresError {
     /// It was not this process's turn to migrate in time.
     #[error("another process migrates the database")]
     OtherMigrates,
+    /// No connection could be opened. Calls share the error for a moment.
+    #[error(transparent)]
+    Rejected(Arc<Self>),
     /// The ledger was closed.
     #[error(transparent)]
     Closed(#[from] Closed),
@@ -63,11 +66,21 @@ pub(super) enum ErrorClass {
 }
 
 impl PostgresError {
+    /// The error of the server or the driver.
+    fn server(&self) -> Option<&Error> {
+        match self {
+            Self::Server(error) => Some(error),
+            Self::Rejected(error) => error.server(),
+            _ => None,
+        }
+    }
+
     /// Classes the error by its SQLSTATE.
     pub(super) fn class(&self) -> ErrorClass {
         let error = match self {
             Self::Server(error) => error,
             Self::Foreign(_) => return ErrorClass::Statement,
+            Self::Rejected(error) => return error.class(),
             Self::OtherMigrates => return ErrorClass::Transient,
             Self::Silent(_)
             | Self::Tls(_)
@@ -102,7 +115,7 @@ impl PostgresError {
     /// Returns whether the server rejects the user, the password or the database's name, or asks for a
     /// password that the URL does not have.
     pub fn is_rejected_login(&self) -> bool {
-        let Self::Server(error) = self else { return false };
+        let Some(error) = self.server() else { return false };
         let Some(state) = error.code() else {
             // Found by the driver, which has no type for it.
             return error.source().is_some_and(|cause| cause.to_string() == "password missing");
@@ -117,7 +130,7 @@ impl PostgresError {
     /// Returns whether the server has no TLS, or rustls rejects it. A connection that breaks meanwhile is
     /// another error.
     pub fn is_failed_tls(&self) -> bool {
-        let Self::Server(error) = self else { return false };
+        let Some(error) = self.server() else { return false };
         // The driver has no type for the first.
         error.source().is_some_and(|cause| {
             cause.to_string() == "server does not support TLS"
@@ -138,13 +151,13 @@ impl PostgresError {
     /// Returns whether a pooler gives each statement another session, and so allows no transactions.
     pub fn is_statement_pooling(&self) -> bool {
         // PgBouncer has one code for everything that it rejects, such as a server that starts.
-        let Self::Server(error) = self else { return false };
+        let Some(error) = self.server() else { return false };
         error.as_db_error().is_some_and(|error| error.message().contains("statement pooling"))
     }
 
     /// Returns whether the server was reached and reported an error.
     pub fn is_from_server(&self) -> bool {
-        matches!(self, Self::Server(error) if error.code().is_some())
+        self.server().is_some_and(|error| error.code().is_some())
     }
 
     /// Returns whether the server has ended the statement: after a timeout, or on request.
@@ -154,7 +167,7 @@ impl PostgresError {
 
     /// Returns whether the server reported this SQLSTATE.
     pub(super) fn is(&self, code: &str) -> bool {
-        matches!(self, Self::Server(error) if error.code().is_some_and(|state| state.code() == code))
+        self.server().and_then(Error::code).is_some_and(|state| state.code() == code)
     }
 }
 

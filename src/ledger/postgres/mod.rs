@@ -455,7 +455,7 @@ impl Ledger for Postgres {
     }
 
     async fn replace_url(&self, url: &SecretString) -> Result<UrlChange, LedgerError> {
-        Ok(self.connections.connector().replace_url(url).await?)
+        Ok(self.connections.replace_url(url).await?)
     }
 }
 

@@ -90,6 +90,19 @@ async fn a_change_whose_reply_is_lost_is_reported_as_written() {
     assert_eq!((row.state, row.restarts), (AttemptState::Created, 1));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_whose_reply_is_lost_reports_no_wrong_number() {
+    let (backend, ledger, proxy) = unreliable().await;
+    begin(&ledger, &keyed(1, NOW)).await;
+    // Prepares the statement, so that the next reply is the deletion's.
+    assert_eq!(ledger.delete_by_email(&key(2)).await.unwrap(), 0);
+    proxy.lose_reply();
+    let error = ledger.delete_by_email(&key(1)).await.unwrap_err();
+    assert!(format!("{error:?}").contains("ReplyLost"), "{error:?}");
+    assert_eq!(backend.count("attempts").await, 0);
+    assert_eq!(ledger.delete_by_email(&key(1)).await.unwrap(), 0);
+}
+
 /// Each costs the server a login.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_share_the_error_of_a_server_that_rejects_connections() {

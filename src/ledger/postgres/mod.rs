@@ -175,10 +175,10 @@ impl Postgres {
         Ok(attempt.as_ref().and_then(find))
     }
 
-    /// Runs a statement and returns the number in the first column of its row.
+    /// Runs a statement and returns the number in the first column of its row. After a lost reply the rows that
+    /// the first try has changed are missing from it.
     async fn count(&self, statement: Statement) -> Result<usize, LedgerError> {
-        let count: i64 = rows::value(&self.run(statement).await?.rows, 0)?;
-        Ok(usize::try_from(count).unwrap_or_default())
+        count(&self.run(statement).await?.rows)
     }
 
     /// Looks up the attempt that holds one of these keys, preferably the first.
@@ -409,7 +409,11 @@ impl Ledger for Postgres {
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
         // What is forgotten stays forgotten, whatever the setting.
         let delete = statement(statements::DELETE_BY_EMAIL).bind(both(email));
-        self.count(delete.end(End::CommitThenSync)).await
+        let Rows { rows, is_repeat } = self.run(delete.end(End::CommitThenSync)).await?;
+        match count(&rows)? {
+            0 if is_repeat => Err(LedgerError::unavailable(ReplyLost)),
+            count => Ok(count),
+        }
     }
 
     async fn count_pending(&self) -> Result<PendingAttempts, LedgerError> {
@@ -463,6 +467,20 @@ impl Ledger for Postgres {
 const fn end_of(lease: Lease) -> End {
     if lease.synced { End::CommitThenSync } else { End::Commit }
 }
+
+/// The number in the first column of the row.
+fn count(rows: &[Row]) -> Result<usize, LedgerError> {
+    let count: i64 = rows::value(rows, 0)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// A statement that deletes was perhaps executed twice.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error(
+    "a reply of PostgreSQL was lost, and the number of the attempts that are removed is unknown; run the command \
+     again to be sure that none is left"
+)]
+struct ReplyLost;
 
 /// Returns whether this process works on an attempt for a request.
 fn works_on(process: Uuid, attempt: &Attempt) -> bool {

@@ -19,7 +19,10 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO signup_owner;
 GRANT USAGE ON SCHEMA public TO signup_serve;
 
--- Every table that a migration of signup_owner creates. Functions can be called by everybody who may use
--- the schema.
+-- Every table and function that a migration of signup_owner creates, and those that are there.
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO signup_serve;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO signup_serve;
 ALTER DEFAULT PRIVILEGES FOR ROLE signup_owner IN SCHEMA public
   GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO signup_serve;
+ALTER DEFAULT PRIVILEGES FOR ROLE signup_owner IN SCHEMA public
+  GRANT EXECUTE ON FUNCTIONS TO signup_serve;

@@ -102,7 +102,7 @@ kinds! {
     MigrationsIndexes: Migrations.indexes Warning
         "indexes not built yet: {} (lookups of attempts are slow; run `auth0-signup migrate`)";
     PrivilegesOk: Privileges.ok Ok "everything that the service writes can be written";
-    PrivilegesMissing: Privileges.missing Error ("database.url") "no right to write {}";
+    PrivilegesMissing: Privileges.missing Error ("database.url") "rights on {} are missing";
     PrivilegesNoCreate: Privileges.no_create Error ("database.url")
         "migrations are pending, and this role may not create tables: run `auth0-signup migrate` as their owner";
     SessionsOk: Sessions.ok Ok "sessions are the service's own, and read committed";

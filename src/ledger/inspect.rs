@@ -14,7 +14,7 @@ pub struct LedgerInspection {
     pub pending: usize,
     /// The indexes that a service builds while it runs and that are not built.
     pub pending_indexes: usize,
-    /// The tables, files or folders that this user cannot write.
+    /// The tables, files or folders that this user cannot write, and the functions that it cannot call.
     pub unwritable: Vec<String>,
     /// True if this user may create tables.
     pub may_create: bool,

@@ -68,6 +68,33 @@ async fn missing_rights_on_tables_and_on_the_schema_are_seen() {
 }
 
 #[tokio::test]
+async fn what_stops_a_sign_up_beside_the_rights_on_tables_is_seen() {
+    let backend = Backend::postgres().await;
+    backend.open_plain().await.close().await;
+    let role = Role::create(&backend).await;
+    role.grant(&backend).await;
+    let serve = role.of(&backend);
+    inspected(&serve).await;
+
+    for function in ["start_attempt", "spend_permit"] {
+        backend.execute(&format!("REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")).await;
+        assert_eq!(inspected(&serve).await.unwritable, [function]);
+        backend.execute(&format!("GRANT EXECUTE ON FUNCTION {function} TO {}", role.name)).await;
+        inspected(&serve).await;
+    }
+
+    backend.execute("ALTER TABLE attempts ENABLE ROW LEVEL SECURITY").await;
+    let error = inspect(&serve.settings).await.unwrap_err();
+    let cause = format!("{:?}", std::error::Error::source(&error).unwrap());
+    assert!(cause.contains("row-level security policy"), "{cause}");
+    backend.execute("ALTER TABLE attempts DISABLE ROW LEVEL SECURITY").await;
+    inspected(&serve).await;
+    for table in ["attempts", "processes", "used_proofs"] {
+        assert_eq!(backend.count(table).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
 async fn a_pooler_and_the_defaults_of_a_database_are_seen() {
     let backend = Backend::postgres().await;
     backend.open_plain().await.close().await;

@@ -9,20 +9,25 @@ use super::connector::Connector;
 use super::errors::PostgresError;
 use super::migrate;
 use super::statement::Session;
+use super::try_attempt;
 use crate::config::LedgerSettings;
 use crate::digest::DigestPair;
 use crate::ledger::access::{MissingPart, OpenError};
 use crate::ledger::inspect::{LedgerInspection, SessionInspection};
 use crate::ledger::migrations::{POSTGRES, pending};
 
-/// The tables that a service writes, as far as this role may not.
+/// The tables that a service writes and the functions that it calls, as far as this role may not.
 const UNWRITABLE: &str = "\
-    SELECT relname::text FROM pg_class \
+    SELECT relname::text AS name FROM pg_class \
     WHERE relkind = 'r' AND relnamespace = $1::text::regnamespace AND relname IN ('attempts', \
       'attempt_keys', 'secret_checks', 'used_proofs', 'limits', 'processes', 'connections') \
       AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
         AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')) \
-    ORDER BY relname";
+    UNION SELECT proname::text FROM pg_proc \
+    WHERE pronamespace = $1::text::regnamespace AND proname IN ('start_attempt', 'finish_attempt', \
+      'try_attempt', 'free_keys', 'ledger_now', 'limits_now', 'spend_permit') \
+      AND NOT has_function_privilege(oid, 'EXECUTE') \
+    ORDER BY name";
 
 /// The tables and functions that a service uses, as far as the schema has none of that name.
 const MISSING: &str = "\
@@ -47,7 +52,8 @@ const SESSION: &str = "\
 /// are any.
 ///
 /// # Errors
-/// When it cannot be reached in time, was written with another secret, or lacks a table or a function.
+/// When it cannot be reached in time, was written with another secret, lacks a table or a function, or rejects what
+/// a sign-up writes.
 pub async fn inspect(
     url: &SecretString,
     settings: &LedgerSettings,
@@ -77,17 +83,27 @@ async fn inspect_server(
         return Err(MissingPart(missing).into());
     }
     let unwritable = names(client, UNWRITABLE, &schema).await?;
-    if let Some(secrets) = secrets.filter(|_| required.is_empty() && unwritable.is_empty())
-        && !migrate::knows(client, &schema, &secrets).await?
+    if let Some(secrets) = &secrets
+        && required.is_empty()
+        && unwritable.is_empty()
+        && !migrate::knows(client, &schema, secrets).await?
     {
         return Err(OpenError::WrongSecret);
     }
     connection.close().await;
 
     let synchronous = settings.synchronous;
+    let secret = secrets.map(|secrets| secrets.current);
     let session = Session { schema: schema.clone(), synchronous, limit: settings.timeout };
     let own = connector.connect_own(&session.options(), None).await?;
     let (may_create, is_read_only, isolation) = session_defaults(&own.client, &schema).await?;
+    if required.is_empty() && unwritable.is_empty() && !is_read_only {
+        // Policies of rows and triggers may also be in the way.
+        try_attempt(secret.as_ref())
+            .run(&own, &session, None)
+            .await
+            .map_err(PostgresError::from)?;
+    }
     let session = SessionInspection { is_pooled: !own.is_own, is_read_only, isolation };
     own.close().await;
     Ok(LedgerInspection {

@@ -439,14 +439,10 @@ impl Ledger for Postgres {
     }
 
     async fn ping(&self, synced: bool) -> Result<(), LedgerError> {
-        // Another replica's attempt must not wait for this one.
-        let digest: [u8; 32] = rand::random();
-        let is_synced = synced || self.synchronous == Synchronous::Full;
-        let attempt = statement(statements::TRY_ATTEMPT)
-            .bind(Uuid::now_v7())
-            .bind(digest.to_vec())
-            .bind(bytes(&self.secret))
-            .end(if is_synced { End::RollbackThenSync } else { End::Rollback });
+        let mut attempt = try_attempt(Some(&self.secret));
+        if synced || self.synchronous == Synchronous::Full {
+            attempt = attempt.end(End::RollbackThenSync);
+        }
         if rows::value(&self.run(attempt).await?.rows, 0)? {
             Ok(())
         } else {
@@ -472,6 +468,17 @@ const fn end_of(lease: Lease) -> End {
 fn count(rows: &[Row]) -> Result<usize, LedgerError> {
     let count: i64 = rows::value(rows, 0)?;
     Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// Does what a sign-up does, and keeps nothing. The row is true in a ledger of this secret.
+fn try_attempt(secret: Option<&Digest>) -> Statement {
+    // Another replica's attempt must not wait for this one.
+    let digest: [u8; 32] = rand::random();
+    statement(statements::TRY_ATTEMPT)
+        .bind(Uuid::now_v7())
+        .bind(digest.to_vec())
+        .bind(secret.map(bytes))
+        .end(End::Rollback)
 }
 
 /// A statement that deletes was perhaps executed twice.

@@ -70,7 +70,7 @@ fn read_value(
             Ok(Some(MetadataValue::Boolean(*value)))
         }
         BodyValue::Checkbox(text) if *kind == MetadataKind::Boolean => {
-            read_text(kind, text.trim()).map(Some)
+            trim(text).map(|text| read_text(kind, text)).transpose()
         }
         BodyValue::Checkbox(_) => Err(Violation::DuplicateField),
         BodyValue::File => Err(Violation::NotAllowed),

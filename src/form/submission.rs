@@ -13,6 +13,7 @@ use super::duplicates::{duplicate_names, report_duplicates};
 use super::field_value::FieldValue;
 use super::pointer::pointer;
 use super::value::{BodyMembers, BodyValue};
+use crate::domain::invisible::trim;
 use crate::domain::metadata::USER_METADATA;
 use crate::domain::{Field, FieldError, Violation, parse_boolean};
 
@@ -197,8 +198,8 @@ fn read(value: BodyValue<'_>, is_terms: bool) -> Result<FieldValue<'_>, Violatio
 
 /// Gathers the pairs of an urlencoded or multipart form into the shape of a JSON object:
 /// `user_metadata[key]` and `user_metadata.key` become members of `user_metadata`. A blank
-/// `user_metadata` is absent. Words for yes or no with a last value of the same name become a
-/// [`BodyValue::Checkbox`].
+/// `user_metadata` is absent. Blank values and words for yes or no with a last value of the same name
+/// become a [`BodyValue::Checkbox`].
 pub fn members_from_pairs<'a>(
     pairs: impl IntoIterator<Item = (Cow<'a, str>, BodyValue<'a>)>,
 ) -> BodyMembers<'a> {
@@ -226,10 +227,10 @@ pub fn members_from_pairs<'a>(
     members
 }
 
-/// Replaces members of this name by the last one, if all before it are words for yes or no.
+/// Replaces members of this name by the last one, if all before it are blank or words for yes or no.
 fn merge_checkbox(members: &mut BodyMembers<'_>, name: &str) {
     let is_word = |value: &BodyValue<'_>| match value {
-        BodyValue::Text(text) => parse_boolean(text.trim()).is_some(),
+        BodyValue::Text(text) => trim(text).is_none_or(|word| parse_boolean(word).is_some()),
         _ => false,
     };
     let values = members.iter().filter(|(known, _)| known == name).map(|(_, value)| value);

@@ -28,7 +28,7 @@ pub enum BodyValue<'a> {
     /// A file with content in a multipart form. JSON has no equivalent.
     File,
     /// A checkbox with a hidden field of the same name, as Rails and PHP write it: the last
-    /// value, after words for yes or no. Only forms have it.
+    /// value, after blank ones and words for yes or no. Only forms have it.
     Checkbox(Cow<'a, str>),
 }
 

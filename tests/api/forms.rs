@@ -380,6 +380,9 @@ async fn forms_of_frameworks_sign_up_as_they_are() {
         ("_csrf=x&utm_source=a&utm_medium=b&user_metadata[news]=on".to_owned(), Some(true)),
         ("_token=x&user_metadata=&user_metadata[news]=true".to_owned(), Some(true)),
         ("authenticity_token=x&authenticity_token=y&user_metadata=".to_owned(), None),
+        ("user_metadata[news]=&user_metadata[news]=1&terms=&terms=1".to_owned(), Some(true)),
+        ("user_metadata[news]=1&user_metadata[news]=%20".to_owned(), None),
+        ("user_metadata[news]=%E2%80%8B&user_metadata[news]=".to_owned(), None),
     ]
     .into_iter()
     .enumerate()

@@ -190,10 +190,14 @@ impl<'c> Checker<'c> {
 
     fn reject_unknown_fields(&mut self) {
         let unknown = self.form.unknown_fields().iter();
-        let unknown = unknown.filter(|unknown| !self.rules.ignored.contains(&unknown.name));
+        let is_ignored = |name: &str| self.rules.ignored.contains(name);
+        // A file under an ignored name is one that its user expects to arrive.
+        let unknown = unknown.filter(|unknown| unknown.is_file || !is_ignored(&unknown.name));
         for unknown in unknown.take(MAX_ERRORS) {
             let at = pointer([unknown.name.as_ref()]);
-            self.errors.push(FieldError::at_path(at, unknown.violation.clone()));
+            let violation =
+                if unknown.is_file { Violation::NotAllowed } else { Violation::UnknownField };
+            self.errors.push(FieldError::at_path(at, violation));
         }
     }
 

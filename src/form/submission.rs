@@ -22,8 +22,8 @@ use crate::domain::{Field, FieldError, Violation, parse_boolean};
 pub struct UnknownField<'a> {
     /// The name.
     pub name: Cow<'a, str>,
-    /// The error to report, unless the operator ignores this name.
-    pub violation: Violation,
+    /// True if any value under this name is a file with content, which no ignored name may have.
+    pub is_file: bool,
     /// True if any value under this name is more than white space.
     is_filled: bool,
 }
@@ -132,16 +132,13 @@ impl<'a> Submission<'a> {
 
     /// Adds an unknown field, or another value of the one at this place.
     fn add_unknown(&mut self, place: usize, name: Cow<'a, str>, value: &BodyValue<'a>) {
-        let is_filled = is_filled(value);
+        let (is_filled, is_file) = (is_filled(value), matches!(value, BodyValue::File));
         if let Some(known) = self.unknown_fields.get_mut(place) {
             known.is_filled |= is_filled;
+            known.is_file |= is_file;
             return;
         }
-        let violation = match value {
-            BodyValue::File => Violation::NotAllowed,
-            _ => Violation::UnknownField,
-        };
-        self.unknown_fields.push(UnknownField { name, violation, is_filled });
+        self.unknown_fields.push(UnknownField { name, is_file, is_filled });
     }
 
     fn set_metadata(&mut self, value: BodyValue<'a>) {

@@ -286,7 +286,7 @@ async fn a_file_for_a_field_is_rejected() {
 #[tokio::test]
 async fn a_file_for_an_unknown_field_is_rejected_as_a_file() {
     let app = TestApp::spawn().await;
-    for name in ["avatar", "user_metadata[photo]"] {
+    for name in ["avatar", "user_metadata[photo]", "utf8", "$ACTION_1:0"] {
         let body = multipart(&[("email", "a@example.com"), ("password", "Abcdefgh1")]).replace(
             "--X--",
             &format!(
@@ -298,6 +298,13 @@ async fn a_file_for_an_unknown_field_is_rejected_as_a_file() {
         assert_eq!(errors.len(), 1, "{errors:?}");
         assert_eq!(errors[0].1, "not_allowed", "{errors:?}");
     }
+    let form = [("email", "a@example.com"), ("password", "Abcdefgh1"), ("state", "x")];
+    let form = multipart(&form).replace("name=\"state\"", "name=\"state\"; filename=\"me.png\"");
+    let request = app.client.post(app.url("/dbconnections/signup")).body(form);
+    let response = TestResponse::receive(request.header(CONTENT_TYPE, MULTIPART)).await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST, "{response:?}");
+    assert!(response.json()["description"].as_str().unwrap().contains("state"), "{response:?}");
+    assert!(app.creates().is_empty());
 }
 
 #[tokio::test]
@@ -373,6 +380,9 @@ async fn forms_of_frameworks_sign_up_as_they_are() {
             Some(true),
         ),
         ("user_metadata[news]=1&user_metadata[news]=0".to_owned(), Some(false)),
+        ("user_metadata[news]=&user_metadata[news]=1&terms=&terms=1".to_owned(), Some(true)),
+        ("user_metadata[news]=1&user_metadata[news]=%20".to_owned(), None),
+        ("user_metadata[news]=%E2%80%8B&user_metadata[news]=".to_owned(), None),
         (
             "%24ACTION_ID_7f=&%24ACTION_1%3A0=x&%24ACTION_KEY=k&user_metadata[news]=yes".to_owned(),
             Some(true),
@@ -380,9 +390,6 @@ async fn forms_of_frameworks_sign_up_as_they_are() {
         ("_csrf=x&utm_source=a&utm_medium=b&user_metadata[news]=on".to_owned(), Some(true)),
         ("_token=x&user_metadata=&user_metadata[news]=true".to_owned(), Some(true)),
         ("authenticity_token=x&authenticity_token=y&user_metadata=".to_owned(), None),
-        ("user_metadata[news]=&user_metadata[news]=1&terms=&terms=1".to_owned(), Some(true)),
-        ("user_metadata[news]=1&user_metadata[news]=%20".to_owned(), None),
-        ("user_metadata[news]=%E2%80%8B&user_metadata[news]=".to_owned(), None),
     ]
     .into_iter()
     .enumerate()

@@ -146,8 +146,8 @@ pub(super) fn body(
     Ok(Bytes::from_owner(bytes))
 }
 
-/// Reads a response to create-user. A success for another address or without an id is none. `now` is
-/// the wall clock.
+/// Reads a response to create-user. A success for another address or without an id is none; one without
+/// an address has created the user with the address that was sent. `now` is the wall clock.
 ///
 /// # Errors
 /// Only [`CreateUserError::Ambiguous`] leaves open whether the user exists now.
@@ -168,5 +168,6 @@ pub(super) fn created(
     if user.has_empty_id() || user.has_other_email(sent.email.as_ref()) {
         return Err(CreateUserError::Ambiguous(TransportError::Unreadable(*status)));
     }
+    let user = user.with_missing_email(sent.email.as_ref());
     Ok(CreatedUser { user, auth0_request_id: response.auth0_request_id() })
 }

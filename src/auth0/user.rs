@@ -62,6 +62,13 @@ impl User {
         self.email.as_deref().is_some_and(|own| own.to_lowercase() != email.to_lowercase())
     }
 
+    /// The same user with this address, unless it has one.
+    #[must_use]
+    pub(super) fn with_missing_email(mut self, email: &str) -> Self {
+        self.email.get_or_insert_with(|| email.into());
+        self
+    }
+
     /// The same user with these root attributes.
     #[must_use]
     pub fn with_attributes(mut self, attributes: &Attributes) -> Self {

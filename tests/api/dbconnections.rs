@@ -79,6 +79,22 @@ async fn a_sign_up_of_lock_creates_the_user_and_gets_auth0s_response() {
     );
 }
 
+/// The ids of a custom database may have bars, and its user may come without an address.
+#[tokio::test]
+async fn the_id_is_whole_and_the_address_is_the_forms_where_auth0_returns_none() {
+    let app = TestApp::spawn().await;
+    let created = json!({"user_id": "auth0|MyConnection1|17"}).to_string();
+    app.auth0.fault(Route::CreateUser, Fault::answer(201).body(created.clone()));
+    let response = sign_up(&app, &lock_form()).await;
+    assert_eq!(
+        (&response.json()["_id"], &response.json()["email"]),
+        (&json!("MyConnection1|17"), &json!("ada@example.com"))
+    );
+    app.auth0.fault(Route::CreateUser, Fault::answer(201).body(created));
+    let response = app.sign_up(&ada_with("email", "grace@example.com")).await;
+    assert_eq!(response.json()["user"]["email"], "grace@example.com");
+}
+
 #[tokio::test]
 async fn a_urlencoded_form_is_accepted_without_its_login_parameters() {
     let app = TestApp::spawn().await;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::auth0::User;
-use crate::domain::{Field, NewUser};
+use crate::domain::{Field, NewUser, strip_provider};
 use crate::form::Submission;
 
 /// The length of a user's id within a connection, in hex digits.
@@ -18,8 +18,7 @@ pub(super) fn given_fields(form: &Submission<'_>) -> Vec<Field> {
 /// The response for a new user: the id without its provider, the address, the given attributes. Those
 /// that are not known of the user, as without `read:users` after a repeated form, are the form's.
 pub(super) fn body(user: &User, given: &[Field], form: Option<&User>) -> Value {
-    // The id within the connection follows the provider: `auth0|…`.
-    let id = user.user_id.rsplit_once('|').map_or(&*user.user_id, |(_, id)| id);
+    let id = strip_provider(&user.user_id);
     let mut members = Map::new();
     members.insert("_id".to_owned(), id.into());
     members.insert("email_verified".to_owned(), user.email_verified.unwrap_or(false).into());

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use crate::domain::{FieldError, IdempotencyKey, Violation};
-use crate::form::{ControlField, FieldValue, Submission};
+use crate::form::{ControlField, Submission};
 
 /// The `Idempotency-Key` header, if there is one.
 ///
@@ -21,7 +21,8 @@ pub(super) fn from_header(headers: &HeaderMap) -> Result<Option<IdempotencyKey>,
     }
 }
 
-/// The key of the header or the field. Both may be present if they are equal.
+/// The key of the header or the field, of which a blank one is absent. Both may be present if they are
+/// equal.
 ///
 /// # Errors
 /// An error at `/idempotency_key`.
@@ -30,11 +31,9 @@ pub(super) fn from_header_or_field(
     form: &Submission<'_>,
 ) -> Result<Option<IdempotencyKey>, FieldError> {
     let error = |violation| FieldError::at("/idempotency_key", violation);
-    let field = match form.control(ControlField::IdempotencyKey) {
-        FieldValue::Text(text) if !text.is_empty() => IdempotencyKey::parse(text).map(Some),
-        // The rules report an invalid field with the other errors.
-        FieldValue::Text(_) | FieldValue::Absent | FieldValue::Invalid => Ok(None),
-    };
+    // The rules report an invalid field with the other errors.
+    let field = form.control(ControlField::IdempotencyKey).trimmed();
+    let field = field.map(IdempotencyKey::parse).transpose();
     match (header.map_err(error)?, field.map_err(error)?) {
         (Some(header), Some(field)) if header.expose() != field.expose() => {
             Err(error(Violation::Malformed))

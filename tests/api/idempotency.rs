@@ -86,6 +86,17 @@ async fn a_malformed_key_is_reported_with_the_other_errors() {
 }
 
 #[tokio::test]
+async fn a_blank_field_is_no_key() {
+    let app = TestApp::spawn().await;
+    for blank in ["", " ", "\u{200b}"] {
+        let mut form = ada_with("email", format!("ada{}@example.com", blank.len()));
+        form["idempotency_key"] = blank.into();
+        assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED, "{blank:?}");
+    }
+    assert_eq!(app.creates().len(), 3);
+}
+
+#[tokio::test]
 async fn duplicate_requests_are_one_sign_up_with_and_without_a_key() {
     for key in [Some(KEY), None] {
         let app = TestApp::spawn().await;

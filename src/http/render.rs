@@ -41,11 +41,6 @@ pub(super) fn render(
             let has_captcha = pages.page.has_captcha();
             let document = ProblemDocument::new(&problem, id, locale, base_path, has_captcha);
             *response.body_mut() = Body::from(serde_json::to_vec(&document).unwrap_or_default());
-            if problem.code == ProblemCode::OriginNotAllowed {
-                // Else the page could not read why, and would take it for a lost connection.
-                let headers = response.headers_mut();
-                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            }
         }
         Representation::Auth0 => {
             let error = auth0_compat::error(&problem, Some(&pages.page), locale);
@@ -57,6 +52,11 @@ pub(super) fn render(
         Representation::Page => {
             pages.show(response, &problem, id, locale, negotiated.referrer.as_ref());
         }
+    }
+    if problem.code == ProblemCode::OriginNotAllowed {
+        // Else the page could not read why, and would take it for a lost connection.
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
     set_language(response, locale);
     Some(problem)

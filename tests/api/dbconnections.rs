@@ -287,6 +287,10 @@ async fn only_pages_of_allowed_origins_may_call_it() {
     assert!(headers.contains("auth0-client") && headers.contains("content-type"), "{headers}");
     let rejected = preflight("https://evil.example.com").await;
     assert_eq!(rejected.header("access-control-allow-origin"), None);
+    let request = app.client.post(app.url(ROUTE)).header(ORIGIN, "https://evil.example.com");
+    let rejected = TestResponse::receive(request.form(&[("email", "ada@example.com")])).await;
+    assert_eq!(code(&rejected), "unauthorized");
+    assert_eq!(rejected.header("access-control-allow-origin"), Some("*"), "its page may read why");
 
     let request = app.client.post(app.url(ROUTE)).header(ORIGIN, "https://app.example.com");
     let request = request.header("auth0-client", "eyJuYW1lIjoibG9jayJ9");

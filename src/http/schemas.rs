@@ -303,6 +303,9 @@ pub struct Auth0SignUp {
     /// The acceptance of the terms.
     #[schema(schema_with = terms)]
     pub terms: Option<String>,
+    /// The idempotency key of a form that cannot set the header.
+    #[schema(min_length = 16, max_length = 255)]
+    pub idempotency_key: Option<String>,
 }
 
 /// The new user as Auth0's public endpoint returns it, with the given attributes.
@@ -328,14 +331,18 @@ pub struct Auth0SignedUp {
 #[derive(Debug, ToSchema)]
 pub struct Auth0Error {
     /// The kind of error.
-    #[schema(nullable = false)]
-    pub name: Option<String>,
+    pub name: String,
     /// The stable code.
-    #[schema(nullable = false)]
-    pub code: Option<String>,
+    pub code: String,
     /// The description. For a weak password, an object that explains each rule.
-    pub description: Option<Value>,
-    /// The only member of some errors.
+    pub description: Value,
+    /// The status of the response.
+    #[schema(rename = "statusCode")]
+    pub status_code: u16,
+    /// The summary of a rejected password's error.
     #[schema(nullable = false)]
-    pub error: Option<String>,
+    pub message: Option<String>,
+    /// The rules of the password policy, one on each line, for a weak password.
+    #[schema(nullable = false)]
+    pub policy: Option<String>,
 }

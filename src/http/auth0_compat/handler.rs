@@ -28,10 +28,14 @@ pub(in super::super) struct Auth0Endpoint {
     post,
     path = "/dbconnections/signup",
     tag = "auth0",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "16 to 255 visible characters, quoted or bare"),
+    ),
     request_body(
         content(
             (schemas::Auth0SignUp = "application/json"),
             (schemas::Auth0SignUp = "application/x-www-form-urlencoded"),
+            (schemas::Auth0SignUp = "multipart/form-data"),
         ),
     ),
     responses((status = 200, description = "The user exists now", body = schemas::Auth0SignedUp))

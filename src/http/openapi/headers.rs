@@ -15,17 +15,20 @@ const OF_POSTS: Headers = &[
     ("RateLimit-Policy", "That limit"),
 ];
 
+/// The path of the probe, which is repeated at its own pace.
+const READYZ: &str = "/readyz";
+
 /// The responses that an idempotency key can repeat.
 const REPLAYED: [&str; 6] = ["200", "201", "202", "303", "409", "504"];
 
-/// Adds the headers of an operation's responses.
-pub(super) fn add(method: &HttpMethod, operation: &mut Operation) {
+/// Adds the headers of the responses of an operation at this path.
+pub(super) fn add(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let is_post = *method == HttpMethod::Post;
     let has_form = operation.request_body.is_some();
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         extend(response, OF_EVERY_RESPONSE);
-        extend(response, of_status(status));
+        extend(response, of_status(path, status));
         if is_post {
             extend(response, OF_POSTS);
             if has_form && REPLAYED.contains(&status.as_str()) {
@@ -38,8 +41,9 @@ pub(super) fn add(method: &HttpMethod, operation: &mut Operation) {
     }
 }
 
-fn of_status(status: &str) -> Headers {
+fn of_status(path: &str, status: &str) -> Headers {
     match status {
+        "503" if path == READYZ => &[],
         "303" => &[("Location", "The page to go on to")],
         "405" => &[("Allow", "The methods of the path")],
         "409" | "429" | "503" | "504" => {

@@ -52,7 +52,7 @@ pub fn document() -> OpenApi {
             let Some(operation) = operation else { continue };
             conditional::add(operation);
             problems::add(path, &method, operation);
-            headers::add(&method, operation);
+            headers::add(path, &method, operation);
         }
     }
     document
@@ -72,9 +72,14 @@ pub(super) fn bytes() -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::ProblemCode;
+    use super::super::problem::Problem;
     use super::*;
+    use crate::domain::{FieldError, PasswordRule, Violation};
     use crate::form::ControlField;
+    use crate::texts::Locale;
 
     #[test]
     fn the_committed_document_is_current() {
@@ -119,6 +124,23 @@ mod tests {
         ] {
             assert!(responses[status]["headers"][header].is_object(), "{status} {header}");
         }
+    }
+
+    #[test]
+    fn only_what_is_sent_is_documented_of_probes_and_of_auth0s_errors() {
+        let document = serde_json::to_value(document()).unwrap();
+        let probe = &document["paths"]["/readyz"]["get"]["responses"]["503"]["headers"];
+        assert!(probe["X-Request-Id"].is_object() && probe["Retry-After"].is_null(), "{probe}");
+        let schema = &document["components"]["schemas"]["Auth0Error"]["properties"];
+        let documented: BTreeSet<_> = schema.as_object().unwrap().keys().cloned().collect();
+        let error = |problem| auth0_compat::error(&problem, None, Locale::En).body;
+        let weak = FieldError::at("/password", Violation::Password(PasswordRule::TooWeak));
+        let sent = [
+            error(Problem::new(ProblemCode::EmailTaken)),
+            error(Problem::invalid_fields(vec![weak])),
+        ];
+        let sent = sent.iter().flat_map(|body| body.as_object().unwrap().keys().cloned());
+        assert_eq!(documented, sent.collect());
     }
 
     #[test]

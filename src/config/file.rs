@@ -69,6 +69,13 @@ impl SettingsFile {
         (table.into_inner(), lines)
     }
 
+    /// The error of a file that sets no key. An editor or a copy empties a file before it writes it, and a
+    /// pipe is empty once it was read: taken for settings, it would change all of them to their defaults.
+    pub(super) fn without_keys(&self) -> ConfigError {
+        let origin = Origin::WholeFile(Arc::clone(&self.name));
+        ConfigError::new(self.key, origin, "at least one key; the file sets none")
+    }
+
     /// The position of a byte offset.
     pub(super) fn position(&self, offset: usize) -> Origin {
         let (line, column) = self.line_and_column(offset);

@@ -40,8 +40,8 @@ pub struct Layers {
 impl Layers {
     /// Merges the file and the environment into the defaults.
     ///
-    /// Adds to `errors` values that cannot be read, unknown names, and secrets that are given both
-    /// as a value and as a file.
+    /// Adds to `errors` values that cannot be read, unknown names, a file without any key, and secrets
+    /// that are given both as a value and as a file.
     pub fn read(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -138,6 +138,10 @@ impl Layers {
     fn read_file(&mut self, file: &SettingsFile, errors: &mut ConfigErrors) {
         let (table, broken_lines) = file.parse(errors);
         self.read_table("", &table, &|offset| file.position(offset), &broken_lines, errors);
+        let is_of_file = |setting: &Setting| matches!(setting.origin, Origin::File { .. });
+        if errors.is_empty() && !self.values.values().any(is_of_file) {
+            errors.push(file.without_keys());
+        }
     }
 
     /// Reads the members of a section. `section` is empty or ends in a dot.

@@ -133,6 +133,22 @@ async fn a_faulty_file_changes_nothing_and_says_so() {
     assert_eq!(post(&process, &ada()).await, StatusCode::CREATED);
 }
 
+/// As an editor or a copy leaves it for a moment, and a pipe that was read before for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_file_changes_nothing_and_says_so() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = TempDir::new();
+    let file = folder.path().join("settings.toml");
+    fs::write(&file, "[signup]\nopen = false\n").unwrap();
+    let process = Process::start(&auth0, &[config(&file)]).await;
+    fs::write(&file, "").unwrap();
+    let error = process.event(|event| event["setting"] == "SIGNUP_CONFIG").await;
+    assert_eq!(error["level"], "ERROR");
+    assert!(error["message"].as_str().unwrap().ends_with("the file sets none"), "{error}");
+    until_settings(&process, "failing").await;
+    assert_eq!(post(&process, &ada()).await, StatusCode::FORBIDDEN, "closed, as before");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_secret_file_is_taken_up_without_a_signal() {
     let auth0 = Emulator::builder().start().await.unwrap();

@@ -516,6 +516,9 @@ fn unknown_names_name_the_nearest_key() {
                     "nothing.alike (environment variable SIGNUP__NOTHING__ALIKE): unknown: config/default.toml lists every key",
                 ],
             ),
+            file("\n", &["SIGNUP_CONFIG (FILE): expected at least one key; the file sets none"]),
+            file("# port = 1\n[http]\n", &["SIGNUP_CONFIG (FILE): expected at least one key"]),
+            file("[user_metadata.keys.plan]\n", &[]),
             file(
                 "[http]\nallow_origins = []\n",
                 &[

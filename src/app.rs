@@ -218,20 +218,26 @@ impl App {
             deadlines,
             live,
             metrics: metrics.http().clone(),
+            refusal_warning: None,
         };
         let RoutedListener { listener, live } = admin;
         let admin = HttpServer {
             listener,
             limits: ConnectionLimits {
                 all: ADMIN_CONNECTIONS,
-                per_address: ADMIN_CONNECTIONS,
-                unfinished_per_address: ADMIN_CONNECTIONS,
+                // Probes and scrapes may come from one address, that of a node or a proxy. A full table
+                // evicts connections that wait.
+                per_address: usize::MAX,
+                unfinished_per_address: usize::MAX,
                 memory: http.connection_memory,
             },
             deadlines,
             live,
             // The metrics of connections leave out probes and scrapes.
             metrics: HttpMetrics::default(),
+            refusal_warning: Some(
+                "the admin listener refuses connections: all of its own are in use",
+            ),
         };
 
         let stopping = lifecycle.clone();

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::raw::Raw;
 
 #[tokio::test]
 async fn both_listeners_have_the_probes() {
@@ -24,6 +25,23 @@ async fn both_listeners_have_the_probes() {
     }
     let expected = json!({"status": "ready", "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok", "settings": "ok", "clock": "ok"}});
     assert_eq!(app.get("/readyz").await.json(), expected);
+}
+
+/// The probes of a node, and whatever shares its address, are one address.
+#[tokio::test]
+async fn a_probe_gets_its_response_however_many_connections_its_address_has() {
+    let app = TestApp::spawn().await;
+    let mut open = Vec::new();
+    for nth in 0..160 {
+        let mut raw = Raw::connect(app.admin).await;
+        // Half of them are idle after a request, the others silent.
+        if nth % 2 == 0 {
+            raw.write("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            assert!(raw.head().await.starts_with("HTTP/1.1 200"), "{nth}");
+        }
+        open.push(raw);
+    }
+    assert_eq!(app.get_admin("/livez").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -82,12 +82,14 @@ pub struct HttpServer {
     pub live: LiveRouter,
     /// The metrics that count connections.
     pub metrics: HttpMetrics,
+    /// The warning about refused connections, at most once a minute; `None` where the metrics count them.
+    pub refusal_warning: Option<&'static str>,
 }
 
 impl HttpServer {
     /// Serves until `stop` resolves, then closes idle connections and waits for active requests.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { listener, limits, deadlines, live, metrics } = self;
+        let Self { listener, limits, deadlines, live, metrics, refusal_warning } = self;
         let table = ConnectionTable::new(limits, metrics.clone());
         let graceful = GracefulShutdown::new();
         let mut http = http1::Builder::new();
@@ -103,7 +105,7 @@ impl HttpServer {
             deadlines,
             metrics,
         };
-        let accept_log = LogGate::new();
+        let (accept_log, refusal_log) = (LogGate::new(), LogGate::new());
         let accept = async {
             loop {
                 table.room().await;
@@ -112,6 +114,11 @@ impl HttpServer {
                     Ok(guard) => guard,
                     Err(reason) => {
                         server.metrics.connection_refused(reason);
+                        if let Some(warning) = refusal_warning
+                            && refusal_log.is_due()
+                        {
+                            tracing::warn!("{warning}");
+                        }
                         if let Some(rejecting) = reject_overload(socket) {
                             spawn_connection(rejecting);
                         }
@@ -287,4 +294,87 @@ async fn accept(listener: &TcpListener, log: &LogGate) -> (TcpStream, Peer) {
 #[expect(clippy::disallowed_methods, reason = "the graceful watcher tracks connections")]
 fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(connection);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::Ipv4Addr;
+    use std::sync::mpsc;
+
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::abuse::Proxies;
+
+    /// A log that sends what is written to it.
+    struct Log(mpsc::Sender<Vec<u8>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn refused_connections_are_one_warning() {
+        let (log_tx, log_rx) = mpsc::channel();
+        let log = move || Log(log_tx.clone());
+        let _log = tracing::subscriber::set_default(
+            tracing_subscriber::fmt().with_ansi(false).with_writer(log).finish(),
+        );
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let handled = Arc::new(Notify::new());
+        let is_handled = Arc::clone(&handled);
+        let handler = async move || {
+            is_handled.notify_one();
+            pending::<()>().await;
+        };
+        let live = LiveRouter::new(Routing {
+            router: Router::new().route("/", get(handler)),
+            proxies: Arc::new(Proxies::none()),
+        });
+        let minute = Duration::from_mins(1);
+        let server = HttpServer {
+            listener,
+            limits: ConnectionLimits {
+                all: 1,
+                per_address: usize::MAX,
+                unfinished_per_address: usize::MAX,
+                memory: 1024 * 1024,
+            },
+            deadlines: Deadlines { first_byte: minute, header: minute, idle: minute },
+            live,
+            metrics: HttpMetrics::default(),
+            refusal_warning: Some("refused a connection"),
+        };
+        let clients = async {
+            let mut active = TcpStream::connect(address).await.unwrap();
+            active.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            handled.notified().await;
+            for _ in 0..2 {
+                let mut refused = TcpStream::connect(address).await.unwrap();
+                let mut response = String::new();
+                refused.read_to_string(&mut response).await.unwrap();
+                assert!(response.starts_with("HTTP/1.1 503"), "{response}");
+            }
+        };
+        tokio::select! {
+            () = server.run(pending()) => {}
+            () = clients => {}
+        }
+        let lines: Vec<_> = log_rx.try_iter().collect();
+        let lines = String::from_utf8(lines.concat()).unwrap();
+        assert_eq!(lines.matches("WARN").count(), 1, "{lines}");
+        assert!(lines.contains("refused a connection"), "{lines}");
+    }
 }

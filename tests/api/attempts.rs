@@ -248,6 +248,31 @@ async fn lists_are_newest_first_bounded_and_by_state() {
     assert_eq!(operator.reconcile(&[id], "1000").with(0), format!("{id} created\n"));
 }
 
+/// People may ask for everything that is recorded about them.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_attempt_of_an_address_is_found() {
+    let operator = Operator::start().await;
+    operator.sign_up(&ada()).await;
+    eventually("the attempt is resolved", async || {
+        let created = operator.run(&["attempts", "list", "--state", "created", "--json"], "");
+        (created.rows().len() == 1).then_some(())
+    })
+    .await;
+    let database = rusqlite::Connection::open(operator.ledger()).unwrap();
+    let copy = "UPDATE copy SET id = randomblob(16), key_expires_at = NULL;
+                INSERT INTO attempts SELECT * FROM copy;";
+    let copies = format!("CREATE TEMP TABLE copy AS SELECT * FROM attempts; {}", copy.repeat(50));
+    database.execute_batch(&copies).unwrap();
+    let find = |more: &[&str]| {
+        let find = ["attempts", "find", "--email", "--json"];
+        operator.run(&[&find, more].concat(), "ada@example.com")
+    };
+    assert_eq!(find(&[]).rows().len(), 51);
+    let latest = find(&["--limit", "50"]);
+    assert!(latest.stderr.contains("there may be more"), "{}", latest.stderr);
+    assert_eq!(latest.rows().len(), 50);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_attempt_exits_with_3_and_a_usage_error_does_not() {
     let operator = Operator::start().await;

@@ -63,9 +63,9 @@ enum AttemptsCommand {
     Find {
         #[command(flatten)]
         by: Search,
-        /// The number of attempts, latest first
-        #[arg(long, value_name = "N", default_value = "50")]
-        limit: NonZeroUsize,
+        /// The number of attempts, latest first [default: all]
+        #[arg(long, value_name = "N")]
+        limit: Option<NonZeroUsize>,
     },
     /// Look up one attempt, or all unresolved ones, at Auth0 now and record the result
     Reconcile {
@@ -134,8 +134,9 @@ impl Attempts {
                     Some(id) => Find::RequestId(id.clone()),
                     None => Find::Email(read_address(context.digests())?),
                 };
+                let limit = limit.unwrap_or(NonZeroUsize::MAX);
                 let attempts = context.ledger.find(find, limit.get()).await?;
-                hint_at_more(attempts.len(), *limit);
+                hint_at_more(attempts.len(), limit);
                 self.print_found(&attempts)
             }
             AttemptsCommand::Forget { address: AddressInput { email: _ } } => {

@@ -90,7 +90,17 @@ impl Reconciler {
             let next_check = match timeout_at(until, self.check(&attempt)).await {
                 Ok(checked) => match checked? {
                     None => continue,
-                    Some(reason) => reason.next_check(attempt.check_count),
+                    Some(reason) => {
+                        let next = reason.next_check(attempt.check_count);
+                        if next.0.is_none() {
+                            // The gauges leave it out from now on: no check will decide it.
+                            tracing::warn!(
+                                attempt = %attempt.id,
+                                "an attempt stays unknown and is not checked again: {reason}"
+                            );
+                        }
+                        next
+                    }
                 },
                 // Too late for this round: the next one checks it first.
                 Err(_) => NextCheck { after: Some(Duration::ZERO), counts_as_failed: false },

@@ -274,6 +274,28 @@ async fn every_attempt_of_an_address_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_no_check_can_decide_is_logged_once() {
+    let operator = Operator::start().await;
+    operator.auth0.tenant(|tenant| tenant.ignores_user_id = true);
+    operator.sign_up(&ada_with("email", "before@example.org")).await;
+    operator.auth0.fault(Route::UsersByEmail, Fault::answer(500).always());
+    operator.lose("ada@example.com", Fault::answer(500)).await;
+    let unknown = operator.run(&["attempts", "list", "--state", "unknown", "--json"], "").rows();
+    let event = operator.event(|event| event["attempt"] == unknown[0]["id"]).await;
+    assert_eq!(event["level"], "WARN");
+    let message = event["message"].as_str().unwrap();
+    let expected =
+        "an attempt stays unknown and is not checked again: the connection does not keep";
+    assert!(message.starts_with(expected), "{message}");
+    eventually("no check is due", async || {
+        let id = unknown[0]["id"].as_str().unwrap();
+        let shown = operator.run(&["attempts", "show", id, "--json"], "").rows();
+        shown[0]["next_check_at"].is_null().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_attempt_exits_with_3_and_a_usage_error_does_not() {
     let operator = Operator::start().await;
     let nobody = "01a21089-f5c1-72a8-88c0-fb2b4c813f7f";

@@ -57,6 +57,11 @@ impl Operator {
         answer
     }
 
+    /// Waits for a matching event of the service's log.
+    pub(crate) async fn event(&self, matches: impl Fn(&Value) -> bool) -> Value {
+        self.service.event(matches).await
+    }
+
     /// Ends the service as a crash does.
     pub(crate) fn crash(&mut self) {
         self.service.kill();

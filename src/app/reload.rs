@@ -4,6 +4,7 @@
 //! `docs/decisions/0020-reload.md` has the reasons.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::services::{Routings, Services};
 use super::{App, StartError};
@@ -50,6 +51,12 @@ enum ReloadError {
     /// The new URL of the database cannot be used.
     #[error("the new database.url cannot be used")]
     Database(#[from] crate::ledger::LedgerError),
+    /// A file of the settings does not respond.
+    #[error(
+        "they were not read within {} s: a pipe has no writer, or a network file system does not respond",
+        .0.as_secs()
+    )]
+    Unread(Duration),
 }
 
 impl App {
@@ -82,6 +89,17 @@ impl Reloader {
             }
             Err(errors) => Err(errors.into()),
         };
+        self.record(result)
+    }
+
+    /// Takes up nothing, since the settings could not be read within this time. Reports it as a failed
+    /// reload.
+    pub fn reject_unread(&self, limit: Duration) {
+        self.record(Err(ReloadError::Unread(limit)));
+    }
+
+    /// Reports the result of a reload. Returns whether the same settings may succeed later.
+    fn record(&self, result: Result<(), ReloadError>) -> bool {
         let has_failed = result.is_err();
         let may_succeed_later = matches!(result, Err(ReloadError::Database(_)));
         self.services.reload.record(has_failed);

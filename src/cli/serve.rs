@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 
 use super::reload::{ReadSettings, WatchedFiles, reload_when_asked};
 use super::signals::Signals;
@@ -18,7 +19,7 @@ use super::supervisor::Supervisor;
 use super::{ConfigArgs, NewLedger, environment};
 use crate::app::App;
 use crate::clock::SystemClock;
-use crate::config::{self, ExistenceSettings, Layers, OutboundProxy, Settings};
+use crate::config::{self, ConfigErrors, ExistenceSettings, Layers, OutboundProxy, Settings};
 use crate::telemetry::{self, LogLevel};
 
 /// Serve sign-ups for the tenant in the settings.
@@ -36,14 +37,31 @@ impl Serve {
         let runtime = runtime(config::worker_threads(environment()))
             .context("the runtime cannot be started")?;
         // First of all: until then SIGHUP would end the process.
-        let signals = runtime.block_on(async { Signals::catch() })?;
+        let mut signals = runtime.block_on(async { Signals::catch() })?;
         let (file, new_ledger) = (self.config.file(), self.new_ledger.allowed);
         let read = move || {
             let (mut settings, layers) = config::load_with_layers(file.as_deref(), environment())?;
             settings.ledger.new_ledger = new_ledger;
             Ok((settings, layers))
         };
-        let (settings, layers) = read()?;
+        let read: Arc<ReadSettings> = Arc::new(read);
+        let first_read = Arc::clone(&read);
+        // A file may block, such as a pipe without a writer.
+        let first_reading = runtime.block_on(async {
+            tokio::select! {
+                reading = spawn_blocking(move || {
+                    let (settings, layers) = first_read()?;
+                    let files = WatchedFiles::new(&layers);
+                    Ok::<_, ConfigErrors>((settings, layers, files))
+                }) => Some(reading),
+                () = signals.stop.recv() => None,
+            }
+        });
+        let Some(first_reading) = first_reading else {
+            runtime.shutdown_background();
+            return Ok(());
+        };
+        let (settings, layers, files) = first_reading.context("the settings cannot be read")??;
         let log = telemetry::init(&settings.log).context("the log cannot be set up")?;
         if settings.http.origins.own.is_none() {
             tracing::warn!(
@@ -58,9 +76,7 @@ impl Serve {
                 "existence_uniform.floor_ms is 0: response times show which addresses have an account"
             );
         }
-        // Before the start, which may take long.
-        let files = WatchedFiles::new(&layers);
-        let reload = Reload { layers, files, read: Box::new(read), log_level: log.level() };
+        let reload = Reload { layers, files, read, log_level: log.level() };
         // Boxed: the future holds all settings and is large.
         let served = Box::pin(serve(settings, Some(reload), signals, |_| {}));
         let served = runtime.block_on(served);
@@ -92,7 +108,7 @@ pub(super) fn runtime(workers: Option<usize>) -> io::Result<Runtime> {
 pub(super) struct Reload {
     pub(super) layers: Layers,
     pub(super) files: WatchedFiles,
-    pub(super) read: Box<ReadSettings>,
+    pub(super) read: Arc<ReadSettings>,
     pub(super) log_level: LogLevel,
 }
 
@@ -134,7 +150,7 @@ pub(super) async fn serve(
     let hung_up = async {
         match reload {
             Some((reloader, files, read)) => {
-                reload_when_asked(reloader, &*read, files, hangup, &supervisor).await;
+                reload_when_asked(reloader, read, files, hangup, &supervisor).await;
             }
             None if ignores_hangup => pending().await,
             None => drop(hangup.recv().await),

@@ -1,8 +1,9 @@
 //! The reload of the settings, and the signals of the process.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,9 @@ use crate::eventually::eventually;
 use crate::process::{NO_SECRET, Process};
 use crate::server::{connect, database, execute, server};
 use crate::temp_dir::TempDir;
+
+/// `O_NONBLOCK` of Linux.
+const NONBLOCK: i32 = 0o4000;
 
 /// Sends a form, and returns the status of the response.
 async fn post(process: &Process, form: &Value) -> StatusCode {
@@ -147,6 +151,52 @@ async fn an_emptied_file_changes_nothing_and_says_so() {
     assert!(error["message"].as_str().unwrap().ends_with("the file sets none"), "{error}");
     until_settings(&process, "failing").await;
     assert_eq!(post(&process, &ada()).await, StatusCode::FORBIDDEN, "closed, as before");
+}
+
+/// A pipe without a writer, as a network file system whose server is gone, does not even open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_blocks_fails_one_reload_and_delays_no_signal() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = TempDir::new();
+    let file = folder.path().join("settings.toml");
+    fs::write(&file, "[signup]\nopen = true\n").unwrap();
+    let mut process = Process::start(&auth0, &[config(&file)]).await;
+    let replace_by_pipe = || fs::rename(pipe(folder.path()), &file).unwrap();
+    replace_by_pipe();
+    let is_unread = |event: &Value| {
+        event["message"].as_str().is_some_and(|text| text.contains("not read within 10 s"))
+    };
+    assert_eq!(process.event(is_unread).await["level"], "ERROR");
+    until_settings(&process, "failing").await;
+    assert_eq!(post(&process, &ada()).await, StatusCode::CREATED);
+    until_reloads(&process, "failed", 1).await;
+
+    // Another file is read although the pipe still blocks a thread.
+    fs::write(folder.path().join("next"), "[signup]\nopen = false\n").unwrap();
+    fs::rename(folder.path().join("next"), &file).unwrap();
+    until_settings(&process, "ok").await;
+    assert_eq!(post(&process, &ada()).await, StatusCode::FORBIDDEN);
+    until_reloads(&process, "failed", 1).await;
+
+    let changes = || process.log().matches("a file of the settings changed").count();
+    let before = changes();
+    replace_by_pipe();
+    eventually("it is read", async || (changes() > before).then_some(())).await;
+    process.signal("TERM");
+    assert_eq!(process.exit_status().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_a_start_that_a_file_blocks() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = Arc::new(TempDir::new());
+    let file = pipe(folder.path());
+    let mut process = Process::spawn(&auth0, &folder, &[], &[config(&file)]);
+    // Opens once somebody reads it, and lets the reader wait for text.
+    let open = || OpenOptions::new().write(true).custom_flags(NONBLOCK).open(&file).ok();
+    let _writer = eventually("it is read", async || open()).await;
+    process.signal("TERM");
+    assert_eq!(process.exit_status().await, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -406,6 +456,13 @@ async fn a_supervisor_learns_every_state() {
     process.signal("TERM");
     next("STOPPING=1");
     assert_eq!(process.exit_status().await, Some(0));
+}
+
+/// Creates a pipe with a name.
+fn pipe(folder: &Path) -> PathBuf {
+    let path = folder.join("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path
 }
 
 fn config(file: &Path) -> (&'static str, &str) {

@@ -3,8 +3,9 @@
 use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Context as _;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::retry_on_intr;
+use rustix::event::Timespec;
+
+use crate::telemetry::PatientOutput;
 
 /// The most bytes that a pipe takes without a wait once it takes any (`PIPE_BUF` of `pipe(7)`).
 const PIPE_BUF: usize = 4096;
@@ -19,7 +20,7 @@ pub(super) fn format_attempts(attempts: usize) -> String {
 
 /// Writes to stdout and flushes it. A reader that closes the pipe early (`| head`) is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = PatientOutput::new(io::stdout().lock());
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(error).context("standard output cannot be written")
@@ -33,11 +34,9 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 /// process from ending.
 pub(super) fn print_to_stderr(text: &str) {
     let text = format!("{text}\n");
-    let mut stderr = io::stderr().lock();
+    let mut stderr = PatientOutput::within(io::stderr().lock(), STDERR_LIMIT);
     for part in text.as_bytes().chunks(PIPE_BUF) {
-        let mut output = [PollFd::new(&stderr, PollFlags::OUT)];
-        let ready = retry_on_intr(|| poll(&mut output, Some(&STDERR_LIMIT)));
-        if ready == Ok(0) || stderr.write_all(part).is_err() {
+        if stderr.ready().and_then(|()| stderr.write_all(part)).is_err() {
             return;
         }
     }

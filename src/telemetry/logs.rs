@@ -14,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::json::{Json, JsonFields};
+use super::patient_output::PatientOutput;
 use super::writer::{LogBuffer, LogThread};
 use crate::config::{LogFormat, LogSettings};
 
@@ -60,7 +61,7 @@ impl fmt::Debug for LogLevel {
 /// If the writer thread cannot be started.
 pub fn init(settings: &LogSettings) -> io::Result<LogGuard> {
     let lines = LogBuffer::default();
-    let thread = lines.clone().write_to(io::stdout())?;
+    let thread = lines.clone().write_to(PatientOutput::new(io::stdout()))?;
     let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let json = match settings.format {
         LogFormat::Json => true,

@@ -13,6 +13,7 @@ mod limiter;
 mod log_gate;
 mod logs;
 mod metrics;
+mod patient_output;
 mod registration;
 mod trace;
 mod writer;
@@ -26,6 +27,7 @@ pub use limiter::LimiterMetrics;
 pub use log_gate::LogGate;
 pub use logs::{LogGuard, LogLevel, init, panic_location};
 pub use metrics::{Metrics, Operation};
+pub use patient_output::PatientOutput;
 pub use trace::{
     ActiveTrace, OutgoingCall, SpanKind, SpanRecord, SpanValue, TraceContext, Traces, TracesError,
     in_active_trace,

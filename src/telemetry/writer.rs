@@ -193,6 +193,9 @@ impl<'a> MakeWriter<'a> for LogBuffer {
 
 #[cfg(test)]
 mod tests {
+    use rustix::io::{ioctl_fionbio, ioctl_fionread};
+
+    use super::super::patient_output::PatientOutput;
     use super::*;
 
     /// An output that forwards each write after it was allowed to.
@@ -284,6 +287,25 @@ mod tests {
         lines.make_writer().write_all(b"third\n").unwrap();
         drop(thread);
         assert_eq!(String::from_utf8_lossy(&disk.0.lock().unwrap().0), "first\nsec\nthird\n");
+    }
+
+    /// Such as one that a parent process has made so for itself.
+    #[test]
+    fn no_line_is_lost_on_a_non_blocking_pipe() {
+        let (reader, writer) = io::pipe().unwrap();
+        ioctl_fionbio(&writer, true).unwrap();
+        let lines = LogBuffer::default();
+        let thread = lines.clone().write_to(PatientOutput::new(writer)).unwrap();
+        let batch = format!("{}\n", "x".repeat(1_023)).repeat(1_024);
+        lines.make_writer().write_all(batch.as_bytes()).unwrap();
+        // Until the pipe is full.
+        while ioctl_fionread(&reader).unwrap() < 64 * 1024 {
+            thread::yield_now();
+        }
+        let reading = thread::spawn(move || io::read_to_string(reader).unwrap());
+        drop(thread);
+        assert!(reading.join().unwrap() == batch);
+        assert_eq!(lines.0.lock().dropped, 0);
     }
 
     #[test]

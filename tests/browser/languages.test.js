@@ -1,9 +1,9 @@
-// The page in every language on a small phone: nothing overflows, and buttons stay on one line.
+// Forms in every language on a small phone: nothing overflows, buttons stay on one line, and none covers an input.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ADA, Service, browser, fill, open, sendPlainly } from "./support.js";
+import { ADA, Service, browser, fill, open, sendPlainly, site } from "./support.js";
 
 const chromium = await browser();
 const service = await Service.start({
@@ -62,6 +62,50 @@ for (const language of languages) {
         const path = `${process.env.SCREENSHOTS}/${state}-in-${language}.png`;
         await page.screenshot({ path, fullPage: true });
       }
+    }
+  });
+}
+
+const own = await site({
+  "/own": `<!doctype html><html><meta name="viewport" content="width=device-width"><title>Join</title>
+    <link rel="stylesheet" href="${service.url}/signup.css"><form action="${form}" method="post" data-signup>
+    <label>Email <input name="email"></label>
+    <label>Password <input name="password" type="password" data-signup-password></label><button>Join</button></form>
+    <script>document.documentElement.lang = location.search.slice(1)</script>
+    <script type="module" src="${service.url}/signup.js"></script>`,
+});
+
+/** Returns the space between what is seen of a long password and its button, once the button covers nothing of it. */
+const spaceBeforeButton = () => {
+  const [input, button] = [document.querySelector("[name=password]"), document.querySelector("[data-signup-reveal]")];
+  const [around, { left, right }] = [input.getBoundingClientRect(), button.getBoundingClientRect()];
+  const { paddingInlineEnd, direction } = getComputedStyle(input);
+  const padding = parseFloat(paddingInlineEnd);
+  const space = direction === "rtl" ? around.left + padding - right : left - (around.right - padding);
+  return space >= 0 && { space };
+};
+
+for (const language of languages) {
+  test(`the button in ${language} covers no part of a password, shown or not, on the page and with /signup.css`, async (t) => {
+    for (const address of [`${form}?ui_locales=${language}`, `${own}/own?${language}`]) {
+      const page = await open(chromium, t, undefined, { viewport: { width: 320, height: 640 } });
+      await page.goto(address);
+      await page.locator("[data-rule]").first().waitFor();
+      await page.focus("[name=password]");
+      // The second file measures the button.
+      if (address.startsWith(own)) await page.waitForFunction(() => document.forms[0].style.length);
+      await page.fill("[name=password]", "Correct-horse-battery-staple-1843-and-on");
+      for (const state of ["password", "text"]) {
+        assert.equal(await page.getAttribute("[name=password]", "type"), state);
+        const { space } = await (await page.waitForFunction(spaceBeforeButton)).jsonValue();
+        assert.ok(space <= 32, `${space} in the state ${state} of ${address}`);
+        if (process.env.SCREENSHOTS) {
+          const name = `reveal-${state}-${language}-${address.startsWith(own) ? "own" : "page"}.png`;
+          await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}` });
+        }
+        await page.click("[data-signup-reveal]");
+      }
+      await page.context().close();
     }
   });
 }

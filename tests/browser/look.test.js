@@ -134,7 +134,7 @@ test("long words of the operator and of users break on a narrow screen", async (
 test("from right to left, the button that shows the password is where the password ends", async (t) => {
   const page = await open(chromium, t, form, { locale: "ar", viewport: { width: 320, height: 640 } });
   const box = (selector) => page.locator(selector).boundingBox();
-  const [input, button] = [await box("#password"), await box("[data-signup-reveal]")];
+  const [input, button] = [await box(".secret"), await box("[data-signup-reveal]")];
   const away = input.x + input.width - button.x - button.width;
   assert.ok(away >= 2 && away <= 8, `${away} from the right`);
 });

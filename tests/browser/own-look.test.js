@@ -165,6 +165,34 @@ test("a request under way is shown on the form's button, wherever it is, and on 
   }
 });
 
+test("an input that sends the form looks as a button does, and shows that a request is under way", async (t) => {
+  const form = (button) => `<link rel="stylesheet" href="${service.url}/signup.css">${unstyled().replace("<button>Join</button>", button)}${script}`;
+  const looks = [];
+  for (const button of ["<button>Join</button>", '<input type="submit" name="commit" value="Join" data-signup-ignore>']) {
+    const page = await open(chromium, t, publish(form(button)));
+    await ready(page);
+    const names = ["backgroundColor", "color", "borderTopColor", "textAlign", "cursor", "fontWeight", "padding", "width", "height"];
+    const look = () => page.locator("form > :is(button, [type=submit])").evaluate((element, names) => {
+      const style = getComputedStyle(element);
+      return names.map((name) => style[name]);
+    }, names);
+    looks.push(await look());
+    await fill(page, { email: newEmail(), password: ADA.password });
+    await holdPosts(page);
+    await page.click("form > :is(button, [type=submit])", { noWaitAfter: true });
+    await page.waitForSelector("form[data-signup-busy]");
+    const busy = page.locator("form > [type=submit]");
+    if (await busy.count()) {
+      const shown = await busy.evaluate((element) => {
+        const { animationName, backgroundImage, cursor } = getComputedStyle(element);
+        return [animationName, backgroundImage.startsWith("linear-gradient"), cursor];
+      });
+      assert.deepEqual(shown, ["signup-slide", true, "progress"]);
+    }
+  }
+  assert.deepEqual(looks[1], looks[0]);
+});
+
 test("from right to left, the button is at the end of the password, whichever direction that has", async (t) => {
   for (const [direction, side] of [["", "left"], ["dir=ltr", "right"]]) {
     for (const name of ["an input in its label", "after its label", "a button of the page", "a button in the label"]) {

@@ -73,14 +73,21 @@ export function assist(enhanced, { signal, getBelow, onInput, progress, reveal, 
   };
   for (const name of ["keydown", "keyup", "focusout"]) onInput(name, warn);
 
+  // The width of the button that shows the password depends on its text: signup.css keeps it free of the password.
+  const sizes = new ResizeObserver(([{ target }]) => form.style.setProperty("--_reveal", `${target.offsetWidth}px`));
+
   // React writes the type of an input whenever it draws the form, and a page may put a new input in its place.
   const keepShown = () => {
+    if (reveal.button()) sizes.observe(reveal.button());
     const field = reveal.shown && reveal.button() && input("password");
     if (field?.type === "password") field.type = "text";
   };
   const observer = new MutationObserver(keepShown);
   observer.observe(form.getRootNode(), { childList: true, subtree: true, attributeFilter: ["type"] });
-  signal.addEventListener("abort", () => observer.disconnect());
+  signal.addEventListener("abort", () => {
+    observer.disconnect();
+    sizes.disconnect();
+  });
   keepShown();
 
   const loadCommon = async () => {

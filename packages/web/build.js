@@ -51,7 +51,7 @@ function versioned(name, text) {
   return `${stem}-${digest}.${kind}`;
 }
 
-const integrity = (text) => `sha384-${createHash("sha384").update(text).digest("base64")}`;
+const integrity = (text) => `sha256-${createHash("sha256").update(text).digest("base64")}`;
 
 const extras = await bundle("extras.js", "signup-extras");
 const [, extrasText] = extras.find(([name]) => name === "signup-extras.js");

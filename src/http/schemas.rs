@@ -239,9 +239,9 @@ pub struct FieldErrorSchema {
     "login_url": "https://www.example.com/login",
     "reset_url": null,
     "assets": {
-        "script": {"path": "/signup-0123456789abcdef.js", "integrity": "sha384-…"},
-        "extras": {"path": "/signup-extras-0123456789abcdef.js", "integrity": "sha384-…"},
-        "style": {"path": "/signup-0123456789abcdef.css", "integrity": "sha384-…"},
+        "script": {"path": "/signup-0123456789abcdef.js", "integrity": "sha256-…"},
+        "extras": {"path": "/signup-extras-0123456789abcdef.js", "integrity": "sha256-…"},
+        "style": {"path": "/signup-0123456789abcdef.css", "integrity": "sha256-…"},
     },
     "languages": ["en", "de"],
     "texts": {"submit": "Create account", "wait": "Try again in %seconds% seconds."},

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use aws_lc_rs::digest::{SHA256, SHA384, digest};
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -61,15 +61,14 @@ impl WebFile {
     }
 
     fn new(path: &'static str, content_type: &'static str, content: &'static str) -> Self {
-        let digest_of = |algorithm| digest(algorithm, content.as_bytes());
-        let short = digest_of(&SHA256);
-        let short = short.as_ref().iter().take(DIGEST_LENGTH).map(|byte| format!("{byte:02x}"));
+        let digest = digest(&SHA256, content.as_bytes());
+        let short = digest.as_ref().iter().take(DIGEST_LENGTH).map(|byte| format!("{byte:02x}"));
         let short: String = short.collect();
         let (stem, kind) = path.split_once('.').unwrap_or((path, ""));
         Self {
             path,
             versioned_path: format!("{stem}-{short}.{kind}"),
-            integrity: format!("sha384-{}", BASE64_STANDARD.encode(digest_of(&SHA384))),
+            integrity: format!("sha256-{}", BASE64_STANDARD.encode(digest)),
             content_type,
             asset: Asset::new(content.as_bytes().into()),
         }

@@ -29,7 +29,7 @@ export class AlertBox {
   }
 
   /** Shows an alert, and puts the focus on it. */
-  show({ heading, lines, summary = [], links, reference, calm = false }) {
+  show({ heading, lines, summary, links, reference, calm }) {
     const box = this.#box;
     box.hidden = false;
     box.tabIndex = -1;

@@ -19,7 +19,7 @@ let count = 0;
 export const idOf = (element) => (element.id ||= `signup-${++count}`);
 
 /** Replaces `%name%` in a text. */
-export const interpolate = (text, value) => text.replace(/%\w+%/, () => value);
+export const interpolate = (text, value) => text?.replace(/%\w+%/, () => value);
 
 /** Returns the name of a field in the service's documents. An input may have the key of `user_metadata` in brackets. */
 export const dotted = (name) => name?.replace(/^user_metadata\[(.+)]$/, "user_metadata.$1");

@@ -2,12 +2,22 @@
 // check for passwords that are too common, proofs of work, new captcha tokens and texts in another language. A file of
 // its own, loaded when a form gets the focus or a challenge has to be solved.
 
+import { explainOrigin } from "./explain.js";
 import { findInput, make, makeStatus, putBelow } from "./dom.js";
 import { solve } from "./proof.js";
 import { suggestEmail } from "./suggest.js";
 
-export { explainOrigin } from "./explain.js";
 export { solve, suggestEmail };
+
+/** More texts that stand in until the policy arrives. */
+const TEXTS = {
+  caps_lock: "Caps Lock is on.",
+  suggestion: "Did you mean %address%?",
+  created: "Your account has been created.",
+  accepted_title: "Check your inbox",
+  wait: "Try again in %seconds% seconds.",
+  wait_minutes: "Try again in %minutes% minutes.",
+};
 
 /** Adds a token of reCAPTCHA v3, where its script is loaded. */
 async function addToken(data, { site_key, action }) {
@@ -17,13 +27,14 @@ async function addToken(data, { site_key, action }) {
 
 /**
  * Helps with an enhanced form. `own` has the page's own texts, and `lang` the languages that `policy` was requested in.
- * `onInput` listens to the form's inputs, `signal` ends it all, `progress` shows how a request is going, `reveal` shows
- * the password, and `rules` marks the rules of the policy. Returns a function that adds to a request what a challenge
- * asks for.
+ * `alert` and `errors` show what is wrong, `onInput` listens to the form's inputs, `signal` ends it all, `progress` shows
+ * how a request is going, `reveal` shows the password, and `rules` marks the rules of the policy. Returns a function that
+ * adds to a request what a challenge asks for.
  */
-export function assist(enhanced, { signal, getBelow, onInput, progress, reveal, rules }) {
+export function assist(enhanced, { alert, errors, signal, getBelow, onInput, progress, reveal, rules }) {
   if (signal.aborted) return undefined;
   const { form, texts, own, url, lang, policy } = enhanced;
+  for (const [name, text] of Object.entries(TEXTS)) texts[name] ??= text;
   const input = (name) => findInput(form, name);
   let [suggestion, capsLock, typing, common, isPrepared, proof] = [];
   const removeAll = () => {
@@ -48,7 +59,7 @@ export function assist(enhanced, { signal, getBelow, onInput, progress, reveal, 
       field.dispatchEvent(new Event("input", { bubbles: true }));
     };
     const button = make("button", { type: "button", textContent: address, onclick });
-    const [before, after = ""] = (texts.suggestion ?? "Did you mean %address%?").split("%address%");
+    const [before, after = ""] = texts.suggestion.split("%address%");
     suggestion.replaceChildren(before, button, after);
   };
   const suggestSoon = () => {
@@ -59,7 +70,12 @@ export function assist(enhanced, { signal, getBelow, onInput, progress, reveal, 
   };
   onInput("input", (target) => target === input("email") && suggestSoon());
   form.addEventListener("signup:result", () => suggestion?.replaceChildren(), { signal });
-  form.addEventListener("reset", () => suggestion?.replaceChildren(), { signal });
+  form.addEventListener("reset", () => {
+    suggestion?.replaceChildren();
+    alert.hide();
+    errors.clearAll();
+    setTimeout(() => rules.check());
+  }, { signal });
 
   const isPassword = (target) => target === input("password");
   const warn = (field, event) => {
@@ -67,7 +83,7 @@ export function assist(enhanced, { signal, getBelow, onInput, progress, reveal, 
     const isOn = event.type !== "focusout" && event.getModifierState?.("CapsLock");
     if (!isOn && !capsLock) return;
     if (!capsLock) putBelow(field, (capsLock = makeStatus("hint signup-caps-lock")));
-    const text = isOn ? texts.caps_lock ?? "Caps Lock is on." : "";
+    const text = isOn ? texts.caps_lock : "";
     // A screen reader speaks what is written, also the same again.
     if (capsLock.textContent !== text) capsLock.textContent = text;
   };
@@ -147,6 +163,23 @@ export function assist(enhanced, { signal, getBelow, onInput, progress, reveal, 
   form.addEventListener("reset", () => setTimeout(translate), { signal });
   translate();
 
+  // The title of a page that is about the form says how it went, as it does without a script.
+  const area = form.closest("[data-signup-area]");
+  form.addEventListener("signup:result", () => {
+    const mark = texts.error + texts.colon;
+    if (area && texts.error) document.title = mark + document.title.replace(mark, "");
+  }, { signal });
+  form.addEventListener("signup:done", ({ detail: { status } }) => queueMicrotask(() => {
+    if (!area?.nextElementSibling?.matches(".signup-done")) return;
+    const title = status === "created" ? texts.success_title : texts.accepted_title;
+    // With the name of the page, as the service writes it.
+    document.title = [title, ...document.title.split(" – ").slice(1)].join(" – ");
+  }), { signal });
+
+  form.addEventListener("signup:result", ({ detail: { problem } }) => {
+    if (problem?.code === "origin_not_allowed") explainOrigin(url);
+  }, { signal });
+
   // A captcha token can be used once. Field errors do not use it up, unless Auth0 found them, which happens after
   // the token was verified.
   form.addEventListener("signup:result", ({ detail: { status, errors = [] } }) => {
@@ -164,10 +197,10 @@ export function assist(enhanced, { signal, getBelow, onInput, progress, reveal, 
   if (input("email")?.value) suggestSoon();
 
   return async (data, challenge) => {
-    const timer = proof && setTimeout(() => progress(texts.checking ?? texts.submitting), 500);
+    const timer = proof && setTimeout(() => progress("checking"), 500);
     const solved = await proof;
     clearTimeout(timer);
-    progress(texts.submitting);
+    progress("submitting");
     if (solved) data.set("altcha", solved);
     // Without a token the service asks for one.
     if (challenge?.kinds.includes("recaptcha_v3")) await addToken(data, challenge).catch(() => {});

@@ -81,8 +81,7 @@ class SignupForm {
 
   #listen() {
     const { form } = this;
-    const on = (name, listener) => form.addEventListener(name, listener, { signal: this.#signal });
-    on("submit", (event) => {
+    form.addEventListener("submit", (event) => {
       const { submitter } = event;
       if (submitter?.matches(ELSEWHERE)) return;
       const send = (last) => {
@@ -93,12 +92,7 @@ class SignupForm {
       };
       // After the page's listeners on the form and above it, which may prevent the submission.
       form.getRootNode().addEventListener("submit", send, { signal: this.#signal, once: true });
-    });
-    on("reset", () => {
-      this.#alert.hide();
-      this.#errors.clearAll();
-      setTimeout(() => this.#rules.check());
-    });
+    }, { signal: this.#signal });
     this.#onInput("click", (button, event) => {
       if (!button.matches(REVEAL)) return;
       event.preventDefault();
@@ -134,10 +128,12 @@ class SignupForm {
   /** Helps, from now on, somebody who fills the form in. */
   #assist() {
     const assist = (extras) => (this.#addProofs = extras.assist(this, {
+      alert: this.#alert,
+      errors: this.#errors,
       signal: this.#signal,
       getBelow,
       onInput: this.#onInput,
-      progress: (text) => this.#progress(text),
+      progress: (name) => this.#progress(name),
       reveal: this.#reveal,
       rules: this.#rules,
     }));
@@ -177,7 +173,7 @@ class SignupForm {
     if (!this.#emit("submit")) return undefined;
     this.#assist();
     this.#reveal.toggle(false);
-    this.#progress(this.texts.submitting);
+    this.#progress("submitting");
     try {
       const result = await this.#send(submitter);
       this.#show(result);
@@ -200,10 +196,11 @@ class SignupForm {
     return !(validity.valueMissing && rule?.required);
   }
 
-  /** Shows how a request is going, in a live region and in the page's own elements; without a text, that none is. */
-  #progress(text) {
-    const { form } = this;
-    const isBusy = Boolean(text);
+  /** Shows how a request is going, in a live region and in the page's own elements; without a name, that none is. */
+  #progress(name) {
+    const { form, texts } = this;
+    const isBusy = Boolean(name);
+    const text = name && (texts[name] ?? texts.submitting);
     // Not `aria-busy`: within it Firefox does not announce the live region.
     form.toggleAttribute("data-signup-busy", isBusy);
     this.#live.textContent = text;
@@ -231,9 +228,9 @@ class SignupForm {
       signal: this.#signal,
       onChallenge: () => {
         this.#emit("challenge");
-        this.#progress(this.texts.checking ?? this.texts.submitting);
+        this.#progress("checking");
       },
-      onRetry: () => this.#progress(this.texts.retrying ?? this.texts.submitting),
+      onRetry: () => this.#progress("retrying"),
     });
     let result = await post();
     if (result.problem?.code === "idempotency_key_reused") {

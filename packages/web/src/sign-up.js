@@ -1,6 +1,5 @@
 // One sign-up, with or without a form.
 
-import { hex } from "./hex.js";
 import { loadExtras } from "./load-extras.js";
 import { call, getBelow, sleep } from "./request.js";
 
@@ -11,7 +10,8 @@ const MAX_WAIT_S = 5;
 
 /** Returns a new idempotency key. */
 export function newKey() {
-  return hex(crypto.getRandomValues(new Uint8Array(16)));
+  const random = crypto.getRandomValues(new Uint8Array(32));
+  return Array.from(random, (byte) => (byte % 16).toString(16)).join("");
 }
 
 /** Status of a result, by the code of its problem. */
@@ -79,9 +79,6 @@ export async function signUp(url, data, options = {}) {
       result = { status: "offline" };
     }
     const { status, problem, retryAfter } = result;
-    if (problem?.code === "origin_not_allowed") {
-      loadExtras(url).then(({ explainOrigin }) => explainOrigin(url)).catch(() => {});
-    }
     // A rate limit with a challenge admits requests that carry its proof.
     if (solves && (status === "challenge" || problem?.challenge) && !proven) {
       proven = true;

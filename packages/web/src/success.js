@@ -8,7 +8,7 @@ export function showSuccess(form, { status, texts, data, policy }) {
   const name = given("given_name") || given("nickname") || given("name");
   const email = given("email");
   const isCreated = status === "created";
-  const title = isCreated ? texts.success_title : texts.accepted_title;
+  const title = (!isCreated && texts.accepted_title) || texts.success_title;
   const greeting = isCreated && name && texts.success_title_name;
   const heading = greeting ? interpolate(greeting, name) : title;
   const naming = email && texts[`${status}_email`];

@@ -130,6 +130,24 @@ for (const captcha of [TURNSTILE, HCAPTCHA, RECAPTCHA, SCORED]) {
   });
 }
 
+test("a score that never arrives holds no sign-up up", async (t) => {
+  const service = await start(SCORED);
+  const page = await open(chromium, t);
+  await page.clock.install();
+  const body = "globalThis.grecaptcha = { execute: () => (globalThis.isAsked = true) && new Promise(() => {}) }";
+  await page.route(SCORED.script, (route) => route.fulfill({ contentType: "text/javascript", body }));
+  await page.goto(`${service.url}/signup`);
+  await page.waitForFunction(() => globalThis.grecaptcha);
+  await fill(page, { ...ADA, email: "no.score@example.com" });
+  const result = page.nextResult();
+  await page.click("button[type=submit]");
+  await page.waitForFunction(() => globalThis.isAsked);
+  await page.clock.fastForward(10_000);
+  assert.equal((await result).problem.code, "challenge_required");
+  await page.locator("[role=alert]:focus").waitFor();
+  assert.equal(await page.locator("form[data-signup-busy]").count(), 0);
+});
+
 test("the widget's frame is shown, and fits a small phone", async (t) => {
   const service = await start(TURNSTILE);
   const page = await form(t, service, TURNSTILE, { viewport: { width: 320, height: 640 } });

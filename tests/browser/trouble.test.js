@@ -45,6 +45,8 @@ const intercept = async (page, ...responses) => {
 const respond = (status, body, type = "text/html") => (route) =>
   route.fulfill({ status, body, contentType: type, headers: { "Access-Control-Allow-Origin": "*" } });
 
+const CHALLENGED = JSON.stringify({ code: "challenge_required", heading: "Once more", advice: "x", challenge: "/signup/challenge" });
+
 for (const [name, broken] of [
   ["a page of a proxy", respond(502, "<h1>Bad gateway</h1>")],
   ["nothing at all", respond(503, "")],
@@ -188,6 +190,30 @@ test("a post without a response times out and is sent again, with a message mean
   await page.clock.runFor(1_000);
   assert.equal((await result).status, "created");
   assert.equal(posts.length, 2);
+});
+
+test("a second file that never arrives holds no sign-up up, and is requested again", async (t) => {
+  const page = await open(chromium, t);
+  await page.clock.install();
+  let requests = 0;
+  await page.route("**/signup-extras-*.js", () => requests++);
+  const proofs = await intercept(page, respond(403, CHALLENGED, "application/problem+json"));
+  await page.goto(form);
+  await page.waitForSelector("form[data-signup-ready]");
+  await fill(page, { ...ADA, email: "no.second.file@example.com" });
+  const [result, challenge] = [page.nextResult(), page.waitForResponse("**/signup/challenge")];
+  await page.click("form button[type=submit]");
+  await (await challenge).finished();
+  assert.equal(await page.locator("form[data-signup-busy]").count(), 1);
+  await page.clock.fastForward(10_000);
+  assert.equal((await result).status, "challenge");
+  await page.locator("[role=alert]:focus").waitFor();
+  assert.equal(await page.locator("form[data-signup-busy]").count(), 0);
+  assert.deepEqual([proofs.length, requests], [1, 1]);
+  // The first one may still be under way, and the browser would wait for it.
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+  await page.fill("#email", "no.second.file.after.all@example.com");
+  assert.equal((await send(page)).status, "created");
 });
 
 test("a sign-up that is sent again gets a new proof", async (t) => {

@@ -5,6 +5,7 @@
 import { explainOrigin } from "./explain.js";
 import { findInput, make, makeStatus, putBelow } from "./dom.js";
 import { solve } from "./proof.js";
+import { within } from "./request.js";
 import { suggestEmail } from "./suggest.js";
 
 export { solve, suggestEmail };
@@ -21,7 +22,7 @@ const TEXTS = {
 
 /** Adds a token of reCAPTCHA v3, where its script is loaded. */
 async function addToken(data, { site_key, action }) {
-  const token = await globalThis.grecaptcha.execute(site_key, { action });
+  const token = await within(10_000, globalThis.grecaptcha.execute(site_key, { action }));
   if (token) data.set("g-recaptcha-response", token);
 }
 

@@ -1,4 +1,6 @@
 // Loads extras.js when it is wanted. The file that the service serves has served-extras.js in its place.
 
+import { within } from "./request.js";
+
 /** Returns the module with the extras. */
-export const loadExtras = () => import("./extras.js");
+export const loadExtras = () => within(10_000, import("./extras.js"));

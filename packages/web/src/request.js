@@ -10,6 +10,13 @@ export const sleep = (ms, signal) =>
     setTimeout(resolve, signal?.aborted ? 0 : ms);
   });
 
+/** Settles as a promise does that is not the module's own, but rejects when it takes too long. */
+export const within = (ms, promise) => {
+  let timer;
+  const late = new Promise((resolve, reject) => (timer = setTimeout(reject, ms)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+};
+
 /**
  * Fetches JSON in these languages or that of the page, with more headers from a server. `body` is undefined if
  * it is not JSON.
@@ -21,22 +28,19 @@ export async function call(url, { lang, signal, as = "json", headers: more, ...i
   const headers = {
     Accept: "application/json", ...(languages && { "Accept-Language": languages }), ...more,
   };
+  signal?.throwIfAborted();
   const controller = new AbortController();
+  const own = { signal: controller.signal };
   const abort = () => controller.abort();
-  const timer = setTimeout(abort, TIMEOUT_MS);
-  signal?.addEventListener("abort", abort);
-  try {
-    signal?.throwIfAborted();
-    const response = await fetch(url, {
-      ...init, headers, signal: controller.signal, credentials: "omit",
-    });
+  signal?.addEventListener("abort", abort, own);
+  const exchange = async () => {
+    const response = await fetch(url, { ...init, headers, credentials: "omit", ...own });
     const body = await response[as]().catch(() => undefined);
     signal?.throwIfAborted();
     return { response, body };
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
-  }
+  };
+  // Ends the request that takes too long, and the listener.
+  return within(TIMEOUT_MS, exchange()).finally(abort);
 }
 
 /** Gets JSON from a path below this URL. Returns undefined on failure. */
@@ -51,9 +55,13 @@ export async function getBelow(url, path, options) {
 /** Gets the policy for forms sent to this URL. Returns undefined on failure. */
 export const getPolicy = (url, options) => getBelow(url, "/policy", options);
 
-/** Gets the policy, if need be again after ever longer pauses. Returns undefined when aborted. */
+/**
+ * Gets the policy, if need be again after ever longer pauses, and when the browser is online again. Returns undefined
+ * when aborted.
+ */
 export async function awaitPolicy(url, options) {
-  for (let pause = 2000; !options.signal.aborted; pause *= 2) {
+  const { signal } = options;
+  for (let pause = 2000; !signal.aborted; pause = Math.min(pause * 2, 30_000)) {
     const policy = await getPolicy(url, options);
     if (policy) return policy;
     await sleep(pause, options.signal);

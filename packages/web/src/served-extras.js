@@ -2,12 +2,15 @@
 
 /* global EXTRAS_FILE, EXTRAS_INTEGRITY */
 
+import { make } from "./dom.js";
+import { within } from "./request.js";
+
 let loading;
 
 /** Returns the module with the extras, from beside the address that forms are sent to. */
 export function loadExtras(url = import.meta.url) {
   // Beside this script, where forms are sent to another server that passes them on.
-  loading ??= load(url).catch(() => load(import.meta.url));
+  loading ??= within(10_000, load(url).catch(() => load(import.meta.url)));
   // The next one tries again.
   loading.catch(() => (loading = undefined));
   return loading;
@@ -21,7 +24,7 @@ async function load(beside) {
     const nonce = document.querySelector("script[nonce]")?.nonce ?? "";
     await new Promise((onload, onerror) => {
       const members = { type: "module", src, nonce, integrity: EXTRAS_INTEGRITY, crossOrigin: "", onload, onerror };
-      document.head.append(Object.assign(document.createElement("script"), members));
+      document.head.append(make("script", members));
     });
   }
   return import(src);

@@ -480,6 +480,34 @@ test("a policy that could not be loaded is requested again, and brings rules and
   assert.ok(seen[2] - seen[1] > seen[1] - seen[0], "after ever longer pauses");
 });
 
+test("after a long outage the policy is requested every half a minute, and at once when the browser is online", async (t) => {
+  const page = await open(chromium, t);
+  await page.clock.install();
+  let requests = 0;
+  await page.route("**/signup/policy", async (route) => {
+    await route.fulfill({ status: 503 });
+    requests++;
+  });
+  await page.goto(publish(unstyled() + script));
+  await page.waitForSelector("form[data-signup-ready]");
+  /** Lets this time pass, and returns the number of requests in it. */
+  const after = async (seconds) => {
+    const before = requests;
+    for (let second = 0; second < seconds; second++) {
+      await page.clock.runFor(1000);
+      // The response of a request, before the next second.
+      await page.evaluate(() => fetch("/").catch(() => {}));
+    }
+    return requests - before;
+  };
+  await after(70);
+  const inTwoMinutes = await after(120);
+  assert.ok(inTwoMinutes >= 3 && inTwoMinutes <= 5, `${inTwoMinutes} in two minutes`);
+  const online = page.waitForResponse("**/signup/policy");
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await online;
+});
+
 test("the module's texts follow the field ui_locales, except those of the page", async (t) => {
   const languages = ["en", "de", "fr", "it"].map((tag) => `<option>${tag}</option>`).join("");
   const select = `<select name="ui_locales">${languages}</select>`;

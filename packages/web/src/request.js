@@ -64,6 +64,7 @@ export async function awaitPolicy(url, options) {
   for (let pause = 2000; !signal.aborted; pause = Math.min(pause * 2, 30_000)) {
     const policy = await getPolicy(url, options);
     if (policy) return policy;
-    await sleep(pause, options.signal);
+    const online = new Promise((resolve) => addEventListener("online", resolve, { signal, once: true }));
+    await Promise.race([online, sleep(pause, signal)]);
   }
 }

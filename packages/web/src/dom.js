@@ -14,7 +14,8 @@ export const make = (tag, members, ...children) => {
 /** Makes a paragraph of each text that there is. */
 export const paragraphs = (texts) => texts.filter(Boolean).map((text) => make("p", {}, text));
 
-let count = 0;
+// HTML that a page restores, as htmx does, has ids of an earlier load.
+let count = (Math.random() * 1e9) | 0;
 /** Gives an element an id unless it has one, and returns it. */
 export const idOf = (element) => (element.id ||= `signup-${++count}`);
 

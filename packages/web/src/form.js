@@ -14,11 +14,12 @@ import { TEXTS } from "./texts.js";
 /** Time that the page's own address has to open before the message of a success is shown. */
 const OPENS_MS = 5000;
 
-const forms = new WeakMap();
+/** Where a form has its object, which other copies of the module on the page find too. */
+const ENHANCED = Symbol.for("auth0-signup");
 
 /** Enhances a form, or returns its object if it is enhanced. `options`: see signup.d.ts. */
 export function enhance(form, options = {}) {
-  return forms.get(form) ?? new SignupForm(form, options);
+  return form[ENHANCED] ?? new SignupForm(form, options);
 }
 
 class SignupForm {
@@ -75,7 +76,7 @@ class SignupForm {
       this.#reveal.label();
     });
     // Before the event, whose listeners may call `enhance`.
-    forms.set(form, this);
+    form[ENHANCED] = this;
     this.#emit("ready");
   }
 
@@ -153,7 +154,7 @@ class SignupForm {
     form.noValidate = this.#noValidate;
     delete form.dataset.signupReady;
     delete form.dataset.signupDone;
-    forms.delete(form);
+    delete form[ENHANCED];
   }
 
   /** Sends the form and shows the result. Does nothing while a request is in progress. */

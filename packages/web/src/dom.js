@@ -25,9 +25,12 @@ export const interpolate = (text, value) => text?.replace(/%\w+%/, () => value);
 /** Returns the name of a field in the service's documents. An input may have the key of `user_metadata` in brackets. */
 export const dotted = (name) => name?.replace(/^user_metadata\[(.+)]$/, "user_metadata.$1");
 
+/** Returns the name of an input in the service's documents. A custom element may have none. */
+export const nameOf = (input) => dotted(input.getAttribute("name"));
+
 /** Finds the inputs of a field, by its name in the service's documents. */
 export const findInputs = (form, name) =>
-  [...form.elements].filter((input) => dotted(input.getAttribute("name")) === name);
+  [...form.elements].filter((input) => nameOf(input) === name);
 
 /** Finds the input of a field: one that is not hidden, if there is one. */
 export const findInput = (form, name) => {

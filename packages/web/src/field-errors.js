@@ -1,6 +1,6 @@
 // The errors beside the fields.
 
-import { describe, dotted, findInputs, idOf, make, putBelow } from "./dom.js";
+import { describe, dotted, findInputs, idOf, make, nameOf, putBelow } from "./dom.js";
 
 export class FieldErrors {
   #form;
@@ -14,7 +14,7 @@ export class FieldErrors {
     this.#texts = texts;
     this.#rules = rules;
     for (const input of form.querySelectorAll("[aria-invalid=true]")) {
-      const rendered = this.#find(dotted(input.getAttribute("name")));
+      const rendered = this.#find(nameOf(input));
       if (rendered) this.#marked.set(input, rendered);
     }
   }

@@ -1,7 +1,7 @@
 // The enhanced form: sends itself, and shows the result.
 
 import { AlertBox } from "./alert.js";
-import { HIDDEN, dotted, findInput, interpolate, makeStatus } from "./dom.js";
+import { HIDDEN, findInput, interpolate, makeStatus, nameOf } from "./dom.js";
 import { FieldErrors } from "./field-errors.js";
 import { loadExtras } from "./load-extras.js";
 import { awaitPolicy, getBelow } from "./request.js";
@@ -105,7 +105,7 @@ class SignupForm {
       this.#assist();
     });
     this.#onInput("input", (input) => {
-      const name = dotted(input.getAttribute("name"));
+      const name = nameOf(input);
       this.#errors.clear(findInput(form, name));
       if (name === "password") this.#rules.check();
       // The rate limit may have been that of the previous address.
@@ -188,12 +188,14 @@ class SignupForm {
   }
 
   /** Returns whether the page itself finds an input invalid. What the service is known to check is left to it. */
-  #isWrongHere({ dataset, name, validity, willValidate }) {
+  #isWrongHere(input) {
+    const { dataset, validity, willValidate } = input;
     if (!willValidate || validity.valid) return false;
     const { fields, user_metadata, terms } = this.#policy;
     if ("signupIgnore" in dataset || validity.customError) return true;
     if (this.#noValidate || validity.typeMismatch) return false;
-    const rule = { ...fields, terms }[name] ?? user_metadata?.[dotted(name).slice("user_metadata.".length)];
+    const name = nameOf(input);
+    const rule = { ...fields, terms }[name] ?? user_metadata?.[name?.slice("user_metadata.".length)];
     return !(validity.valueMissing && rule?.required);
   }
 

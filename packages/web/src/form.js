@@ -78,6 +78,8 @@ class SignupForm {
     // Before the event, whose listeners may call `enhance`.
     form[ENHANCED] = this;
     this.#emit("ready");
+    // The person did not wait for the module.
+    if (form.matches(":focus-within")) this.#assist();
   }
 
   #listen() {

@@ -124,6 +124,7 @@ impl Messages {
             ("choose", &self.choose),
             ("optional", &self.optional),
             ("accept_terms", &self.accept_terms),
+            ("terms", &self.terms),
         ];
         let form = form.into_iter().map(|(name, text)| (name, Cow::Borrowed(&**text)));
         form.chain(self.script_texts()).collect()

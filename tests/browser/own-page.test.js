@@ -357,6 +357,82 @@ test("rules of another language replace those of an enhancement that ended, and 
   assert.equal(await described(), await page.getAttribute("[data-signup-rules]", "id"));
 });
 
+test("ids are those of no other element, also in HTML that the page restores after a reload", async (t) => {
+  const page = await visit(t, "restored", plain());
+  await sendForErrors(page);
+  const html = await page.locator("main").innerHTML();
+  await page.reload();
+  await page.waitForSelector("form[data-signup-ready]");
+  await page.evaluate((restored) => (document.querySelector("main").innerHTML = restored), html);
+  await page.waitForFunction(() => document.querySelector("form .signup-status")?.isConnected);
+  await sendForErrors(page);
+  const ids = await page.locator("[id]").evaluateAll((all) => all.map(({ id }) => id));
+  assert.ok(ids.length > 2);
+  assert.deepEqual(ids, [...new Set(ids)]);
+});
+
+test("two copies of the module on a page help once", async (t) => {
+  const { assets } = await (await fetch(`${url}/policy`)).json();
+  const own = '<label>Password <input name="password" type="password" data-signup-password></label>';
+  const copy = `<script type="module" src="${service.url}${assets.script.path}"></script>`;
+  const page = await visit(t, "twice", form(`<label>Email <input name="email"></label>${own}${plan}`) + copy);
+  await page.fill('[name="email"]', "ada@gmial.com");
+  await page.locator(".signup-suggestion button").first().waitFor();
+  await page.locator("[data-rule]").first().waitFor();
+  await page.waitForFunction(() => performance.getEntriesByType("resource").filter(({ name }) => /signup(-\w+)?\.js$/.test(name)).length > 1);
+  const counts = await Promise.all([".signup-status", ".signup-suggestion", ".signup-reveal", "ul[data-signup-rules]"].map((part) => page.locator(part).count()));
+  assert.deepEqual(counts, [1, 1, 1, 1]);
+  await page.click(".signup-reveal");
+  assert.equal(await page.locator('[name="password"]').getAttribute("type"), "text");
+});
+
+test("the summary names fields by their labels, without the marks around them, and the terms by their name", async (t) => {
+  const agreed = await Service.start({
+    "http.allowed_origins": shop, "terms.version": "2026-11", "terms.url": "https://www.example.com/terms", "fields.given_name": "required",
+  });
+  const inputs = `<label for="email">Email: </label><input id="email" name="email">
+    <label>Password <span aria-hidden="true">(!)</span> * <input name="password" type="password"></label>
+    <label>名前：<input name="given_name"></label>
+    <label><input type="checkbox" name="terms" value="2026-11"> I have read the <a href="/terms">terms</a> and accept them.</label>`;
+  files["/named-marks"] = `<!doctype html><html lang="en"><title>Join</title><main>${form(inputs, "data-signup", `${agreed.url}/signup`)}
+    </main><script type="module" src="${agreed.url}/signup.js"></script>`;
+  const page = await open(chromium, t);
+  const policy = page.waitForResponse((response) => response.url().endsWith("/policy"));
+  await page.goto(`${shop}/named-marks`);
+  await page.waitForSelector("form[data-signup-ready]");
+  await (await policy).finished();
+  await sendForErrors(page);
+  assert.deepEqual(await page.locator("[role=alert] li a").allTextContents(), ["Email", "Password", "名前", "Terms"]);
+});
+
+test("a custom element without a name that is invalid is reported by the page, as the browser does", async (t) => {
+  const page = await visit(t, "nameless", form(`<own-check tabindex="0"></own-check><label>Email <input name="email"></label>${password}${plan}`) +
+    `<script>customElements.define("own-check", class extends HTMLElement {
+      static formAssociated = true;
+      #internals = this.attachInternals();
+      constructor() {
+        super();
+        this.#internals.setValidity({ valueMissing: true }, "Check this.");
+      }
+      get validity() { return this.#internals.validity }
+      get willValidate() { return this.#internals.willValidate }
+      reportValidity() { globalThis.reported = true; return this.#internals.reportValidity() }
+    })</script>`);
+  await fill(page, { email: "nameless@example.com", password: ADA.password });
+  await send(page);
+  assert.equal(await page.evaluate(() => globalThis.reported), true);
+  assert.deepEqual([page.posts, page.consoleErrors], [[], []]);
+});
+
+test("an input that has the focus before the module arrives gets help", async (t) => {
+  files["/early"] = `<!doctype html><html lang="en"><title>Join</title><main>${plain()}</main>`;
+  const page = await open(chromium, t, `${shop}/early`);
+  await page.focus('[name="email"]');
+  await page.addScriptTag({ url: `${service.url}/signup.js`, type: "module" });
+  await page.keyboard.type("ada@gmial.com");
+  await page.getByRole("button", { name: "ada@gmail.com" }).waitFor();
+});
+
 test("an optional key of user_metadata has no rule of the field with its name", async (t) => {
   const named = await Service.start({
     "http.allowed_origins": shop, "user_metadata.allow": "given_name", "fields.given_name": "required",

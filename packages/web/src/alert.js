@@ -1,6 +1,6 @@
 // The alert above the fields, built like that of the built-in page.
 
-import { idOf, make, paragraphs } from "./dom.js";
+import { idOf, make, nameOf, paragraphs } from "./dom.js";
 
 export class AlertBox {
   #form;
@@ -62,16 +62,23 @@ export class AlertBox {
       event.preventDefault();
       input.focus();
     };
-    const link = make("a", { href: `#${idOf(input)}`, onclick }, labelOf(input));
+    const link = make("a", { href: `#${idOf(input)}`, onclick }, labelOf(input, this.#texts));
     return make("li", {}, link, message);
   }
 }
 
-/** Returns the label of an input, without the texts of other elements in it. A radio button has that of its group. */
-function labelOf(input) {
-  const { signupLabel } = input.dataset;
+/** What belongs to a label on the page, and not to the name of its input. */
+const ASIDE = "input, select, textarea, button, p, .quiet, [aria-hidden=true]";
+
+/**
+ * Returns the label of an input, without the texts of other elements in it and the marks at its end. A radio button has
+ * that of its group.
+ */
+function labelOf(input, { terms }) {
+  const { signupLabel = input.name === "terms" && terms } = input.dataset;
   const legend = input.type === "radio" && input.closest("fieldset")?.querySelector("legend");
   const label = (legend || input.labels?.[0])?.cloneNode(true);
-  label?.querySelectorAll("input, select, textarea, button, p, .quiet").forEach((inner) => inner.remove());
-  return signupLabel ?? (label?.textContent.trim() || input.getAttribute("aria-label") || input.name);
+  label?.querySelectorAll(ASIDE).forEach((inner) => inner.remove());
+  const text = label?.textContent.trim().replace(/[\s:：*.。]+$/, "");
+  return signupLabel || text || input.getAttribute("aria-label") || nameOf(input);
 }

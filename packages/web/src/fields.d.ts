@@ -6,6 +6,7 @@ export interface Field {
   name: string;
   /** Its element. */
   kind: "text" | "password" | "checkbox" | "choice" | "terms";
+  /** Its name. The sentence of the terms is in three parts, below. */
   label: string;
   required: boolean;
   /** Attributes of the input, by their names in HTML. */
@@ -14,7 +15,7 @@ export interface Field {
   choices?: { value: string; label: string }[];
   /** The address of the terms. */
   url?: string;
-  /** The label of the terms in three parts: before the link, the link, after it. */
+  /** The sentence of the terms: before the link, the link, after it. */
   before?: string;
   link?: string;
   after?: string;

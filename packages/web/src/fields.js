@@ -24,9 +24,8 @@ function inputOf({ type }) {
 }
 
 /** Returns the checkbox of the terms. The policy has the link in brackets. */
-function termsField({ version, url, required }, text) {
-  const [before, link, after = ""] = text.split(/[[\]]/);
-  const label = before + link + after;
+function termsField({ version, url, required }, { accept_terms, terms: label }) {
+  const [before, link, after = ""] = accept_terms.split(/[[\]]/);
   const input = { type: "checkbox", value: version };
   // Whatever the policy says, a link runs no script.
   const address = /^https?:/.test(url) ? { url } : {};
@@ -58,7 +57,7 @@ export function policyAttribute({ fields, user_metadata, terms, password, challe
 /** Returns the fields of a form in the order of the built-in page. */
 export function fieldsOf({ fields, user_metadata, terms, texts, order, password }) {
   return order.flatMap((name) => {
-    if (name === "terms") return terms ? [termsField(terms, texts.accept_terms)] : [];
+    if (name === "terms") return terms ? [termsField(terms, texts)] : [];
     const rule = name.startsWith(KEY) ? user_metadata[name.slice(KEY.length)] : fields[name];
     return rule ? [fieldOf(name, rule, password)] : [];
   });

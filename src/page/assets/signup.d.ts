@@ -188,7 +188,7 @@ export interface Policy {
   assets: Record<"script" | "extras" | "style", { path: string; integrity: string }>;
   /** Texts of the module and of a form; `accept_terms` has its link in brackets. */
   texts: Texts & Record<
-    "accept_terms" | "choose" | "create_account" | "have_account" | "optional" | "password_rules" | "submit",
+    "accept_terms" | "choose" | "create_account" | "have_account" | "optional" | "password_rules" | "submit" | "terms",
     string
   >;
 }

@@ -73,6 +73,8 @@ fn document(
         "reset_url": page.settings().reset_url.as_ref().map(Url::as_str),
         "assets": pinned_files(&page.settings().base_path),
         "languages": Locale::ALL.map(Locale::tag),
+        "language": messages.lang,
+        "direction": messages.dir,
         "texts": messages.texts(),
     });
     let body = policy.to_string();

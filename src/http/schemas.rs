@@ -244,6 +244,8 @@ pub struct FieldErrorSchema {
         "style": {"path": "/signup-0123456789abcdef.css", "integrity": "sha256-…"},
     },
     "languages": ["en", "de"],
+    "language": "en",
+    "direction": "ltr",
     "texts": {"submit": "Create account", "wait": "Try again in %seconds% seconds."},
 }))]
 pub struct PolicySchema {
@@ -271,6 +273,12 @@ pub struct PolicySchema {
     pub assets: BTreeMap<String, Value>,
     /// The languages that texts are available in.
     pub languages: Vec<String>,
+    /// The language of the document, one of `languages`.
+    #[schema(example = "en")]
+    pub language: String,
+    /// The direction of that language: `ltr` or `rtl`.
+    #[schema(example = "ltr")]
+    pub direction: String,
     /// The texts of `/signup.js` and of a form, in the language of the document.
     pub texts: BTreeMap<String, String>,
 }

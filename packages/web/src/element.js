@@ -162,7 +162,8 @@ export class SignupElement extends Base {
       else input.value = value;
     }
     this.#form = form;
-    this.shadowRoot.replaceChildren(form);
+    // In an element of its own, which takes the form's message too: both are in the language of the policy's texts.
+    this.shadowRoot.replaceChildren(h("div", { lang: policy.language, dir: policy.direction }, form));
     if (!sheet) {
       sheet = new CSSStyleSheet();
       sheet.replaceSync(STYLE);

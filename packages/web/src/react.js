@@ -65,14 +65,13 @@ export function usePolicy(url, given, lang) {
 }
 
 /** A sign-up form. */
-export function SignupForm({ url, policy: given, fallback, success, onResult, onDone, texts, children, ...rest }) {
-  const { lang } = rest;
+export function SignupForm({ url, policy: given, lang, fallback, success, onResult, onDone, texts, children, ...rest }) {
   const policy = usePolicy(url, given, lang);
   const { ref } = useSignup({ url, texts, onResult, onDone });
   if (!policy) return fallback === undefined ? h("a", { href: url }, "Create an account") : fallback;
   const data = { "data-signup-policy": policyAttribute(policy), "data-signup-success": success };
-  // In an element of its own, which takes the form's message with it.
-  return h("div", null, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },
+  // In an element of its own, which takes the form's message with it: both are in the language of the policy's texts.
+  return h("div", { lang: policy.language, dir: policy.direction }, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },
     lang && h("input", { type: "hidden", name: "ui_locales", value: lang }),
     children,
     fieldsOf(policy).map((field) => h(SignupField, { key: field.name, texts: policy.texts, field })),

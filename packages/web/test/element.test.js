@@ -63,6 +63,37 @@ test("the element is in the language around it, and passes with axe", async (t) 
   assert.deepEqual(await axeViolations(page), []);
 });
 
+files["/react-lang.js"] = await bundle(`
+  import { createRoot } from "react-dom/client";
+  import { SignupForm } from "./react.js";
+  createRoot(document.querySelector("main")).render(<SignupForm url="${url}" lang={location.search.slice(1)} />);`);
+for (const [name, page] of Object.entries({
+  "the element": (lang) => pageOf("/element.js", element(`lang="${lang}"`)),
+  React: () => pageOf("/react-lang.js", ""),
+})) {
+  for (const [lang, texts, direction] of [["ar", "ar", "rtl"], ["da", "en", "ltr"]]) {
+    test(`${name}: what is drawn for ${lang} has the language and the direction of its texts, up to the message`, async (t) => {
+      files[`/in-${lang}`] = page(lang);
+      const shown = await visit(t, `/in-${lang}?${lang}`);
+      const language = (selector) => shown.locator(selector).evaluate((drawn) => [drawn.closest("[lang]").lang, getComputedStyle(drawn).direction]);
+      assert.deepEqual(await language("form"), [texts, direction]);
+      await complete(shown, `${name.length}.${lang}@example.com`);
+      await send(shown);
+      await shown.locator(".signup-done").waitFor();
+      assert.deepEqual(await language(".signup-done"), [texts, direction]);
+    });
+  }
+}
+
+test("the message of a success takes the place of a slotted heading, at its level", async (t) => {
+  files["/heading"] = pageOf("/element.js", element("", "<h1 slot=heading>Join Acme</h1>"));
+  const page = await visit(t, "/heading");
+  await complete(page, "heading@example.com");
+  await send(page);
+  await page.locator(".signup-done").waitFor();
+  assert.deepEqual(await page.locator("h1:visible").allTextContents(), ["Welcome, Ada"]);
+});
+
 test("the element sends slotted fields, and takes parts, a button's words and integers", async (t) => {
   const more = '<input slot="fields" type="hidden" name="user_metadata.source" value="fair"><b slot="submit">Go</b>';
   const style = "<style>auth0-signup::part(button) { background: rgb(1, 2, 3) }</style>";
@@ -373,7 +404,7 @@ test("React: labels, messages and the next page are in the language of the form"
   assert.equal(new URLSearchParams(request.postData()).get("ui_locales"), "fr");
   await page.locator(".signup-alert").waitFor();
   assert.match(await page.locator(".signup-error").first().innerText(), /^Format attendu/);
-  assert.equal(await page.locator("form").getAttribute("lang"), "fr");
+  assert.equal(await page.locator("form").evaluate((form) => form.closest("[lang]").lang), "fr");
 });
 
 test("React: another language reaches all of a form, after its request, and leaves the message of a success", async (t) => {
@@ -423,7 +454,7 @@ test("React: another language reaches all of a form, after its request, and leav
   await page.click("form > button:not([type=button])");
   await page.locator(".signup-done").waitFor();
   await page.getByRole("button", { name: "en", exact: true }).click();
-  await page.waitForFunction(() => document.querySelector("form").lang === "en");
+  await page.waitForFunction(() => document.querySelector("form").closest("[lang]").lang === "en");
   await page.waitForTimeout(500);
   assert.equal(await page.locator(".signup-done").isVisible(), true);
   assert.deepEqual(sent, ["fr", "de"]);

@@ -184,6 +184,9 @@ export interface Policy {
   login_url: string | null;
   reset_url: string | null;
   languages: string[];
+  /** The language of the document, one of `languages`, and its direction. */
+  language: string;
+  direction: "ltr" | "rtl";
   /** The files of the service's release: a path that never has another content, and its `integrity`. */
   assets: Record<"script" | "extras" | "style", { path: string; integrity: string }>;
   /** Texts of the module and of a form; `accept_terms` has its link in brackets. */

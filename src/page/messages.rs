@@ -149,6 +149,7 @@ impl Messages {
             ("offline", &self.script_offline),
             ("wait", &self.script_wait),
             ("wait_minutes", &self.script_wait_minutes),
+            ("error", &self.error),
             ("reference", &self.reference),
             ("colon", &self.colon),
             ("met", &self.script_met),

@@ -54,6 +54,29 @@ test("a user signs up without leaving the page in between", async (t) => {
   assert.deepEqual(page.consoleErrors, []);
 });
 
+test("the title says how a sign-up went, with the page's name, as it does without the script", async (t) => {
+  const named = await Service.start({ "page.name": "Acme – Tools" });
+  const titles = [];
+  for (const javaScriptEnabled of [true, false]) {
+    const page = await open(chromium, t, `${named.url}/signup`, { javaScriptEnabled });
+    const shown = [await page.title()];
+    const sendAndRead = async () => {
+      await page.click("button[type=submit]");
+      await page.locator("[role=alert]:focus").waitFor();
+      shown.push(await page.title());
+    };
+    await sendAndRead();
+    await sendAndRead();
+    await fill(page, { ...ADA, email: `title.${javaScriptEnabled}@example.com` });
+    await page.click("button[type=submit]");
+    await done(page);
+    titles.push([...shown, await page.title()]);
+  }
+  const expected = ["Create your account", "Error: Create your account", "Error: Create your account", "Welcome"];
+  assert.deepEqual(titles[0], expected.map((title) => `${title} – Acme – Tools`));
+  assert.deepEqual(titles[1], titles[0]);
+});
+
 test("the password rules follow what is typed", async (t) => {
   const page = await open(chromium, t, form);
   const met = () =>

@@ -143,7 +143,11 @@ export class SignupElement extends Base {
         h("span", { "data-signup-idle": true }, h("slot", { name: "submit" }, texts.submit)),
         h("span", { "data-signup-working": true, hidden: true }, texts.submitting)),
       h("slot", { name: "footer" }));
-    form.addEventListener("signup:done", () => (form.dataset.signupSuccess = this.getAttribute("success") ?? ""));
+    form.addEventListener("signup:done", () => {
+      form.dataset.signupSuccess = this.getAttribute("success") ?? "";
+      // The message takes the place of the heading in the slot too, at its level.
+      if (this.querySelector("h1[slot=heading], [slot=heading] h1")) form.append(h("h1", { hidden: true }));
+    });
     form.addEventListener("formdata", ({ formData }) => {
       const slotted = this.#slotted();
       // One that was enabled since takes the place of the drawn field.

@@ -22,7 +22,6 @@ export function showSuccess(form, { status, texts, data, policy }) {
   area.after(message);
   const { display } = area.style;
   area.style.display = "none";
-  if (area !== form) document.title = heading;
   message.focus();
   return () => {
     message.remove();

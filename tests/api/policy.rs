@@ -82,6 +82,18 @@ async fn a_form_can_be_built_from_the_policy() {
 }
 
 #[tokio::test]
+async fn the_document_names_the_language_and_the_direction_that_its_texts_have() {
+    let app = TestApp::spawn().await;
+    // Danish is not among the languages.
+    for (tags, expected) in [("ar", ["ar", "rtl"]), ("de-AT", ["de", "ltr"]), ("da", ["en", "ltr"])]
+    {
+        let request = app.client.get(app.url("/signup/policy")).header(ACCEPT_LANGUAGE, tags);
+        let policy = TestResponse::receive(request).await.json();
+        assert_eq!([&policy["language"], &policy["direction"]], expected, "{tags}");
+    }
+}
+
+#[tokio::test]
 async fn labels_and_script_texts_are_in_the_language_of_the_document() {
     let folder = TempDir::new();
     let file = folder.file(

@@ -92,7 +92,7 @@ impl Reconciler {
                     None => continue,
                     Some(reason) => {
                         let next = reason.next_check(attempt.check_count);
-                        if next.0.is_none() {
+                        if next.after.is_none() {
                             // The gauges leave it out from now on: no check will decide it.
                             tracing::warn!(
                                 attempt = %attempt.id,

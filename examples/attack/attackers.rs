@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::captcha_service::CaptchaService;
-use super::forms::{self, AttackRequest, PASSWORD, guess, ipv4, of_one_site, proof, robot, with};
+use super::forms::{
+    self, AttackRequest, PASSWORD, guess, ipv4, of_one_block, of_one_site, proof, robot, with,
+};
 use super::honest::Honest;
 use super::report::{Bounds, Report};
 use super::service::Service;
@@ -22,6 +24,9 @@ use super::service::Service;
 const CONCURRENCY: usize = 64;
 
 type Statuses = BTreeMap<u16, usize>;
+
+/// The address of the n-th request.
+type Source = fn(u32) -> String;
 
 /// Sends requests with a bounded concurrency.
 async fn send(
@@ -221,15 +226,16 @@ pub(crate) async fn challenge_flood(report: &mut Report) -> anyhow::Result<()> {
     report.row(&name, service, &statuses, honest, Bounds::of_one_network(0)).await
 }
 
-/// Posts these forms within two seconds as a browser does, each from another /64 of one /48.
+/// Posts these forms within two seconds as a browser does, each from another address.
 async fn send_a_rush(
     service: &Service,
+    from: Source,
     forms: impl Iterator<Item = Value>,
 ) -> JoinSet<anyhow::Result<u16>> {
     let mut running = JoinSet::new();
     for (n, form) in (0..).zip(forms) {
         let post = service.client.post(format!("http://{}/signup", service.address));
-        let post = post.header("accept", "text/html").header("x-forwarded-for", of_one_site(n));
+        let post = post.header("accept", "text/html").header("x-forwarded-for", from(n));
         let post = post.json(&with(form, "return_to", &"x".repeat(8_000)));
         // 0: the connection was closed to make room.
         running.spawn(async move { Ok(post.send().await.map_or(0, |it| it.status().as_u16())) });
@@ -258,7 +264,7 @@ pub(crate) async fn waiting_duplicates(report: &mut Report) -> anyhow::Result<()
     let service = Service::start(&[]).await?;
     let gate = Gate::new();
     service.tenant.fault(Route::CreateUser, Fault::held(&gate));
-    let running = send_a_rush(&service, (0..2_300).map(|_| robot(0))).await;
+    let running = send_a_rush(&service, of_one_site, (0..2_300).map(|_| robot(0))).await;
     let honest = Honest::start(&service);
     sleep(Duration::from_secs(3)).await;
     gate.open();
@@ -269,16 +275,22 @@ pub(crate) async fn waiting_duplicates(report: &mut Report) -> anyhow::Result<()
 
 /// Posts where every response is held for the floor, rejections included.
 pub(crate) async fn levelled_posts(report: &mut Report) -> anyhow::Result<()> {
-    let name = "2,300 posts from a /48, existence = uniform";
-    if !report.includes(name) {
-        return Ok(());
+    let sources: [(_, Source, _); 2] = [
+        ("2,300 posts from a /48, existence = uniform", of_one_site, 440),
+        ("2,300 posts from a /32, each from another /48, existence = uniform", of_one_block, 600),
+    ];
+    for (name, from, reached) in sources {
+        if !report.includes(name) {
+            continue;
+        }
+        let service = Service::start(&[("SIGNUP__EXISTENCE", "uniform")]).await?;
+        let running = send_a_rush(&service, from, (0..2_300).map(robot)).await;
+        let honest = Honest::start(&service);
+        let statuses = statuses(running).await?;
+        let bounds = Bounds { may_ask: false, ..Bounds::of_many_networks(reached, 2_300) };
+        report.row(name, service, &statuses, honest, bounds).await?;
     }
-    let service = Service::start(&[("SIGNUP__EXISTENCE", "uniform")]).await?;
-    let running = send_a_rush(&service, (0..2_300).map(robot)).await;
-    let honest = Honest::start(&service);
-    let statuses = statuses(running).await?;
-    let bounds = Bounds { may_ask: false, ..Bounds::of_many_networks(440, 2_300) };
-    report.row(name, service, &statuses, honest, bounds).await
+    Ok(())
 }
 
 /// Uses up a victim's permits; the victim then sends a proof.

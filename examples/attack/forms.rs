@@ -43,6 +43,11 @@ pub(crate) fn of_one_site(n: u32) -> String {
     format!("2001:db8:7:{:x}::1", n & 0xffff)
 }
 
+/// An address of the n-th /48 of one /32.
+pub(crate) fn of_one_block(n: u32) -> String {
+    format!("2001:db8:{:x}::1", n & 0xffff)
+}
+
 /// Posts a form and returns the status.
 pub(crate) async fn post(
     client: &Client,

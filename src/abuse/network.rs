@@ -8,8 +8,14 @@ use ipnet::IpNet;
 /// The bits of an IPv6 address that name a customer.
 const CUSTOMER_MASK: u128 = u128::MAX << 64;
 
-/// Permits of a /48 or a block, as a multiple of those of one address.
+/// Permits of a /48, as a multiple of those of one address.
 pub(super) const SITE_FACTOR: u8 = 8;
+
+/// Permits of an IPv4 /24 or an IPv6 /32, as a multiple of those of one address: as many as four /48s
+/// have, or an eighth of the addresses of a /24. Either may be a whole carrier's, so that this is far
+/// above the use of its customers (`docs/limits.md`), and far below what its addresses or its 65,536
+/// /48s would get.
+pub(super) const BLOCK_FACTOR: u8 = 4 * SITE_FACTOR;
 
 /// The bits of an IPv6 address that name a site: what a hosting customer gets without asking.
 const SITE_MASK: u128 = u128::MAX << 80;

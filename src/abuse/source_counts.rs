@@ -1,12 +1,17 @@
 //! Numbers of things that networks have at once, such as connections. A site, the /48 of an IPv6
-//! network, may have eight times as many as an address.
+//! network, may have eight times as many as an address, and a block 32 times as many. Where all
+//! clients share a room, one block never gets more than half of what is left of it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::network::{Network, SITE_FACTOR};
+use super::network::{BLOCK_FACTOR, Network, SITE_FACTOR};
 
-/// The numbers by network and by site. Clones share them.
+/// The part of the remaining room that a block may have. So one block ends at a third of all, the
+/// next one at a third of the rest, and a client of another block still gets its first place.
+const BLOCK_PART: usize = 2;
+
+/// The numbers by network, by site and by block. Clones share them.
 #[derive(Debug, Clone)]
 pub struct SourceCounts {
     counts: Arc<Mutex<Counts>>,
@@ -17,6 +22,7 @@ pub struct SourceCounts {
 struct Counts {
     networks: HashMap<Network, usize>,
     sites: HashMap<Network, usize>,
+    blocks: HashMap<Network, usize>,
 }
 
 /// One of the things that are counted. Dropping it lowers the numbers.
@@ -32,33 +38,45 @@ impl SourceCounts {
         Self { counts: Arc::default(), max }
     }
 
-    /// Counts one more; `None` if the network or its site has as many as it may.
+    /// Counts one more; `None` if the network, its site or its block has as many as it may.
     pub fn add(&self, network: Network) -> Option<Counted> {
-        self.add_below(self.max, network)
+        self.add_within(usize::MAX, network)
     }
 
-    /// Counts one more; `None` if the network has `max` already, or its site eight times as many.
-    pub fn add_below(&self, max: usize, network: Network) -> Option<Counted> {
+    /// Counts one more; `None` also if the block has half of `room`, the number of further ones that
+    /// there is room for.
+    pub fn add_within(&self, room: usize, network: Network) -> Option<Counted> {
+        let (site, block) = (network.site(), network.block());
+        let block_max = room.div_ceil(BLOCK_PART).min(self.multiple(BLOCK_FACTOR));
         let mut counts = lock(&self.counts);
-        let site = network.site();
-        let site_max = max.saturating_mul(usize::from(SITE_FACTOR));
-        let site_is_full = site.is_some_and(|site| count(&counts.sites, site) >= site_max);
-        if count(&counts.networks, network) >= max || site_is_full {
+        let is_full = count(&counts.networks, network) >= self.max
+            || site.is_some_and(|site| count(&counts.sites, site) >= self.multiple(SITE_FACTOR))
+            || count(&counts.blocks, block) >= block_max;
+        if is_full {
             return None;
         }
         *counts.networks.entry(network).or_default() += 1;
         if let Some(site) = site {
             *counts.sites.entry(site).or_default() += 1;
         }
+        *counts.blocks.entry(block).or_default() += 1;
         drop(counts);
         Some(Counted { network, counts: Arc::clone(&self.counts) })
     }
 
-    /// Returns whether the network, or its site as a whole, has more than `max`.
+    /// Returns whether the network or its site as a whole has more than `max`, or its block more
+    /// than four times as many.
     pub fn exceeds(&self, max: usize, network: Network) -> bool {
         let counts = lock(&self.counts);
         let site = network.site().map_or(0, |site| count(&counts.sites, site));
         count(&counts.networks, network).max(site) > max
+            || count(&counts.blocks, network.block())
+                > max.saturating_mul(usize::from(BLOCK_FACTOR / SITE_FACTOR))
+    }
+
+    /// The most of a site or a block, by its factor.
+    fn multiple(&self, factor: u8) -> usize {
+        self.max.saturating_mul(factor.into())
     }
 }
 
@@ -69,6 +87,7 @@ impl Drop for Counted {
         if let Some(site) = self.network.site() {
             lower(&mut counts.sites, site);
         }
+        lower(&mut counts.blocks, self.network.block());
     }
 }
 
@@ -113,11 +132,46 @@ mod tests {
         assert_eq!(site.len(), 16);
         let one_of_them = network("2001:db8:7:1::1");
         assert!(counts.exceeds(15, one_of_them) && !counts.exceeds(16, one_of_them));
-        assert!(counts.add_below(3, one_of_them).is_some(), "the bound is its caller's");
-        assert!(counts.add_below(2, one_of_them).is_none());
         assert!(counts.add(network("2001:db8:8::1")).is_some());
         drop((both, other, site));
         let left = lock(&counts.counts);
         assert!(left.networks.is_empty() && left.sites.is_empty(), "{left:?}");
+        assert!(left.blocks.is_empty(), "{left:?}");
+    }
+
+    /// Every address, and every /48, of a block.
+    const BLOCKS: [fn(usize) -> String; 2] =
+        [|n| format!("192.0.2.{}", n % 256), |n| format!("2001:db8:{:x}::1", n % 65_536)];
+
+    #[test]
+    fn a_block_has_32_times_as_many_as_an_address() {
+        for address in BLOCKS {
+            let counts = SourceCounts::new(2);
+            let of_a_block: Vec<_> =
+                (0..1_000).filter_map(|n| counts.add(network(&address(n)))).collect();
+            assert_eq!(of_a_block.len(), 64);
+            let fresh = network(&address(200));
+            assert!(counts.exceeds(15, fresh) && !counts.exceeds(16, fresh));
+            assert!(counts.add(network("198.51.100.1")).is_some());
+        }
+    }
+
+    #[test]
+    fn a_block_gets_half_of_the_room_that_is_left() {
+        const ROOM: usize = 300;
+        for address in BLOCKS {
+            let counts = SourceCounts::new(usize::MAX);
+            let mut held = Vec::new();
+            for n in 0..2 * ROOM {
+                held.extend(counts.add_within(ROOM - held.len(), network(&address(n))));
+            }
+            assert_eq!(held.len(), ROOM / 3);
+            // Others get their first place up to the last one.
+            for n in held.len()..ROOM {
+                let other = network(&format!("198.51.{}.1", n - ROOM / 3));
+                held.push(counts.add_within(ROOM - held.len(), other).expect("a first place"));
+            }
+            assert!(counts.add_within(0, network("203.0.113.1")).is_none());
+        }
     }
 }

@@ -225,8 +225,7 @@ async fn what_waits_for_its_client_is_bounded_in_memory() {
 }
 
 /// Duplicates of an attempt that the tenant holds. They wait, and pay for no attempt.
-#[tokio::test]
-async fn what_a_site_has_under_way_is_bounded_in_memory() {
+async fn hold_duplicates_of_a_block(from: fn(u64) -> String) {
     let app = patient()
         .set("http.connection_memory_mib", "1")
         .set("http.trusted_proxies", "127.0.0.1")
@@ -236,25 +235,25 @@ async fn what_a_site_has_under_way_is_bounded_in_memory() {
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let mut posts = JoinSet::new();
     for n in 0..60 {
-        let post = app.post().header("x-forwarded-for", format!("2001:db8:7:{n:x}::1"));
+        let post = app.post().header("x-forwarded-for", from(n));
         posts.spawn(TestResponse::receive(post.json(&ada())));
         // One after the other: many heads at once would make room by closing some.
         app.until_metric(POSTS, n + 1).await;
     }
     gate.arrived(1).await;
-    let honest = app.post().header("x-forwarded-for", "192.0.2.1");
+    let honest = app.post().header("x-forwarded-for", "198.51.100.1");
     let honest = honest.json(&ada_with("email", "honest@example.com"));
     assert_eq!(TestResponse::receive(honest).await.status, StatusCode::CREATED);
-    // 1 MiB has room for 32 requests, and the last places are for other clients.
+    // 1 MiB has room for 31 requests with their bytes. A third of them may be of one block.
     let mut rejected = 0;
-    eventually("28 are rejected", async || {
+    eventually("49 are rejected", async || {
         while let Some(response) = posts.try_join_next() {
             let response = response.unwrap();
             assert_eq!(response.problem(), "rate_limited");
             assert!(response.header("retry-after").is_some());
             rejected += 1;
         }
-        (rejected >= 28).then_some(())
+        (rejected >= 49).then_some(())
     })
     .await;
     gate.open();
@@ -263,6 +262,17 @@ async fn what_a_site_has_under_way_is_bounded_in_memory() {
         assert!(response.status == StatusCode::CREATED || response.problem() == "rate_limited");
     }
     assert_eq!(app.creates().len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_site_has_under_way_is_bounded_in_memory() {
+    hold_duplicates_of_a_block(|n| format!("2001:db8:7:{n:x}::1")).await;
+}
+
+#[tokio::test]
+async fn what_a_block_has_under_way_is_bounded_in_memory() {
+    hold_duplicates_of_a_block(|n| format!("2001:db8:{n:x}::1")).await;
+    hold_duplicates_of_a_block(|n| format!("192.0.2.{n}")).await;
 }
 
 #[tokio::test]

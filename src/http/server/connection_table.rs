@@ -35,9 +35,11 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub struct ConnectionLimits {
     /// The most connections in all.
     pub all: usize,
-    /// The most of an address that is not a trusted proxy's; eight times as many of a /48.
+    /// The most of an address that is not a trusted proxy's; eight times as many of a /48, 32 times
+    /// of a block.
     pub per_address: usize,
-    /// The most unfinished heads and bodies of an address; eight times as many of a /48.
+    /// The most unfinished heads and bodies of an address; eight times as many of a /48, 32 times of
+    /// a block.
     pub unfinished_per_address: usize,
     /// The most memory, in bytes.
     pub memory: usize,
@@ -49,7 +51,8 @@ pub(super) struct ConnectionTable {
     open: Arc<Mutex<OpenConnections>>,
     max: usize,
     per_source: SourceCounts,
-    /// The connections of one source that take no more than its part of the memory.
+    /// The connections of one source that take no more than its part of the memory. A block's part
+    /// is four times as large.
     fair: usize,
     unfinished: SourceCounts,
     under_way: SourceCounts,
@@ -162,9 +165,9 @@ impl ConnectionTable {
         self.memory.room_for_forms(REQUEST)
     }
 
-    /// Counts a complete form of a client; `None` if it has `room` of them under way.
+    /// Counts a complete form of a client; `None` if its block has half of `room` under way.
     pub(super) fn count_under_way(&self, room: usize, client: Network) -> Option<Counted> {
-        self.under_way.add_below(room, client)
+        self.under_way.add_within(room, client)
     }
 
     /// Charges the complete form of a connection.

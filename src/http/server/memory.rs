@@ -5,8 +5,9 @@
 //! Such connections count for at most half of the limit, so that the others always have the rest.
 //!
 //! A complete form may wait for seconds: for Auth0, for another request, or until its response is due. Each
-//! client may have as many forms as there is still room for, and at the limit none. Requests that end at
-//! once, such as those for a page, take no room from them.
+//! block of addresses may have half as many forms as there is still room for, and at the limit none. Requests
+//! that end at once, such as those for a page, take no room from them. Requests that wait for a challenge have
+//! a room of their own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -62,8 +62,8 @@ impl UnfinishedBody {
         self.request.table.room_for_forms()
     }
 
-    /// Ends the wait for a body that is complete. `None` if the client has `room` forms under way:
-    /// so one client cannot take the last places, and another one gets its first.
+    /// Ends the wait for a body that is complete. `None` if the client's block has half of `room` forms
+    /// under way: so one block cannot take the last places, and a client of another gets its first.
     pub(in crate::http) fn complete(self, room: usize) -> Option<FormUnderWay> {
         let RequestConnection { connection, table, .. } = &self.request;
         let counted = table.count_under_way(room, self.client)?;

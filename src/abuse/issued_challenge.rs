@@ -16,7 +16,7 @@ pub const CHALLENGE_PATH: &str = "/signup/challenge";
 /// Time to wait before asking again, if no challenge could be made.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Time to wait for a client that has several requests under way.
+/// Time to wait for a client that has several requests under way, or whose block has many.
 const NEXT_IN_LINE: Duration = Duration::from_secs(1);
 
 /// A challenge to solve, and whether a proof is needed now. ALTCHA's widget takes it as it is.
@@ -33,7 +33,7 @@ pub struct IssuedChallenge {
 /// The reason why no challenge was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IssueError {
-    /// This address requested too many.
+    /// This address, or its block, requested too many.
     Limited {
         /// Time to wait.
         retry_after: Duration,
@@ -59,7 +59,7 @@ impl Challenges {
     /// Issues a challenge for a form of this address, and says whether a proof is needed now.
     ///
     /// # Errors
-    /// [`IssueError`] if the address asked too often, or no challenge can be made.
+    /// [`IssueError`] if the address or its block asked too often, or no challenge can be made.
     pub async fn issue(&self, address: IpAddr) -> Result<IssuedChallenge, IssueError> {
         let difficulty = self.difficulty(address);
         let required = self.reason(difficulty).is_some();
@@ -69,16 +69,21 @@ impl Challenges {
         }
         let limited = self.issued.try_acquire(address.into());
         limited.map_err(|state| IssueError::Limited { retry_after: state.next_in })?;
-        let Some(_issuing) = self.issuing.add(address.into()) else {
+        let metrics = self.metrics.challenges();
+        let busy = || {
+            metrics.unavailable("work");
+            IssueError::Busy { retry_after: RETRY_AFTER }
+        };
+        let room = self.work.room();
+        if room == 0 {
+            return Err(busy());
+        }
+        let Some(_issuing) = self.issuing.add_within(room, address.into()) else {
             return Err(IssueError::Limited { retry_after: NEXT_IN_LINE });
         };
         let difficulty = difficulty.unwrap_or(Difficulty::Base);
         let work = self.work.challenge(difficulty, self.clock.now()).await;
-        let metrics = self.metrics.challenges();
-        if work.is_none() {
-            metrics.unavailable("work");
-            return Err(IssueError::Busy { retry_after: RETRY_AFTER });
-        }
+        let work = Some(work.ok_or_else(busy)?);
         metrics.issued();
         Ok(IssuedChallenge { required, kind: self.kind(), site_key: None, work })
     }

@@ -12,7 +12,8 @@ use crate::limits::Rate;
 use crate::telemetry::LimiterMetrics;
 
 /// Requests for a challenge that an address has under way at once. A challenge may have to be made
-/// first, one at a time, and those of one client must not delay everybody's.
+/// first, one at a time, and those of one client must not delay everybody's. Those of one block take a
+/// third of the places in the line at most.
 const MAX_ISSUING: usize = 4;
 
 /// The counts of clients. Clones share them.

@@ -21,8 +21,12 @@ pub(super) const KEY: usize = 32;
 /// Number of keys of one difficulty that are kept ready.
 const SIZE: usize = 16;
 
-/// Maximum wait of a request for a key. At half a millisecond per key, more than a thousand
-/// requests are then ahead of it.
+/// Maximum number of requests that wait for a key. At half a millisecond per key, the last one waits
+/// for an eighth of a second. Each holds a connection that cannot be closed to make room for others:
+/// together 8 MiB.
+const MAX_WAITING: usize = 256;
+
+/// Maximum wait of a request for a key, on a machine that is busy with other things.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// A key that a solver derives with the right counter.
@@ -35,7 +39,11 @@ pub(super) struct DerivedKey {
 
 /// Keys of every difficulty. Nothing is derived before the first request for a difficulty.
 #[derive(Debug)]
-pub(super) struct KeyPool([Arc<PoolShard>; Difficulty::ALL.len()]);
+pub(super) struct KeyPool {
+    shards: [Arc<PoolShard>; Difficulty::ALL.len()],
+    /// One permit per request that may wait for a key.
+    line: Semaphore,
+}
 
 /// Keys of one difficulty.
 #[derive(Debug)]
@@ -65,17 +73,29 @@ impl KeyPool {
         for shard in &shards {
             lifecycle.spawn_background(fill(Arc::clone(shard), Arc::clone(&turn)));
         }
-        Self(shards)
+        Self { shards, line: Semaphore::new(MAX_WAITING) }
     }
 
-    /// Takes a key of this difficulty out of the pool; `None` if none is ready soon enough.
+    /// The number of further requests that may wait for a key.
+    pub(super) fn room(&self) -> usize {
+        self.line.available_permits()
+    }
+
+    /// Takes a key of this difficulty out of the pool; `None` if none is ready soon enough, or too
+    /// many requests wait for one.
     pub(super) async fn take(&self, difficulty: Difficulty) -> Option<DerivedKey> {
         let at = Difficulty::ALL.iter().position(|known| *known == difficulty)?;
-        let shard = self.0.get(at)?;
+        let shard = self.shards.get(at)?;
         if !shard.requested.swap(true, Ordering::Relaxed) {
             shard.vacancies.add_permits(SIZE);
         }
-        timeout(MAX_WAIT, shard.available.acquire()).await.ok()?.ok()?.forget();
+        let available = if let Ok(available) = shard.available.try_acquire() {
+            available
+        } else {
+            let _waiting = self.line.try_acquire().ok()?;
+            timeout(MAX_WAIT, shard.available.acquire()).await.ok()?.ok()?
+        };
+        available.forget();
         let derived = shard.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         shard.vacancies.add_permits(1);
         derived
@@ -85,7 +105,7 @@ impl KeyPool {
 impl Drop for KeyPool {
     /// Ends the tasks that fill the pool.
     fn drop(&mut self) {
-        for shard in &self.0 {
+        for shard in &self.shards {
             shard.vacancies.close();
         }
     }
@@ -132,5 +152,32 @@ impl DerivedKey {
         let mut key = [0; KEY];
         derive(PBKDF2_HMAC_SHA256, cost, &salt, &password, &mut key);
         Self { nonce, salt, key }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_than_a_line_of_requests_waits_for_keys() {
+        let lifecycle = Lifecycle::new();
+        let pool = KeyPool::start(NonZeroU32::MIN, |_| 1, &lifecycle);
+        let take = || Box::pin(pool.take(Difficulty::Base));
+        let mut line: Vec<_> = (0..MAX_WAITING).map(|_| take()).collect();
+        // Nothing is derived before this test waits.
+        for waiting in &mut line {
+            assert!(waiting.now_or_never().is_none());
+        }
+        assert_eq!(pool.room(), 0);
+        assert!(take().now_or_never().expect("does not wait").is_none());
+        drop(line.pop());
+        assert_eq!(pool.room(), 1);
+        for waiting in line {
+            assert!(waiting.await.is_some());
+        }
+        assert_eq!(pool.room(), MAX_WAITING);
     }
 }

@@ -99,7 +99,13 @@ impl ProofOfWork {
         }
     }
 
-    /// Makes a challenge that is valid from now on; `None` if no key is ready soon enough.
+    /// The number of further requests that may wait for a challenge.
+    pub(super) fn room(&self) -> usize {
+        self.pool.room()
+    }
+
+    /// Makes a challenge that is valid from now on; `None` if no key is ready soon enough, or too many
+    /// requests wait for one.
     pub(super) async fn challenge(
         &self,
         difficulty: Difficulty,

@@ -36,6 +36,8 @@ pub enum Limit {
     Posts,
     /// Every post from an IPv6 /48.
     SitePosts,
+    /// Every post from an IPv4 /24 or an IPv6 /32.
+    BlockPosts,
     /// Attempts from an address: an IPv4 address or an IPv6 /64.
     Address,
     /// Attempts from an IPv6 /48.
@@ -57,7 +59,11 @@ impl Limit {
     pub const fn yields_to_proof(self) -> bool {
         match self {
             Self::Address | Self::Site | Self::Email | Self::Block | Self::Service => true,
-            Self::Posts | Self::SitePosts | Self::WithProof | Self::FailedCaptchas => false,
+            Self::Posts
+            | Self::SitePosts
+            | Self::BlockPosts
+            | Self::WithProof
+            | Self::FailedCaptchas => false,
         }
     }
 
@@ -68,6 +74,7 @@ impl Limit {
             Self::Posts => Some("posts"),
             Self::Address => Some("attempts"),
             Self::SitePosts
+            | Self::BlockPosts
             | Self::Site
             | Self::Email
             | Self::WithProof
@@ -82,6 +89,7 @@ impl Limit {
         match self {
             Self::Posts => "posts",
             Self::SitePosts => "site_posts",
+            Self::BlockPosts => "block_posts",
             Self::Address => "address",
             Self::Site => "site",
             Self::Email => "email",

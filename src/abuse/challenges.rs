@@ -12,7 +12,7 @@ use super::captcha::{Captcha, CaptchaClientError, CaptchaError};
 use super::client_signals::ClientSignals;
 use super::form_token::{FillTime, FormTokens};
 use super::network::{Network, any_contains};
-use super::network_limiter::NetworkLimiter;
+use super::network_limiter::{BucketNames, NetworkLimiter};
 use super::pressure::Pressure;
 use super::source_counts::{Counted, SourceCounts};
 use super::state::AbuseState;
@@ -119,8 +119,9 @@ impl Challenges {
         let Context { clock, digests, lifecycle, metrics } = context;
         let max_buckets = limits.max_buckets;
         let adaptive = settings.required == Required::Adaptive;
-        let limiter = |rate: Rate, network, site| {
-            NetworkLimiter::new(rate, max_buckets, state, [network, site], metrics)
+        let limiter = |rate: Rate, network, site, block| {
+            let names = BucketNames { network, site, block };
+            NetworkLimiter::new(rate, max_buckets, state, names, metrics)
         };
         Ok(Self {
             form_tokens: FormTokens::new(digests, settings.fill_time.clone()),
@@ -130,18 +131,22 @@ impl Challenges {
                 .then(|| Pressure::new(settings.adaptive, max_buckets, state, metrics)),
             without_proof: (adaptive && without_proof > 0).then(|| {
                 let rate = Rate { burst: without_proof, every: HOUR / without_proof };
-                limiter(rate, "without_proof", "site_without_proof")
+                // `limits.service` bounds what a block can do with them.
+                limiter(rate, "without_proof", "site_without_proof", None)
             }),
             issued: limiter(
                 Rate { burst: issued, every: MINUTE / issued },
                 "challenges",
                 "site_challenges",
+                Some("block_challenges"),
             ),
             issuing: state.issuing(),
-            failed_captchas: limits
-                .failed_captchas
-                .filter(|_| settings.captcha.is_some())
-                .map(|rate| limiter(rate, Limit::FailedCaptchas.name(), "site_failed_captchas")),
+            failed_captchas: limits.failed_captchas.filter(|_| settings.captcha.is_some()).map(
+                |rate| {
+                    let (site, block) = ("site_failed_captchas", "block_failed_captchas");
+                    limiter(rate, Limit::FailedCaptchas.name(), site, Some(block))
+                },
+            ),
             verifying: SourceCounts::new(usize::MAX),
             captcha_log: LogGate::new(),
             exempt: limits.exempt.clone(),

@@ -1,55 +1,79 @@
-//! One limit on networks and on the sites that they belong to: an IPv6 /48 has eight times the
-//! permits of an address, however many of its /64s it uses.
+//! One limit on networks, on the sites that they belong to and on the blocks around these: an IPv6
+//! /48 has eight times the permits of an address, however many of its /64s it uses, and an IPv4 /24
+//! or an IPv6 /32 has 32 times as many.
 
 use std::time::Duration;
 
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
-use super::network::{Network, SITE_FACTOR};
+use super::network::{BLOCK_FACTOR, Network, SITE_FACTOR};
 use super::state::AbuseState;
 use crate::limits::Rate;
 use crate::telemetry::Metrics;
 
-/// The buckets of networks, and of their sites.
+/// The buckets of networks, of their sites and of their blocks.
 #[derive(Debug)]
 pub(super) struct NetworkLimiter {
     networks: KeyedLimiter,
     sites: KeyedLimiter,
+    blocks: Option<KeyedLimiter>,
+}
+
+/// The names of a limiter's buckets in the state and the metrics.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BucketNames {
+    pub(super) network: &'static str,
+    pub(super) site: &'static str,
+    /// `None` where a block has no bucket.
+    pub(super) block: Option<&'static str>,
 }
 
 impl NetworkLimiter {
     /// A limiter with at most `capacity` buckets of each kind, which `state` keeps and `metrics`
-    /// counts under the names of networks and of sites.
+    /// counts.
     pub(super) fn new(
         rate: Rate,
         capacity: usize,
         state: &AbuseState,
-        names: [&'static str; 2],
+        names: BucketNames,
         metrics: &Metrics,
     ) -> Self {
         let limiter = |name, rate| state.limiter(name, rate, capacity, metrics.limiter(name));
-        let [networks, sites] = names;
-        Self { networks: limiter(networks, rate), sites: limiter(sites, site_rate(rate)) }
+        let BucketNames { network, site, block } = names;
+        Self {
+            networks: limiter(network, rate),
+            sites: limiter(site, site_rate(rate)),
+            blocks: block.map(|block| limiter(block, block_rate(rate))),
+        }
     }
 
-    /// Takes a permit of a network, and one of its site.
+    /// Takes a permit of a network, one of its site and one of its block.
     ///
-    /// A site without permits gets no further buckets for its networks, of which it has thousands.
+    /// A block without permits gets no further buckets for its sites, and a site without permits none
+    /// for its networks, of which it has thousands.
     ///
     /// # Errors
     /// The state of the bucket that has no permit.
     pub(super) fn try_acquire(&self, network: Network) -> Result<BucketState, BucketState> {
+        let site = network.site();
         self.networks.check(network.bits())?;
-        if let Some(site) = network.site() {
+        if let Some(blocks) = &self.blocks {
+            if let Some(site) = site {
+                self.sites.check(site.bits())?;
+            }
+            blocks.try_acquire(network.block().bits())?;
+        }
+        if let Some(site) = site {
             self.sites.try_acquire(site.bits())?;
         }
         self.networks.try_acquire(network.bits())
     }
 
-    /// Returns whether the network and its site have a permit. Takes none.
+    /// Returns whether the network, its site and its block have a permit. Takes none.
     pub(super) fn has_permit(&self, network: Network) -> bool {
-        let (network, site) = self.states(network);
-        network.remaining > 0 && site.is_none_or(|site| site.remaining > 0)
+        let (own, site) = self.states(network);
+        let block = self.blocks.as_ref().map(|blocks| blocks.state(network.block().bits()));
+        own.remaining > 0 && [site, block].into_iter().flatten().all(|state| state.remaining > 0)
     }
 
     /// Gives back a permit that was taken.
@@ -57,6 +81,9 @@ impl NetworkLimiter {
         self.networks.give_back(network.bits());
         if let Some(site) = network.site() {
             self.sites.give_back(site.bits());
+        }
+        if let Some(blocks) = &self.blocks {
+            blocks.give_back(network.block().bits());
         }
     }
 
@@ -69,7 +96,16 @@ impl NetworkLimiter {
 
 /// The rate of a site, for this rate of a network.
 pub(super) fn site_rate(rate: Rate) -> Rate {
-    let factor = u32::from(SITE_FACTOR);
+    multiple(rate, SITE_FACTOR)
+}
+
+/// The rate of a block, for this rate of a network.
+pub(super) fn block_rate(rate: Rate) -> Rate {
+    multiple(rate, BLOCK_FACTOR)
+}
+
+fn multiple(rate: Rate, factor: u8) -> Rate {
+    let factor = u32::from(factor);
     let every = (rate.every / factor).max(Duration::from_micros(1));
     Rate { burst: rate.burst.saturating_mul(factor), every }
 }
@@ -84,7 +120,8 @@ mod tests {
 
     fn limiter() -> NetworkLimiter {
         let (state, metrics) = (AbuseState::default(), Metrics::default());
-        NetworkLimiter::new(RATE, 10_000, &state, ["a", "b"], &metrics)
+        let names = BucketNames { network: "a", site: "b", block: Some("c") };
+        NetworkLimiter::new(RATE, 10_000, &state, names, &metrics)
     }
 
     fn network(text: &str) -> Network {
@@ -101,13 +138,34 @@ mod tests {
     }
 
     #[test]
-    fn a_network_without_permits_spends_none_of_its_site() {
+    fn a_block_has_32_times_the_permits_of_an_address() {
+        let blocks: [fn(u32) -> String; 2] =
+            [|n| format!("192.0.2.{}", n % 256), |n| format!("2001:db8:{n:x}::1")];
+        for address in blocks {
+            let limiter = limiter();
+            let allowed = (0..1_000).filter(|n| limiter.try_acquire(network(&address(*n))).is_ok());
+            assert_eq!(allowed.count(), 96);
+            let fresh = network(&address(200));
+            assert!(!limiter.has_permit(fresh));
+            assert!(limiter.try_acquire(network("198.51.100.1")).is_ok());
+            limiter.give_back(network(&address(0)));
+            assert!(limiter.try_acquire(fresh).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_network_without_permits_spends_none_of_its_site_and_block() {
         let limiter = limiter();
         for _ in 0..100 {
             let _acquired = limiter.try_acquire(network("2001:db8:7::1"));
         }
         let (_, site) = limiter.states(network("2001:db8:7:1::1"));
         assert_eq!(site.map(|site| site.remaining), Some(21));
+        for n in 0..1_000 {
+            let _acquired = limiter.try_acquire(network(&format!("2001:db8:7:{n:x}::1")));
+        }
+        let block = limiter.blocks.as_ref().unwrap().state(network("2001:db8::1").block().bits());
+        assert_eq!(block.remaining, 96 - 24);
     }
 
     #[test]

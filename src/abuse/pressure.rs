@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
 use super::network::{Network, SITE_FACTOR};
-use super::network_limiter::NetworkLimiter;
+use super::network_limiter::{BucketNames, NetworkLimiter};
 use super::state::AbuseState;
 use super::windows::{Count, WINDOW, Windows};
 use super::work::Difficulty;
@@ -90,7 +90,8 @@ impl Pressure {
     ) -> Self {
         let burst = settings.address_burst.saturating_mul(BUCKET_FACTOR);
         let rate = Rate { burst, every: settings.address_refill };
-        let names = ["pressure", "site_pressure"];
+        // A block may be a carrier's, and nobody is asked for a proof because of other customers.
+        let names = BucketNames { network: "pressure", site: "site_pressure", block: None };
         let per_source = (settings.attempts_per_minute / MIN_SOURCES).max(1);
         let attempts = ["attempts_of_a_source", "attempts_of_a_block"];
         let outcomes = ["outcomes_of_a_source", "outcomes_of_a_block"];

@@ -49,7 +49,7 @@ impl BucketKeys {
             Limit::WithProof => self.with_proof,
             Limit::Block => Some(self.block),
             Limit::Service => Some(0),
-            Limit::Posts | Limit::SitePosts | Limit::FailedCaptchas => None,
+            Limit::Posts | Limit::SitePosts | Limit::BlockPosts | Limit::FailedCaptchas => None,
         }
     }
 }

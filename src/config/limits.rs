@@ -15,7 +15,7 @@ const HOUR: u64 = 3_600_000_000;
 /// The limits on posts and attempts. `None` is no limit.
 #[derive(Debug, Clone)]
 pub struct LimitSettings {
-    /// Posts from an address; eight times as many from an IPv6 /48.
+    /// Posts from an address; eight times as many from an IPv6 /48, 32 times from a block.
     pub posts: Option<Rate>,
     /// Attempts from an address; eight times as many from an IPv6 /48.
     pub address: Option<Rate>,
@@ -26,10 +26,10 @@ pub struct LimitSettings {
     /// Attempts in total.
     pub service: Option<Rate>,
     /// Captcha tokens from an address that the captcha service rejected; eight times as many from an
-    /// IPv6 /48.
+    /// IPv6 /48, 32 times from a block.
     pub failed_captchas: Option<Rate>,
     /// Log events of an address for requests that changed nothing; eight times as many of an IPv6
-    /// /48.
+    /// /48, 32 times of a block.
     pub events: Option<Rate>,
     /// The maximum number of buckets in memory, for each limit.
     pub max_buckets: usize,

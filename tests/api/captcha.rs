@@ -326,6 +326,13 @@ async fn failed_tokens_have_a_limit_and_valid_ones_do_not_count() {
         failed += usize::from(response.problem() == "challenge_failed");
     }
     assert_eq!(failed, 24);
+    // A /32 has 32 times as many, from whichever of its /48s.
+    let mut failed = 0;
+    for nth in 200..320 {
+        let response = post(nth, &format!("2001:db9:{:x}::1", nth % 60)).await;
+        failed += usize::from(response.problem() == "challenge_failed");
+    }
+    assert_eq!(failed, 96);
 }
 
 /// A lecture hall behind one address.

@@ -602,6 +602,47 @@ async fn a_site_has_eight_times_the_challenges_and_the_attempts_without_a_proof_
 }
 
 #[tokio::test]
+async fn a_block_has_32_times_the_challenges_of_an_address() {
+    let app = defaults().set("challenge.work.per_minute", "1").spawn().await;
+    let blocks: [fn(u8) -> String; 2] =
+        [|n| format!("192.0.2.{n}"), |n| format!("2001:db8:{n:x}::1")];
+    for address in blocks {
+        let mut issued = 0;
+        for n in 0..60 {
+            let response = challenge(&app, &address(n)).await;
+            issued += usize::from(response.status == StatusCode::OK);
+        }
+        // Two seconds bring one back.
+        assert!((32..=45).contains(&issued), "{issued}");
+    }
+    assert_eq!(challenge(&app, "198.51.100.1").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_block_has_a_third_of_the_line_for_challenges() {
+    // A key takes a tenth of a second or more.
+    let app = defaults().set("challenge.work.cost", "1000000").spawn().await;
+    let ask = |from: String| {
+        let challenge = app.client.get(app.url("/signup/challenge"));
+        TestResponse::receive(challenge.header("x-forwarded-for", from))
+    };
+    let of_a_block: JoinSet<_> = (0..120).map(|n| ask(format!("192.0.2.{n}"))).collect();
+    let mut rejected = 0;
+    for response in of_a_block.join_all().await {
+        match response.status {
+            StatusCode::TOO_MANY_REQUESTS => rejected += 1,
+            StatusCode::SERVICE_UNAVAILABLE => {
+                assert_eq!(response.problem(), "challenge_unavailable");
+            }
+            status => assert_eq!(status, StatusCode::OK),
+        }
+        assert!(response.status == StatusCode::OK || response.header("retry-after").is_some());
+    }
+    // 256 may wait, and 86 is half of the 170 places that are left. Some get a key meanwhile.
+    assert!((10..=34).contains(&rejected), "{rejected}");
+}
+
+#[tokio::test]
 async fn a_form_of_another_site_may_be_corrected_at_once() {
     let app = builder().set("challenge.required", "off").spawn().await;
     let post = async |form: &[(&str, &str)]| {

@@ -109,6 +109,25 @@ async fn a_flood_of_one_address_neither_fills_the_log_nor_hides_sign_ups() {
 }
 
 #[tokio::test]
+async fn a_block_has_32_times_the_events_of_an_address() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let variables = [
+        ("SIGNUP__HTTP__TRUSTED_PROXIES", "127.0.0.1"),
+        ("SIGNUP__LIMITS__EVENTS__BURST", "1"),
+        ("SIGNUP__LIMITS__EVENTS__PER_HOUR", "1"),
+    ];
+    let process = Process::start(&auth0, &variables).await;
+    for n in 0..60 {
+        let request = process.client.get(format!("http://{}/nothing", process.address));
+        request.header("x-forwarded-for", format!("2001:db8:{n:x}::1")).send().await.unwrap();
+    }
+    process.post(&ada()).send().await.unwrap();
+    process.event(closing_event("created")).await;
+    let lines = process.log().lines().filter(|line| line.contains("not_found")).count();
+    assert_eq!(lines, 32);
+}
+
+#[tokio::test]
 async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let token = "a-token-of-more-than-thirty-two-characters";

@@ -14,7 +14,7 @@ use super::active_limit::{ActiveLimit, quota};
 use super::email_key::normalize_mailbox;
 use super::gcra::BucketState;
 use super::network::{Network, any_contains};
-use super::network_limiter::{NetworkLimiter, site_rate};
+use super::network_limiter::{BucketNames, NetworkLimiter, block_rate, site_rate};
 use super::rate_limit_report::{BucketKeys, RateLimitReport};
 use super::state::AbuseState;
 use crate::config::{EmailKeySettings, LimitSettings};
@@ -30,6 +30,7 @@ use crate::signup::Rejection;
 pub struct Limits {
     posts: Option<ActiveLimit>,
     site_posts: Option<ActiveLimit>,
+    block_posts: Option<ActiveLimit>,
     /// The limits on attempts that are on, the narrowest first.
     attempts: Vec<ActiveLimit>,
     /// The same buckets, for attempts that count twice.
@@ -108,10 +109,12 @@ impl Limits {
         Self {
             posts: active(Limit::Posts, posts),
             site_posts: active(Limit::SitePosts, posts.map(site_rate)),
+            block_posts: active(Limit::BlockPosts, posts.map(block_rate)),
             doubled_attempts: attempts.iter().map(ActiveLimit::halved).collect(),
             attempts,
             events: events.map(|rate| {
-                let names = ["events", "site_events"];
+                let (network, site, block) = ("events", "site_events", Some("block_events"));
+                let names = BucketNames { network, site, block };
                 NetworkLimiter::new(rate, max_buckets, state, names, metrics)
             }),
             state: state.clone(),
@@ -124,8 +127,8 @@ impl Limits {
 
     /// The limits on posts and attempts that are on, with their rates.
     pub fn rates(&self) -> impl Iterator<Item = (Limit, Rate)> {
-        let all = self.posts.iter().chain(&self.site_posts).chain(&self.attempts);
-        all.map(|active| (active.limit, active.rate))
+        let posts = self.posts.iter().chain(&self.site_posts).chain(&self.block_posts);
+        posts.chain(&self.attempts).map(|active| (active.limit, active.rate))
     }
 
     /// Takes a permit for a post from this address.
@@ -140,8 +143,15 @@ impl Limits {
         }
         let network = Network::from(address);
         posts.check(network.bits(), report)?;
-        // A site without permits gets no further buckets for its networks.
-        if let (Some(site_posts), Some(site)) = (&self.site_posts, network.site()) {
+        let site = self.site_posts.as_ref().zip(network.site());
+        // A block without permits gets no further buckets for its sites, and a site none for its networks.
+        if let Some((site_posts, site)) = site {
+            site_posts.check(site.bits(), report)?;
+        }
+        if let Some(block_posts) = &self.block_posts {
+            block_posts.try_acquire(network.block().bits(), report)?;
+        }
+        if let Some((site_posts, site)) = site {
             site_posts.try_acquire(site.bits(), report)?;
         }
         posts.try_acquire(network.bits(), report)

@@ -46,6 +46,8 @@ pub enum Limit {
     Email,
     /// Attempts for an e-mail address from one network that a valid proof lets past other limits.
     WithProof,
+    /// The same from an IPv6 /48.
+    SiteWithProof,
     /// Attempts from an IPv4 /24 or an IPv6 /32, as a part of all.
     Block,
     /// All attempts.
@@ -63,6 +65,7 @@ impl Limit {
             | Self::SitePosts
             | Self::BlockPosts
             | Self::WithProof
+            | Self::SiteWithProof
             | Self::FailedCaptchas => false,
         }
     }
@@ -78,6 +81,7 @@ impl Limit {
             | Self::Site
             | Self::Email
             | Self::WithProof
+            | Self::SiteWithProof
             | Self::Block
             | Self::Service
             | Self::FailedCaptchas => None,
@@ -94,6 +98,7 @@ impl Limit {
             Self::Site => "site",
             Self::Email => "email",
             Self::WithProof => "with_proof",
+            Self::SiteWithProof => "site_with_proof",
             Self::Block => "block",
             Self::Service => "service",
             Self::FailedCaptchas => "failed_captchas",

@@ -36,6 +36,8 @@ pub(super) struct BucketKeys {
     pub(super) email: u128,
     /// Only for an attempt with a valid proof.
     pub(super) with_proof: Option<u128>,
+    /// Only for an attempt with a valid proof from an IPv6 network.
+    pub(super) site_with_proof: Option<u128>,
     pub(super) cost: AttemptCost,
 }
 
@@ -47,6 +49,7 @@ impl BucketKeys {
             Limit::Site => self.site,
             Limit::Email => Some(self.email),
             Limit::WithProof => self.with_proof,
+            Limit::SiteWithProof => self.site_with_proof,
             Limit::Block => Some(self.block),
             Limit::Service => Some(0),
             Limit::Posts | Limit::SitePosts | Limit::BlockPosts | Limit::FailedCaptchas => None,

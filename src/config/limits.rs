@@ -21,7 +21,8 @@ pub struct LimitSettings {
     pub address: Option<Rate>,
     /// Attempts for an e-mail address.
     pub email: Option<Rate>,
-    /// Attempts with a valid proof for an e-mail address, from one network.
+    /// Attempts with a valid proof for an e-mail address, from one network; eight times as many from an
+    /// IPv6 /48.
     pub with_proof: Option<Rate>,
     /// Attempts in total.
     pub service: Option<Rate>,

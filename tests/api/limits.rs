@@ -435,3 +435,42 @@ async fn replicas_share_the_limits_on_attempts() {
         assert_eq!(decisions(app, "address", "rejected").await, 1);
     }
 }
+
+/// A network each, for tags of one mailbox.
+#[tokio::test]
+async fn a_site_with_proofs_has_eight_times_the_attempts_for_an_e_mail_address() {
+    let database = database().await;
+    let replica = async |builder: TestAppBuilder| {
+        let builder = builder.set("database.url", &database);
+        let builder = builder.set("http.trusted_proxies", "127.0.0.1");
+        builder.set("secrets.key", "0123456789abcdef0123456789abcdef").spawn().await
+    };
+    let limited = || {
+        let cheap = limited("with_proof", 1).set("challenge.work.cost", "1000");
+        cheap.set("challenge.work.tries", "2")
+    };
+    let one = replica(limited()).await;
+    let other = replica(limited().set("auth0.domain", one.auth0.url())).await;
+    let attempt = async |nth: usize, from: String| {
+        let app = if nth.is_multiple_of(2) { &one } else { &other };
+        let mut form = ada_with("email", format!("ada+{nth}@example.com"));
+        form["altcha"] = proof(app).await.into();
+        TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await
+    };
+    let mut created = Vec::new();
+    for nth in 0..14 {
+        let response = attempt(nth, format!("2001:db8:7:{nth:x}::1")).await;
+        if response.status == StatusCode::CREATED {
+            created.push(nth);
+        } else {
+            assert_eq!(response.problem(), "rate_limited");
+            assert_eq!(response.json().get("challenge"), None, "another proof does not help");
+        }
+    }
+    assert_eq!(created, [0, 1, 2, 3, 4, 5, 6, 7]);
+    for app in [&one, &other] {
+        assert_eq!(decisions(app, "site_with_proof", "rejected_shared").await, 1);
+    }
+    let elsewhere = attempt(20, "2001:db8:8::1".to_owned()).await;
+    assert_eq!(elsewhere.status, StatusCode::CREATED);
+}

@@ -102,6 +102,7 @@ impl Limits {
             active(Limit::Site, address.map(site_rate)),
             active(Limit::Email, email),
             active(Limit::WithProof, with_proof),
+            active(Limit::SiteWithProof, with_proof.map(site_rate)),
             active(Limit::Block, service.and_then(part_of_a_block)),
             active(Limit::Service, service),
         ];
@@ -258,17 +259,19 @@ impl Limits {
         let address = network.bits();
         let mailbox = normalize_mailbox(email, &self.email_key);
         let email = key_of(&self.key.digest([b"email".as_slice(), mailbox.as_bytes()]));
-        let with_proof = || {
+        let site = network.site().map(Network::bits);
+        let with_proof = |network: u128| {
             // Both parts have a fixed length.
-            let both = [b"with_proof".as_slice(), &email.to_be_bytes(), &address.to_be_bytes()];
+            let both = [b"with_proof".as_slice(), &email.to_be_bytes(), &network.to_be_bytes()];
             key_of(&self.key.digest(both))
         };
         BucketKeys {
             address,
-            site: network.site().map(Network::bits),
+            site,
             block,
             email,
-            with_proof: has_proof.then(with_proof),
+            with_proof: has_proof.then(|| with_proof(address)),
+            site_with_proof: site.filter(|_| has_proof).map(with_proof),
             cost,
         }
     }

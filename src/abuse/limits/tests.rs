@@ -117,6 +117,51 @@ fn a_site_that_rotates_networks_has_eight_times_the_permits_of_an_address() {
     assert_eq!((0..1_000).filter(|n| posts(*n).is_none()).count(), 32);
 }
 
+/// Each limit alone: an IPv6 /48 gets at most eight times what one of its /64s gets.
+#[test]
+fn every_limit_that_counts_by_address_counts_the_site_too() {
+    // Every field by its name, so that a new limit does not compile without a look at this.
+    let off = LimitSettings {
+        posts: None,
+        address: None,
+        email: None,
+        with_proof: None,
+        service: None,
+        // `tests/api/captcha.rs` has it.
+        failed_captchas: None,
+        events: None,
+        max_buckets: 10_000,
+        exempt: Vec::new(),
+        email_key: EmailKeySettings { ignore_plus_tag: true, ignore_dots: Vec::new() },
+    };
+    let rate = Some(Rate { burst: 2, every: RARELY });
+    let alone = [
+        LimitSettings { posts: rate, ..off.clone() },
+        LimitSettings { address: rate, ..off.clone() },
+        LimitSettings { email: rate, ..off.clone() },
+        LimitSettings { with_proof: rate, ..off.clone() },
+        LimitSettings { service: rate, ..off.clone() },
+        LimitSettings { events: rate, ..off },
+    ];
+    for settings in alone {
+        let described = format!("{settings:?}");
+        let limits = limits(settings, false);
+        let passes = |from: IpAddr, n: u32| {
+            let report = RateLimitReport::default();
+            let tagged = EmailAddress::parse(&format!("ada+{n}@example.com")).unwrap();
+            let attempt = |has_proof| {
+                limits.acquire_attempt(from, &tagged, has_proof, AttemptCost::One, &report)
+            };
+            limits.acquire_post(from, &report).is_ok()
+                && limits.admits_event(from)
+                && attempt(false).is_ok()
+                && attempt(true).is_ok()
+        };
+        let site = |n: u32| address(&format!("2001:db8:7:{n:x}::1"));
+        assert!((0..1_000).filter(|n| passes(site(*n), *n)).count() <= 16, "{described}");
+    }
+}
+
 #[test]
 fn a_block_takes_a_quarter_of_all_attempts_at_most() {
     let service = Some(Rate { burst: 400, every: RARELY });

@@ -150,7 +150,8 @@ pub(super) async fn serve(
     let hung_up = async {
         match reload {
             Some((reloader, files, read)) => {
-                reload_when_asked(reloader, read, files, hangup, &supervisor).await;
+                // Boxed: the future holds all settings and is large.
+                Box::pin(reload_when_asked(reloader, read, files, hangup, &supervisor)).await;
             }
             None if ignores_hangup => pending().await,
             None => drop(hangup.recv().await),

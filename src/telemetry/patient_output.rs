@@ -88,7 +88,7 @@ mod tests {
         ioctl_fionbio(&writer, true).unwrap();
         let limit = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
         let mut output = PatientOutput::within(writer, limit);
-        let error = output.write_all(&[0; 1024 * 1024]).unwrap_err();
+        let error = output.write_all(&vec![0; 1024 * 1024]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
     }
 }

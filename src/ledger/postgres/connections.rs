@@ -75,12 +75,12 @@ pub(super) struct Connections {
 struct Idle {
     connections: VecDeque<OpenConnection>,
     /// The last failure to open another one, until one succeeds.
-    rejection: Option<Rejection>,
+    last_failure: Option<ConnectFailure>,
 }
 
 /// A failure to open a connection.
 #[derive(Debug)]
-struct Rejection {
+struct ConnectFailure {
     /// The time of the failure, or of the next try.
     at: Instant,
     /// The error, if a server was reached: then the next try would cost it a login.
@@ -154,7 +154,7 @@ impl Connections {
     pub(super) async fn replace_url(&self, url: &SecretString) -> Result<UrlChange, PostgresError> {
         let change = self.connector.replace_url(url).await?;
         if change == UrlChange::Replaced {
-            self.end_of_rejection();
+            self.end_of_failures();
         }
         Ok(change)
     }
@@ -280,7 +280,7 @@ impl Connections {
             if let Some((slot, session)) = self.free_slot(kind)? {
                 match self.connector.connect_own(&self.options, Some(Arc::new(session))).await {
                     Ok(connection) => {
-                        self.end_of_rejection();
+                        self.end_of_failures();
                         return Ok(OpenConnection::new(connection, slot));
                     }
                     Err(error) => self.reject(error)?,
@@ -301,11 +301,11 @@ impl Connections {
             if is_last {
                 return Err(error);
             }
-            self.idle().rejection = Some(Rejection { at, error: None });
+            self.idle().last_failure = Some(ConnectFailure { at, error: None });
             return Ok(());
         }
         let error = Arc::new(error);
-        self.idle().rejection = Some(Rejection { at, error: Some(Arc::clone(&error)) });
+        self.idle().last_failure = Some(ConnectFailure { at, error: Some(Arc::clone(&error)) });
         if is_last { Err(PostgresError::Rejected(error)) } else { Ok(()) }
     }
 
@@ -316,7 +316,7 @@ impl Connections {
         &self,
         kind: CallKind,
     ) -> Result<Option<(Slot, OwnedSemaphorePermit)>, PostgresError> {
-        if let Some(Rejection { at, error }) = &mut self.idle().rejection {
+        if let Some(ConnectFailure { at, error }) = &mut self.idle().last_failure {
             let is_first = self.slots.available_permits() == MOST;
             if at.elapsed() >= REJECTED {
                 *at = Instant::now();
@@ -343,8 +343,8 @@ impl Connections {
     }
 
     /// Lets other calls open connections again.
-    fn end_of_rejection(&self) {
-        if self.idle().rejection.take().is_some() {
+    fn end_of_failures(&self) {
+        if self.idle().last_failure.take().is_some() {
             self.returned.notify_waiters();
         }
     }

@@ -19,7 +19,7 @@ on_both! {
     two_owners_never_lease_the_same_attempt,
     an_expired_lease_is_taken_over_and_cannot_be_released,
     an_attempt_of_a_living_process_is_left_to_it,
-    an_attempt_under_way_is_left_out_whoever_took_it_over,
+    an_attempt_under_way_is_left_out_although_another_took_it_over,
     a_released_attempt_is_due_at_the_given_time_or_never,
     an_attempt_whose_check_is_too_far_ahead_is_due,
     only_failed_checks_are_counted,
@@ -113,7 +113,7 @@ async fn an_attempt_of_a_living_process_is_left_to_it(backend: Backend) {
 }
 
 /// A process that was slow still works on an attempt. Another one has taken it over, and has died.
-async fn an_attempt_under_way_is_left_out_whoever_took_it_over(backend: Backend) {
+async fn an_attempt_under_way_is_left_out_although_another_took_it_over(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = unique(NOW);
     begin(&ledger, &attempt).await;

@@ -166,10 +166,13 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
 
   // The title of a page that is about the form says how it went, as it does without a script.
   const area = form.closest("[data-signup-area]");
-  form.addEventListener("signup:result", () => {
+  const markTitle = () => {
     const mark = texts.error + texts.colon;
     if (area && texts.error) document.title = mark + document.title.replace(mark, "");
-  }, { signal });
+  };
+  form.addEventListener("signup:result", markTitle, { signal });
+  // The result may have been there before this file.
+  if (form.querySelector(".signup-alert:not([hidden])")) markTitle();
   form.addEventListener("signup:done", ({ detail: { status } }) => queueMicrotask(() => {
     if (!area?.nextElementSibling?.matches(".signup-done")) return;
     const title = status === "created" ? texts.success_title : texts.accepted_title;

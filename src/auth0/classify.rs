@@ -97,6 +97,12 @@ pub(super) fn is_missing_scope(response: &ApiResponse) -> bool {
     response.status == 403 && envelope.code() == Some("insufficient_scope")
 }
 
+/// The wait that a 429 of the Management API asks for. `now` is the wall clock, since the Unix epoch.
+pub(super) fn wait_after_429(headers: &HeaderMap, body: &[u8], now: Duration) -> Duration {
+    let rejected = RejectedCall { api: Api::Management, headers, body };
+    RequestedWait::from_rejection(rejected, now).wait.unwrap_or(DEFAULT_WAIT)
+}
+
 /// Classifies a response to create-user that is neither a success nor rejects the token.
 ///
 /// `now` is the wall clock, for a reset given as an absolute time.
@@ -138,9 +144,7 @@ pub(crate) fn classify(
         }
         (300..=399, _) => redirect::misconfiguration(status, headers).into(),
         (429, _) => {
-            let rejected = RejectedCall { api: Api::Management, headers, body };
-            let requested = RequestedWait::from_rejection(rejected, now);
-            let retry_after = requested.wait.unwrap_or(DEFAULT_WAIT);
+            let retry_after = wait_after_429(headers, body, now);
             CreateUserError::RateLimited { api: Api::Management, retry_after }
         }
         // Only a readable 201 shows a result: any other success may have created a user. 408: the

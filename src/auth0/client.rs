@@ -11,9 +11,9 @@ use url::Url;
 
 use super::budget::Priority;
 use super::call_guard::{CallGuard, CallPermit};
-use super::classify::is_token_rejected;
+use super::classify::{is_token_rejected, wait_after_429};
 use super::create_user::{self, Acceptance, CreateCallDefaults};
-use super::error::{CallError, CreateUserError, LookupError, Misconfiguration};
+use super::error::{Api, CallError, CreateUserError, LookupError, Misconfiguration};
 use super::http_client::{ConnectionChoice, HttpClient};
 use super::lookup::{self, UserById, UsersByEmail};
 use super::response::ApiResponse;
@@ -198,6 +198,11 @@ impl Client {
         }
         let request = || self.request(Method::GET, url.clone());
         let (response, token) = self.call(priority, None, request).await?;
+        if response.status == 429 {
+            let (headers, body) = (&response.headers, response.body());
+            let retry_after = wait_after_429(headers, body, self.clock.now());
+            return Err(CallError::RateLimited { api: Api::Management, retry_after }.into());
+        }
         let found = read(&response);
         match &found {
             Ok(_) => self.tokens.record_lookup(&token, true),

@@ -104,7 +104,7 @@ pub enum CallError {
     /// The operator has to change something. The tenant did nothing.
     #[error(transparent)]
     Misconfigured(#[from] Misconfiguration),
-    /// The budget or the token quota is used up. Nothing was sent.
+    /// The budget or the token quota is used up, and nothing was sent; or the tenant responded so.
     #[error("the {api}'s rate limit is reached")]
     RateLimited {
         /// The part of the tenant whose limit it is.
@@ -315,7 +315,7 @@ impl CallError {
                 | TransportError::NoResponse(_)
                 | TransportError::Unreadable(_)
                 // Without a reason of the API, 403 and 404 are those of the network in front of it.
-                | TransportError::Status(403 | 404 | 408 | 425 | 429 | 500..) => true,
+                | TransportError::Status(403 | 404 | 408 | 425 | 500..) => true,
                 TransportError::Status(_)
                 | TransportError::NoToken(_)
                 | TransportError::CircuitOpen { .. } => false,

@@ -5,6 +5,7 @@ use std::mem::take;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::error::TransportError;
 
@@ -17,7 +18,7 @@ const MAX_BODY: usize = 256 * 1024;
 pub(super) struct ApiResponse {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    /// `None` when it is unreadable: it broke off, was longer than [`MAX_BODY`], or came in an encoding.
+    /// `None` when it is unreadable: it broke off, was longer than [`MAX_BODY`], or is encoded.
     body: Option<Bytes>,
 }
 
@@ -25,7 +26,8 @@ impl ApiResponse {
     /// Reads the body of this response.
     pub(super) async fn read(mut response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), take(response.headers_mut()));
-        let body = read_body(response).await.filter(|_| !is_encoded(&headers));
+        let is_readable = |body: &Bytes| !is_encoded(&headers) || is_json(body);
+        let body = read_body(response).await.filter(is_readable);
         Self { status, headers, body }
     }
 
@@ -72,6 +74,11 @@ fn is_encoded(headers: &HeaderMap) -> bool {
         encoding.is_empty() || encoding.as_bytes().eq_ignore_ascii_case(b"identity")
     };
     !headers.get_all(CONTENT_ENCODING).iter().all(is_plain)
+}
+
+/// Returns whether a body is JSON, whatever its headers say: some proxies name a charset as the encoding.
+fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 /// Reads a body; the common one that arrives in a single chunk is not copied. `None` when it breaks off

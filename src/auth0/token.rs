@@ -41,9 +41,9 @@ const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// The wait after the first failed request, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// The responses in a row that are not Auth0's, after which the operator has to act. Sign-ups wait
-/// 1.5 s at most for those before.
-const NOT_AUTH0_IN_A_ROW: u32 = 3;
+/// The time for which every response was not Auth0's, after which the operator has to act. A proxy that starts
+/// again takes less.
+const MOMENT_OF_A_PROXY: Duration = Duration::from_secs(5);
 
 /// The delay of the first request, unless a sign-up needs it sooner. Replicas that start together
 /// do not request together, and one that dies at once costs no token of the application's quota.
@@ -264,18 +264,18 @@ impl TokenRefresher {
         }
         let mut backoff = backoff();
         let mut rejected_unused = 0;
-        let mut not_auth0 = 0;
+        let mut not_auth0_since = None;
         let mut long_until = None;
         loop {
             let requested_at = Instant::now();
             let mut response = self.request.send().await;
             if let Err(TokenError::NotAuth0(reason)) = &response {
-                not_auth0 += 1;
-                if not_auth0 >= NOT_AUTH0_IN_A_ROW {
+                let since = *not_auth0_since.get_or_insert(requested_at);
+                if since.elapsed() >= MOMENT_OF_A_PROXY {
                     response = Err(reason.clone().into());
                 }
             } else {
-                not_auth0 = 0;
+                not_auth0_since = None;
             }
             let label = response.as_ref().map_or_else(TokenError::label, |_| "granted");
             self.metrics.auth0_request(Operation::Token, label, requested_at.elapsed());
@@ -322,7 +322,7 @@ impl TokenRefresher {
                 () = failing => {}
                 () = self.request.credentials().replaced() => {
                     (backoff, rejected_unused, long_until) = (self::backoff(), 0, None);
-                    not_auth0 = 0;
+                    not_auth0_since = None;
                 }
             }
         }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::Inner;
+use super::active_attempts::ActiveAttempt;
 use super::call::PreparedCall;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
+use super::replay::TAKE_OVER_MARGIN;
 use crate::clock::LedgerTime;
 use crate::ledger::{
     AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt,
@@ -35,6 +37,9 @@ const RELEASE_PAUSES: [Duration; 6] = [
     Duration::from_secs(6),
     Duration::from_secs(12),
 ];
+
+/// Interval at which a result is tried to be recorded that waits for another process.
+const GIVE_BACK_POLL: Duration = Duration::from_millis(500);
 
 /// Bounds the lines about starts that were lost: after a failed commit there may be hundreds.
 static LOST_START_LOG: LogGate = LogGate::new();
@@ -80,7 +85,7 @@ impl Inner {
         let written = match request.ledger_wait.limit(self.ledger.finish(finish.clone())).await {
             // Boxed: it is rare, and would enlarge every sign-up's task.
             Ok(false) => {
-                let write = Box::pin(self.write_missing(start(), &finish));
+                let write = Box::pin(self.write_missing(start(), &finish, &call.active));
                 request.ledger_wait.limit(write).await
             }
             written => written.map(drop),
@@ -89,21 +94,25 @@ impl Inner {
             let (inner, start, active) = (Arc::clone(self), start(), call.active.clone());
             let retry = async move {
                 let finish = FinishAttempt { urgency: Urgency::Awaited, ..finish };
-                inner.retry_finish(start, finish, error).await;
-                drop(active);
+                inner.retry_finish(start, finish, &active, error).await;
             };
             drop(self.context.lifecycle.spawn(retry));
         }
     }
 
     /// Writes the whole row of an attempt whose result met none: a failover, a restored backup or a failed
-    /// commit has lost its start.
+    /// commit has lost its start. If another process has taken the attempt over, waits in the background.
     async fn write_missing(
-        &self,
+        self: &Arc<Self>,
         start: NewAttempt,
         finish: &FinishAttempt,
+        active: &ActiveAttempt,
     ) -> Result<(), LedgerError> {
-        if self.ledger.get(finish.id).await?.is_some() {
+        if let Some(attempt) = self.ledger.get(finish.id).await? {
+            let own = self.heartbeat.process();
+            if attempt.leased_worker().is_some_and(|(worker, _)| worker.process != own) {
+                self.finish_once_given_back(finish.clone(), active.clone());
+            }
             return Ok(());
         }
         // The new row is this process's own, and knows of no call.
@@ -128,16 +137,37 @@ impl Inner {
         Ok(())
     }
 
+    /// Records a result once the process that has taken the attempt over gives it back. If that does not, the
+    /// result is void.
+    fn finish_once_given_back(self: &Arc<Self>, finish: FinishAttempt, active: ActiveAttempt) {
+        let inner = Arc::clone(self);
+        let lasts = self.timeouts.attempt + TAKE_OVER_MARGIN;
+        let record = async move {
+            let _active = active;
+            while !matches!(inner.ledger.finish(finish.clone()).await, Ok(true)) {
+                sleep(GIVE_BACK_POLL).await;
+            }
+        };
+        let record = async move { drop(timeout(lasts, record).await) };
+        self.context.lifecycle.spawn_background(record);
+    }
+
     /// Tries again to record a result, with growing pauses, for as long as other replicas take this
     /// process for the attempt's worker, and until the deadline of a shutdown.
-    async fn retry_finish(&self, start: NewAttempt, finish: FinishAttempt, mut error: LedgerError) {
+    async fn retry_finish(
+        self: &Arc<Self>,
+        start: NewAttempt,
+        finish: FinishAttempt,
+        active: &ActiveAttempt,
+        mut error: LedgerError,
+    ) {
         let retry = async {
             let mut pause = FIRST_PAUSE;
             while !matches!(error, LedgerError::Corrupt(_)) {
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 let written = match self.ledger.finish(finish.clone()).await {
-                    Ok(false) => self.write_missing(start.clone(), &finish).await,
+                    Ok(false) => self.write_missing(start.clone(), &finish, active).await,
                     written => written.map(drop),
                 };
                 match written {

@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_millis(100);
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The part of a lease beyond the attempt: covers the reply to the write that takes it.
-const TAKE_OVER_MARGIN: Duration = Duration::from_secs(5);
+pub(super) const TAKE_OVER_MARGIN: Duration = Duration::from_secs(5);
 
 /// The way on from a recorded key.
 #[derive(Debug)]

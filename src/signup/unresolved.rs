@@ -71,9 +71,9 @@ impl UnresolvedReason {
     pub(super) fn next_check(&self, failed_checks: u32) -> NextCheck {
         let (after, counts_as_failed) = match self {
             Self::UnderWay { left } | Self::TooEarly { left } => (Some(*left), false),
-            // Nothing was sent, so nothing failed.
+            // No room is no failure of the lookup.
             Self::LookupFailed(CallError::RateLimited { retry_after, .. }) => {
-                (Some((*retry_after).max(FIRST_BACKOFF)), false)
+                (Some((*retry_after).clamp(FIRST_BACKOFF, LONGEST_BACKOFF)), false)
             }
             Self::Unproven
             | Self::AnotherAddress
@@ -133,9 +133,12 @@ mod tests {
         assert_eq!(waits, [5, 10, 20, 600, 600].map(|seconds| next_check(Some(seconds), true)));
         assert_eq!(UnresolvedReason::Forbidden.next_check(0), next_check(Some(600), false));
         assert_eq!(UnresolvedReason::Unpinned.next_check(0), next_check(None, false));
-        let unsent = CallError::RateLimited { api: Api::Management, retry_after: Duration::ZERO };
-        let unsent = UnresolvedReason::LookupFailed(unsent).next_check(20);
-        assert_eq!(unsent, next_check(Some(5), false), "nothing was sent");
+        for (wait, expected) in [(0, 5), (60, 60), (7_200, 600)] {
+            let retry_after = Duration::from_secs(wait);
+            let no_room = CallError::RateLimited { api: Api::Management, retry_after };
+            let next = UnresolvedReason::LookupFailed(no_room).next_check(20);
+            assert_eq!(next, next_check(Some(expected), false), "{wait}");
+        }
     }
 
     /// An operator's check during a pause of the process must not void its result.

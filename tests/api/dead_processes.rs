@@ -150,6 +150,39 @@ async fn a_response_does_not_wait_until_it_is_recorded() {
     ledger.execute_batch("ROLLBACK").unwrap();
 }
 
+/// Another process had taken the attempt over when the response came, and gives it back later.
+#[tokio::test]
+async fn a_result_counts_once_the_attempt_is_given_back() {
+    let app = TestApp::builder()
+        .auth0(|tenant| tenant.policy = auth0_emulator::PolicyPreset::Excellent)
+        .set("password.policy", "low")
+        .spawn()
+        .await;
+    app.until_ready().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let weak = ada_with("password", "abcdefgh");
+    let response = tokio::spawn(TestResponse::receive(app.post().json(&weak)));
+    gate.arrived(1).await;
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let take = "CREATE TEMP TABLE before AS SELECT worker FROM attempts; \
+                UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', \
+                worker = x'11111111111111111111111111111111', \
+                connection_ended_at = started_at + 60000, next_check_at = started_at + 60000";
+    ledger.execute_batch(take).unwrap();
+    gate.open();
+    assert_eq!(response.await.unwrap().problem(), "invalid_fields");
+    assert_eq!(app.attempts().await[0].state, AttemptState::Unknown, "the other process's to end");
+    let give_back = "UPDATE attempts SET state = 0, outcome_code = NULL, connection_ended_at = NULL, \
+                     worker = (SELECT worker FROM before)";
+    ledger.execute_batch(give_back).unwrap();
+    eventually("the result is recorded", async || {
+        let attempts = app.attempts().await;
+        (attempts[0].outcome_code.as_deref() == Some("password.too_weak")).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_process_that_counted_as_dead_reads_its_attempt_before_it_sends() {
     let app = TestApp::builder()

@@ -170,13 +170,17 @@ async fn a_conflict_is_looked_up_before_it_is_believed() {
         let form = ada_with("password", format!("Yet-Another-Password-{nth}"));
         assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken", "{nth}");
     }
-    app.auth0.fault(Route::UsersByEmail, Fault::answer(429));
-    app.auth0.fault(Route::UsersByEmail, Fault::reset());
+    app.auth0.fault(Route::UsersByEmail, Fault::reset().times(2));
     let form = ada_with("password", "Another-Password-1");
     let unknown = with_form(&app, None, &form).await;
     assert_eq!(unknown.problem(), "outcome_unknown");
     assert!(unknown.header("retry-after").is_some(), "{unknown:?}");
     assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken");
+
+    // The tenant has no room for it.
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(429).header("retry-after", "1"));
+    let form = ada_with("password", "Another-Password-2");
+    assert_eq!(with_form(&app, None, &form).await.problem(), "upstream_busy");
 }
 
 /// An unknown attempt is repeated without paying, and its calls go before those of new sign-ups.
@@ -185,6 +189,7 @@ async fn a_conflict_without_room_for_its_lookup_is_busy_and_frees_the_key() {
     let tenant = |tenant: &mut auth0_emulator::Tenant| {
         tenant.plan = Plan::Custom { burst: 10, per_second: 1.0 / 60.0 };
     };
+    const PAID: &str = r#"limiter_decisions_total{limit="email",outcome="allowed"}"#;
     let builder = TestApp::builder().auth0(tenant).set("auth0.budget.max_wait_ms", "100");
     let app = builder.set("auth0.budget.reserve_percent", "50").spawn().await;
     app.learn_whether_ids_are_kept().await;
@@ -198,7 +203,9 @@ async fn a_conflict_without_room_for_its_lookup_is_busy_and_frees_the_key() {
     assert_eq!(busy.problem(), "upstream_busy");
     assert!(busy.header("retry-after").is_some(), "{busy:?}");
     // It pays again, and waits as a new one does.
+    let paid = app.metric(PAID).await;
     assert_eq!(sign_up(&app, Some(KEY)).await.problem(), "upstream_busy");
+    assert_eq!(app.metric(PAID).await, paid + 1);
     let statuses: Vec<_> = app.creates().iter().map(|call| call.status).collect();
     assert_eq!(statuses, [201, 409].map(Some));
     let lookups = [Route::UsersByEmail, Route::GetUser].map(|route| app.auth0.calls(route).len());

@@ -28,7 +28,6 @@ mod service;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -36,6 +35,7 @@ use auth0_emulator::{
     DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, JournalEntry, Route,
 };
 use auth0_signup::config::PostgresUrl;
+use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
@@ -203,7 +203,7 @@ fn latency(entry: &JournalEntry, created: &Mutex<HashSet<String>>) -> Option<Fau
     let ((from, low), (to, high)) = (between[0], between[1]);
     let took = Duration::from_secs_f64((low + (high - low) * (share - from) / (to - from)) / 1e3);
     let email = entry.json()["email"].as_str()?.to_owned();
-    let mut created = created.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut created = created.lock();
     let creates = email.starts_with("fresh") && created.insert(email);
     Some(Fault::delay(if creates { took } else { took / 4 }))
 }

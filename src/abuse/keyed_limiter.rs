@@ -7,10 +7,11 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::gcra::{BucketState, Gcra};
@@ -173,7 +174,7 @@ impl Buckets {
         }
         let now = self.now();
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shard = shard.lock();
             let Shard { young, old } = &mut *shard;
             for full_at in young.values_mut().chain(old.values_mut()) {
                 let ahead = u128::from(full_at.saturating_sub(now));
@@ -188,8 +189,7 @@ impl Buckets {
         let hash = self.hasher.hash_one(key);
         // Any bits of the hash will do, so a 16-bit `usize` would be enough.
         let at = usize::try_from(hash & 0xffff).unwrap_or(0) % SHARDS;
-        // Every change is one insertion or one swap, so a poisoned shard is still consistent.
-        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[at].lock()
     }
 }
 
@@ -240,8 +240,7 @@ mod tests {
         let (metrics, limiter) = limiter(640);
         for key in 0..10_000 {
             assert!(limiter.try_acquire(key).is_ok());
-            let held: usize =
-                limiter.buckets.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
+            let held: usize = limiter.buckets.shards.iter().map(|shard| shard.lock().len()).sum();
             assert!(held <= 640, "{held}");
             assert_eq!(
                 value(&metrics, "limiter_entries{limit=\"test\"}"),

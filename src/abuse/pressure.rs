@@ -7,8 +7,10 @@
 //!
 //! Each replica measures it alone, independently of the limits that replicas share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::time::Instant;
+
+use parking_lot::Mutex;
 
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
@@ -133,7 +135,7 @@ impl Pressure {
     }
 
     fn count(&self, more: Count, now: Instant) {
-        self.locked().add(more, now);
+        self.service.lock().add(more, now);
     }
 
     /// The difficulty of the proof that this network needs now; `None` without pressure.
@@ -147,18 +149,13 @@ impl Pressure {
     }
 
     fn service_difficulty(&self, now: Instant) -> Option<Difficulty> {
-        let count = self.locked().count(now);
+        let count = self.service.lock().count(now);
         let part = u64::from(count.unsuccessful) * 100;
         let most = u64::from(count.outcomes) * u64::from(self.settings.unsuccessful_percent);
         let unsuccessful = count.outcomes >= MIN_OUTCOMES && part > most;
         // Pressure starts at one attempt more than the setting allows.
         let many = steps(count.attempts, self.settings.attempts_per_minute.saturating_add(1), 4);
         many.max(unsuccessful.then_some(Difficulty::Base))
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Windows> {
-        // Only numbers are stored, so a poisoned value is still usable.
-        self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

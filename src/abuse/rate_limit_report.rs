@@ -1,7 +1,9 @@
 //! The limits that applied to one post, for the headers of its response.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::limits::{AttemptCost, Limit};
 
@@ -61,24 +63,19 @@ impl RateLimitReport {
     /// The state of the client's own limit that was checked last. `None` if the client is exempt,
     /// or if a limit that it shares with others rejected it.
     pub fn quota(&self) -> Option<Quota> {
-        self.locked().quota
+        self.0.lock().quota
     }
 
     pub(super) fn record(&self, quota: Option<Quota>) {
-        self.locked().quota = quota;
+        self.0.lock().quota = quota;
     }
 
     pub(super) fn record_keys(&self, keys: BucketKeys) {
-        self.locked().keys = Some(keys);
+        self.0.lock().keys = Some(keys);
     }
 
     /// The buckets of an attempt that passed this replica's limits.
     pub(super) fn keys(&self) -> Option<BucketKeys> {
-        self.locked().keys
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Recorded> {
-        // Each change is one assignment, so a poisoned value is still consistent.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().keys
     }
 }

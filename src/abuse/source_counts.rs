@@ -3,7 +3,9 @@
 //! clients share a room, one block never gets more than half of what is left of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::network::{BLOCK_FACTOR, Network, SITE_FACTOR};
 
@@ -48,7 +50,7 @@ impl SourceCounts {
     pub fn add_within(&self, room: usize, network: Network) -> Option<Counted> {
         let (site, block) = (network.site(), network.block());
         let block_max = room.div_ceil(BLOCK_PART).min(self.multiple(BLOCK_FACTOR));
-        let mut counts = lock(&self.counts);
+        let mut counts = self.counts.lock();
         let is_full = count(&counts.networks, network) >= self.max
             || site.is_some_and(|site| count(&counts.sites, site) >= self.multiple(SITE_FACTOR))
             || count(&counts.blocks, block) >= block_max;
@@ -67,7 +69,7 @@ impl SourceCounts {
     /// Returns whether the network or its site as a whole has more than `max`, or its block more
     /// than four times as many.
     pub fn exceeds(&self, max: usize, network: Network) -> bool {
-        let counts = lock(&self.counts);
+        let counts = self.counts.lock();
         let site = network.site().map_or(0, |site| count(&counts.sites, site));
         count(&counts.networks, network).max(site) > max
             || count(&counts.blocks, network.block())
@@ -82,7 +84,7 @@ impl SourceCounts {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut counts = lock(&self.counts);
+        let mut counts = self.counts.lock();
         lower(&mut counts.networks, self.network);
         if let Some(site) = self.network.site() {
             lower(&mut counts.sites, site);
@@ -102,11 +104,6 @@ fn lower(map: &mut HashMap<Network, usize>, key: Network) {
             map.remove(&key);
         }
     }
-}
-
-fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
-    // Nothing panics while it holds the lock.
-    counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -134,7 +131,7 @@ mod tests {
         assert!(counts.exceeds(15, one_of_them) && !counts.exceeds(16, one_of_them));
         assert!(counts.add(network("2001:db8:8::1")).is_some());
         drop((both, other, site));
-        let left = lock(&counts.counts);
+        let left = counts.counts.lock();
         assert!(left.networks.is_empty() && left.sites.is_empty(), "{left:?}");
         assert!(left.blocks.is_empty(), "{left:?}");
     }

@@ -2,8 +2,10 @@
 //! not forgive what an attacker did before.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::keyed_limiter::{Buckets, KeyedLimiter};
 use super::source_counts::SourceCounts;
@@ -54,7 +56,7 @@ impl AbuseState {
         metrics: LimiterMetrics,
     ) -> KeyedLimiter {
         let buckets = {
-            let mut buckets = self.buckets();
+            let mut buckets = self.0.buckets.lock();
             Arc::clone(buckets.entry(name).or_insert_with(|| Arc::new(Buckets::new(capacity))))
         };
         KeyedLimiter::new(rate, buckets, metrics)
@@ -63,13 +65,9 @@ impl AbuseState {
     /// Converts all buckets to the rates of the limiters that were built last. Called when those are taken
     /// into use, so that a reload that fails in between has changed nothing.
     pub fn apply_rates(&self) {
-        for buckets in self.buckets().values() {
+        for buckets in self.0.buckets.lock().values() {
             buckets.apply_rate();
         }
-    }
-
-    fn buckets(&self) -> MutexGuard<'_, BTreeMap<&'static str, Arc<Buckets>>> {
-        self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The attempts of all clients in the last minutes.

@@ -8,9 +8,10 @@
 //!
 //! Source of the states: Nygard, *Release It!*; numbers: `config/default.toml`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::config::BreakerSettings;
@@ -47,7 +48,7 @@ impl Breaker {
     /// # Errors
     /// The time to wait if it would not.
     pub(super) fn check(&self, now: Instant) -> Result<(), Duration> {
-        self.lock().wait_time(now).map_or(Ok(()), Err)
+        self.circuit.lock().wait_time(now).map_or(Ok(()), Err)
     }
 
     /// Admits a call.
@@ -55,7 +56,7 @@ impl Breaker {
     /// # Errors
     /// The time to wait if the circuit is open.
     pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Result<BreakerPermit, Duration> {
-        let is_probe = self.lock().admit(now)?;
+        let is_probe = self.circuit.lock().admit(now)?;
         Ok(BreakerPermit { breaker: Arc::clone(self), is_probe, is_recorded: false })
     }
 
@@ -66,12 +67,12 @@ impl Breaker {
 
     /// Returns whether the breaker is open or probing.
     pub(super) fn is_open(&self) -> bool {
-        self.lock().is_open()
+        self.circuit.lock().is_open()
     }
 
     /// Changes the circuit. Updates the metric and logs if that opened or closed it.
     fn change(&self, change: impl FnOnce(&mut Circuit)) {
-        let mut circuit = self.lock();
+        let mut circuit = self.circuit.lock();
         let before = circuit.is_open();
         change(&mut circuit);
         let after = circuit.is_open();
@@ -85,10 +86,6 @@ impl Breaker {
                 tracing::info!("Auth0 is back: calls are made again");
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Circuit> {
-        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,7 +107,7 @@ impl BreakerPermit {
 impl Drop for BreakerPermit {
     fn drop(&mut self) {
         if self.is_probe && !self.is_recorded {
-            self.breaker.lock().abandon(Instant::now());
+            self.breaker.circuit.lock().abandon(Instant::now());
         }
     }
 }

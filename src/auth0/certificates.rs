@@ -4,9 +4,10 @@
 //! it would decide on a later day. So the expiry of the whole chain is known, also through a proxy,
 //! without a parser of certificates.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
@@ -67,7 +68,7 @@ pub(super) struct ObservedChain(Arc<Mutex<Option<ObservedHandshake>>>);
 impl ObservedChain {
     /// The last handshake; `None` before the first.
     pub(super) fn last(&self) -> Option<ObservedHandshake> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 
     /// Wraps the verifier that decides.
@@ -79,7 +80,7 @@ impl ObservedChain {
     }
 
     fn record(&self, handshake: ObservedHandshake) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(handshake);
+        *self.0.lock() = Some(handshake);
     }
 }
 

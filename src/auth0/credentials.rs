@@ -1,13 +1,14 @@
 //! The credentials of the application in a token request: a secret, or an assertion that is signed
 //! for each request. Two are tried in turn, so that a rotation needs no exact moment.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
 use jsonwebtoken::{Header, encode};
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -70,7 +71,7 @@ impl CredentialStore {
     /// Replaces the credentials. The next token is requested with them.
     pub(super) fn replace(&self, credentials: ClientCredentials) {
         let credentials = Arc::new(credentials);
-        *self.lock() = CredentialState { credentials, prefers_previous: false };
+        *self.state.lock() = CredentialState { credentials, prefers_previous: false };
         self.replaced.notify_one();
     }
 
@@ -81,7 +82,7 @@ impl CredentialStore {
 
     /// The credentials for one request.
     pub(super) fn candidates(&self) -> Candidates {
-        let state = self.lock();
+        let state = self.state.lock();
         let credentials = Arc::clone(&state.credentials);
         Candidates { credentials, prefers_previous: state.prefers_previous }
     }
@@ -89,7 +90,7 @@ impl CredentialStore {
     /// Records that Auth0 rejected the first candidate and accepted the second, which is tried first
     /// from now on.
     pub(super) fn prefer_second(&self, tried: &Candidates) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if !Arc::ptr_eq(&state.credentials, &tried.credentials) {
             return;
         }
@@ -102,10 +103,6 @@ impl CredentialStore {
         } else {
             tracing::info!("Auth0 accepts the application's current credential again");
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, CredentialState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

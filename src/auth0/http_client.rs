@@ -4,9 +4,10 @@
 //! connection costs one call its response. So the pool is replaced as soon as one response is lost,
 //! and a call that resolves a lost one uses a connection of its own.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy, Request, Response, retry};
 use rustls::ClientConfig;
@@ -150,7 +151,7 @@ impl HttpClient {
         let call = TracedCall::start(&mut request);
         let (client, generation) = match choice {
             ConnectionChoice::Pooled => {
-                let pool = self.pool();
+                let pool = self.0.pool.lock();
                 (pool.client.clone(), Some(pool.generation))
             }
             ConnectionChoice::New => (self.0.unpooled.clone(), None),
@@ -176,7 +177,7 @@ impl HttpClient {
     /// Records that a response was lost on a connection of this generation. Returns whether the
     /// pool was replaced before.
     fn record_loss(&self, generation: u64) -> bool {
-        let mut pool = self.pool();
+        let mut pool = self.0.pool.lock();
         if pool.generation != generation {
             return true;
         }
@@ -189,10 +190,6 @@ impl HttpClient {
             }
         }
         false
-    }
-
-    fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.0.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Knowledge about the scope `read:users`, without which no user can be looked up.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::scopes::{READ_USERS, includes};
 
@@ -53,7 +53,7 @@ impl ReadAccess {
     }
 
     fn scope(&self) -> MutexGuard<'_, ReadScope> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -3,10 +3,11 @@
 //! Nothing here decides by this machine's wall clock. The skew between the two clocks is only
 //! reported.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use parking_lot::Mutex;
 use time::Duration as SignedDuration;
 use tokio::time::{Instant, sleep};
 
@@ -66,7 +67,7 @@ impl TenantClock {
     /// the monotonic clock. `None` before the first response. At most a second and one response's
     /// travel time behind the tenant's clock.
     pub(super) fn now(&self) -> Option<TenantTime> {
-        let newest = self.lock().newest;
+        let newest = self.observations.lock().newest;
         newest.map(|newest| TenantTime::from_epoch(newest.date) + newest.arrived_at.elapsed())
     }
 
@@ -79,7 +80,7 @@ impl TenantClock {
         let Some(date) = RateHeaders::new(headers).responded_at() else { return };
         let newest = Observation { date, arrived_at: Instant::now() };
         let took = self.clock.now().checked_sub(sent_at).filter(|took| *took <= LONGEST_EXCHANGE);
-        let mut seen = self.lock();
+        let mut seen = self.observations.lock();
         seen.newest = Some(newest);
         if let Some(took) = took {
             seen.comparable = Some((newest, took));
@@ -92,7 +93,7 @@ impl TenantClock {
     pub(super) async fn watch(&self) {
         loop {
             sleep(CHECK).await;
-            let mut seen = self.lock();
+            let mut seen = self.observations.lock();
             if seen.is_skewed {
                 self.compare(&mut seen);
             }
@@ -108,10 +109,6 @@ impl TenantClock {
             seen.is_skewed = !skew.is_zero();
             self.metrics.clock_skew().observe(ClockSource::Tenant, skew);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Observations> {
-        self.observations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The log of origins that were rejected: a site that is missing in the settings, or a stranger's.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The shortest time between two lines about the same origin.
@@ -39,7 +39,7 @@ impl RejectedOrigins {
     fn is_due(&self, origin: &str) -> bool {
         let now = Instant::now();
         let is_old = |at: Instant| now.duration_since(at) >= LOG_EVERY;
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logged = self.logged.lock();
         if let Some(at) = logged.get_mut(origin) {
             let due = is_old(*at);
             if due {
@@ -84,7 +84,7 @@ mod tests {
         assert!(rejected.is_due("https://a.example") && !rejected.is_due("https://a.example"));
         let due = (0..1_000).filter(|n| rejected.is_due(&format!("https://{n}.example"))).count();
         assert_eq!(due, MAX_REMEMBERED - 1);
-        assert_eq!(rejected.logged.lock().unwrap().len(), MAX_REMEMBERED);
+        assert_eq!(rejected.logged.lock().len(), MAX_REMEMBERED);
         advance(LOG_EVERY).await;
         assert!(rejected.is_due("https://a.example") && rejected.is_due("https://b.example"));
     }

@@ -4,7 +4,9 @@
 //! them, and the ledger still names this process as the worker of an attempt that it has forgotten.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::ledger::AttemptId;
 
@@ -16,18 +18,13 @@ impl ActiveAttempts {
     /// Adds an attempt for as long as the returned guard or a clone of it lives. Called before the ledger
     /// names this process as the worker.
     pub(super) fn add(&self, id: AttemptId) -> ActiveAttempt {
-        *self.lock().entry(id).or_default() += 1;
+        *self.0.lock().entry(id).or_default() += 1;
         ActiveAttempt { id, attempts: self.clone() }
     }
 
     /// The attempts.
     pub(super) fn ids(&self) -> Vec<AttemptId> {
-        self.lock().keys().copied().collect()
-    }
-
-    /// The attempts, also after a panic elsewhere: each change leaves them consistent.
-    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().keys().copied().collect()
     }
 }
 
@@ -46,7 +43,7 @@ impl Clone for ActiveAttempt {
 
 impl Drop for ActiveAttempt {
     fn drop(&mut self) {
-        let mut attempts = self.attempts.lock();
+        let mut attempts = self.attempts.0.lock();
         if let Some(tasks) = attempts.get_mut(&self.id) {
             *tasks -= 1;
             if *tasks == 0 {

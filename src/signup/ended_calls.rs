@@ -5,9 +5,9 @@
 //! also counts the time itself, by its monotonic clock, since it first saw the call ended.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{Inner, Timeouts};
@@ -68,7 +68,7 @@ impl EndedCalls {
 
     /// Returns the time at which this end was first seen: `now`, if it is new.
     fn first_seen(&self, end: CallEnd, now: Instant) -> Instant {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.0.lock();
         if let Some(since) = seen.since.get(&end) {
             return *since;
         }

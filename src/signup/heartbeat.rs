@@ -4,9 +4,9 @@
 //! waiting for it. So a process that was paused cannot rely on its attempts any more: once its own
 //! heartbeat has lapsed, it reads an attempt again before it sends anything.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use time::Duration as SignedDuration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
@@ -60,7 +60,7 @@ impl Heartbeat {
 
     /// Returns the present time, for [`Self::has_lapsed_since`]; `None` while it has lapsed.
     pub(super) fn alive_since(&self) -> Option<AliveSince> {
-        let pulse = *self.lock();
+        let pulse = *self.pulse.lock();
         (!pulse.has_lapsed()).then_some(AliveSince(pulse.lapses))
     }
 
@@ -70,7 +70,7 @@ impl Heartbeat {
     }
 
     fn record(&self, at: Instant, now: LedgerTime) {
-        let mut pulse = self.lock();
+        let mut pulse = self.pulse.lock();
         // The monotonic clock stands still while the machine is suspended.
         let was_suspended = pulse.last.is_some_and(|(_, last)| now.since(last) >= HEARTBEAT_LAPSE);
         pulse.lapses += u64::from(was_suspended || pulse.has_lapsed());
@@ -80,14 +80,10 @@ impl Heartbeat {
 
     /// Returns whether a failed heartbeat has to be logged: once, when it has lapsed.
     fn report_failure(&self) -> bool {
-        let mut pulse = self.lock();
+        let mut pulse = self.pulse.lock();
         let is_news = pulse.has_lapsed() && !pulse.is_reported;
         pulse.is_reported |= is_news;
         is_news
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Pulse> {
-        self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

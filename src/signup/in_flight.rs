@@ -5,8 +5,9 @@
 //! replicas and restarts.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::admission::ResultRecorder;
@@ -72,7 +73,7 @@ enum SendProgress {
 impl SendState {
     /// Moves from one state to another; `false` when the current one is not `from`.
     fn change(&self, from: SendProgress, to: SendProgress) -> bool {
-        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = self.0.lock();
         let is_allowed = *progress == from;
         if is_allowed {
             *progress = to;
@@ -110,7 +111,7 @@ impl InFlight {
 
     /// Joins the sign-up under way with this key, or becomes its leader.
     fn join_key(self: &Arc<Self>, key: Digest, binding: Digest) -> Join {
-        let mut entries = self.lock();
+        let mut entries = self.0.lock();
         match entries.get(&key) {
             Some(entry) if entry.binding != binding => return Join::KeyMismatch,
             Some(entry) => return Join::Follower(entry.tx.subscribe()),
@@ -120,11 +121,6 @@ impl InFlight {
         entries.insert(key, Entry { binding, tx: tx.clone() });
         let (in_flight, send_state) = (Arc::clone(self), SendState::default());
         Join::Leader(Leader { in_flight, key, tx, send_state, recorder: Mutex::default() })
-    }
-
-    /// The entries, also after a panic elsewhere: each change leaves them consistent.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,11 +137,7 @@ impl Leader {
 
     /// Sets what records the result of the attempt that starts now.
     pub(super) fn set_recorder(&self, recorder: ResultRecorder) {
-        *self.lock_recorder() = Some(recorder);
-    }
-
-    fn lock_recorder(&self) -> MutexGuard<'_, Option<ResultRecorder>> {
-        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.recorder.lock() = Some(recorder);
     }
 
     /// Resolves when every request disconnects before it gets the result.
@@ -185,7 +177,7 @@ impl Leader {
 
     fn send(&self, result: SignupResult) {
         // First: what it records may be in the response.
-        let recorder = self.lock_recorder().take();
+        let recorder = self.recorder.lock().take();
         if let Some(recorder) = recorder {
             recorder.record(&result);
         }
@@ -199,7 +191,7 @@ impl Leader {
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        self.in_flight.lock().remove(&self.key);
+        self.in_flight.0.lock().remove(&self.key);
         self.send(SignupResult::new(Outcome::Unknown));
     }
 }

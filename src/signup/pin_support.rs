@@ -6,7 +6,9 @@
 //! other replicas and after a restart. The next user that is created replaces it, so a database
 //! that changes is noticed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::Inner;
 use super::ledger_wait::LedgerWait;
@@ -43,7 +45,7 @@ impl PinSupport {
 
     /// Learns from a user that was created with a pinned id. Returns whether that was news.
     fn learn(&self, kept: bool) -> bool {
-        let mut ids = self.lock();
+        let mut ids = self.0.lock();
         match *ids {
             UserIds::Unpinned => false,
             before @ (UserIds::Unknown | UserIds::Kept | UserIds::Ignored) => {
@@ -55,7 +57,7 @@ impl PinSupport {
 
     /// Adopts what another process has recorded, unless this one has learned something since `before`.
     fn adopt(&self, before: UserIds, kept: bool) {
-        let mut ids = self.lock();
+        let mut ids = self.0.lock();
         if *ids == before {
             *ids = UserIds::pinned(kept);
         }
@@ -84,11 +86,7 @@ impl PinSupport {
     }
 
     fn user_ids(&self) -> UserIds {
-        *self.lock()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, UserIds> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 }
 

@@ -5,9 +5,9 @@
 //! again.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::digest::Digest;
@@ -32,7 +32,7 @@ struct Remembered {
 impl TakenAddresses {
     /// Remembers an address.
     pub(super) fn insert(&self, email: Digest, now: Instant) {
-        let mut addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = self.0.lock();
         addresses.evict(now);
         addresses.since.insert(email, now);
         addresses.order.push_back((now, email));
@@ -40,13 +40,13 @@ impl TakenAddresses {
 
     /// Returns whether an address is remembered.
     pub(super) fn contains(&self, email: &Digest, now: Instant) -> bool {
-        let addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let addresses = self.0.lock();
         addresses.since.get(email).is_some_and(|since| now < *since + REMEMBERED)
     }
 
     /// Forgets an address: a create call for it may have been acted on, so its user was deleted.
     pub(super) fn remove(&self, email: &Digest) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).since.remove(email);
+        self.0.lock().since.remove(email);
     }
 }
 
@@ -88,6 +88,6 @@ mod tests {
         assert!(addresses.contains(&digest(1), start));
         addresses.remove(&digest(1));
         assert!(!addresses.contains(&digest(1), start));
-        assert!(addresses.0.lock().unwrap().since.len() <= CAPACITY);
+        assert!(addresses.0.lock().since.len() <= CAPACITY);
     }
 }

@@ -1,9 +1,10 @@
 //! The skew of this machine's clock against the clocks that its decisions depend on.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -95,7 +96,7 @@ impl ClockSkew {
         let labels = ClockLabels { source: source.name() };
         self.seconds.get_or_create_owned(&labels).set(skew.as_seconds_f64());
         let (before, after) = {
-            let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut levels = self.levels.lock();
             let [tenant, ledger] = &mut *levels;
             let level = match source {
                 ClockSource::Tenant => tenant,
@@ -122,7 +123,7 @@ impl ClockSkew {
 
     /// Returns whether the skew against any source is 30 s or more.
     pub fn is_severe(&self) -> bool {
-        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let levels = self.levels.lock();
         levels.contains(&SkewLevel::Severe)
     }
 }

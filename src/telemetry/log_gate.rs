@@ -1,8 +1,8 @@
 //! Lets a message through once a minute, for what may happen on every request in an outage.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The shortest time between two lines of one message.
@@ -21,8 +21,7 @@ impl LogGate {
     /// Returns whether the message is due. Of several concurrent ones, one is.
     pub fn is_due(&self) -> bool {
         let now = Instant::now();
-        // The change is one assignment, so a poisoned value is still consistent.
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock();
         let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= EVERY);
         if is_due {
             *last = Some(now);

@@ -6,10 +6,11 @@
 
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use prometheus_client::metrics::counter::Counter;
 use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
@@ -61,22 +62,16 @@ pub(super) struct LogThread {
 }
 
 impl SharedBuffer {
-    fn lock(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for lines and takes all of them. Returns `None` once the buffer is closed and empty.
     fn next(&self, spare: Vec<u8>) -> Option<(Vec<u8>, u64)> {
-        let pending = self.lock();
+        let mut pending = self.pending.lock();
         let empty = |pending: &mut Pending| pending.bytes.is_empty() && !pending.closed;
-        let pending =
-            self.changed.wait_while(pending, empty).unwrap_or_else(PoisonError::into_inner);
+        self.changed.wait_while(&mut pending, empty);
         if pending.bytes.is_empty() {
             return None;
         }
         let open = |pending: &mut Pending| !pending.closed;
-        let collected = self.changed.wait_timeout_while(pending, COLLECT, open);
-        let (mut pending, _) = collected.unwrap_or_else(PoisonError::into_inner);
+        self.changed.wait_while_for(&mut pending, open, COLLECT);
         let bytes = std::mem::replace(&mut pending.bytes, spare);
         Some((bytes, std::mem::take(&mut pending.dropped)))
     }
@@ -86,7 +81,7 @@ impl SharedBuffer {
     fn rejected(&self, rest: &[u8], dropped: u64) {
         let lines = rest.iter().map(|byte| u64::from(*byte == b'\n')).sum();
         DROPPED.inc_by(lines);
-        self.lock().dropped += lines + dropped;
+        self.pending.lock().dropped += lines + dropped;
     }
 }
 
@@ -142,7 +137,7 @@ fn write_batch(output: &mut impl Write, batch: &[u8]) -> Result<(), usize> {
 
 impl Drop for LogThread {
     fn drop(&mut self) {
-        self.lines.0.lock().closed = true;
+        self.lines.0.pending.lock().closed = true;
         self.lines.0.changed.notify_one();
         let _disconnected = self.ended.recv_timeout(LAST_LINES);
     }
@@ -158,7 +153,7 @@ pub(super) struct LineWriter {
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let shared = &self.buffer.0;
-        let mut pending = shared.lock();
+        let mut pending = shared.pending.lock();
         if pending.bytes.len() + line.len() > self.most {
             pending.dropped += 1;
             DROPPED.inc();
@@ -221,7 +216,7 @@ mod tests {
         let thread = lines.clone().write_to(Output(allow_rx, written_tx)).unwrap();
         lines.make_writer().write_all(b"1\n").unwrap();
         // The thread holds the first batch until it may write it. These lines collect behind it.
-        while !lines.0.lock().bytes.is_empty() {
+        while !lines.0.pending.lock().bytes.is_empty() {
             thread::yield_now();
         }
         for line in ["2\n", "3\n", "4\n"] {
@@ -240,7 +235,7 @@ mod tests {
         let lines = LogBuffer::default();
         let thread = lines.clone().write_to(Output(allow_rx, written_tx)).unwrap();
         lines.make_writer().write_all(b"first\n").unwrap();
-        while !lines.0.lock().bytes.is_empty() {
+        while !lines.0.pending.lock().bytes.is_empty() {
             thread::yield_now();
         }
         let mut large = vec![b'x'; MAX_PENDING - 1];
@@ -248,7 +243,7 @@ mod tests {
         for _ in 0..3 {
             lines.make_writer().write_all(&large).unwrap();
         }
-        assert_eq!(lines.0.lock().dropped, 2);
+        assert_eq!(lines.0.pending.lock().dropped, 2);
         assert!(DROPPED.get() >= 2);
         allow_tx.send(()).unwrap();
         allow_tx.send(()).unwrap();
@@ -262,7 +257,7 @@ mod tests {
 
     impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut disk = self.0.lock().unwrap();
+            let mut disk = self.0.lock();
             let taken = bytes.len().min(disk.1 - disk.0.len());
             disk.0.extend_from_slice(&bytes[..taken]);
             if taken == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(taken) }
@@ -276,17 +271,17 @@ mod tests {
     #[test]
     fn no_line_is_joined_to_one_that_a_full_disk_took_a_part_of() {
         let (lines, disk) = (LogBuffer::default(), Disk::default());
-        disk.0.lock().unwrap().1 = 9;
+        disk.0.lock().1 = 9;
         let thread = lines.clone().write_to(disk.clone()).unwrap();
         lines.make_writer().write_all(b"first\nsecond\n").unwrap();
-        while lines.0.lock().dropped == 0 {
+        while lines.0.pending.lock().dropped == 0 {
             thread::yield_now();
         }
-        assert_eq!(lines.0.lock().dropped, 1, "the second");
-        disk.0.lock().unwrap().1 = 100;
+        assert_eq!(lines.0.pending.lock().dropped, 1, "the second");
+        disk.0.lock().1 = 100;
         lines.make_writer().write_all(b"third\n").unwrap();
         drop(thread);
-        assert_eq!(String::from_utf8_lossy(&disk.0.lock().unwrap().0), "first\nsec\nthird\n");
+        assert_eq!(String::from_utf8_lossy(&disk.0.lock().0), "first\nsec\nthird\n");
     }
 
     /// Such as one that a parent process has made so for itself.
@@ -305,7 +300,7 @@ mod tests {
         let reading = thread::spawn(move || io::read_to_string(reader).unwrap());
         drop(thread);
         assert!(reading.join().unwrap() == batch);
-        assert_eq!(lines.0.lock().dropped, 0);
+        assert_eq!(lines.0.pending.lock().dropped, 0);
     }
 
     #[test]
@@ -319,7 +314,7 @@ mod tests {
             }
             tracing::info!(name: "request", "a sign-up");
         });
-        let pending = lines.0.lock();
+        let pending = lines.0.pending.lock();
         assert!(pending.dropped > 800 && pending.bytes.len() < MAX_MINOR + 1_000);
         assert!(String::from_utf8_lossy(&pending.bytes).contains("a sign-up"));
     }

@@ -1,10 +1,11 @@
 //! Captchas, verified by a fake service that responds as the real ones do.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_emulator::{Emulator, Fault, Route};
+use parking_lot::Mutex;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -40,15 +41,15 @@ impl CaptchaService {
     }
 
     fn responds(&self, status: u16, body: &Value) {
-        *self.response.lock().unwrap() = Some((status, body.to_string()));
+        *self.response.lock() = Some((status, body.to_string()));
     }
 
     fn stops_responding(&self) {
-        *self.response.lock().unwrap() = None;
+        *self.response.lock() = None;
     }
 
     fn requests(&self) -> Vec<HashMap<String, String>> {
-        self.requests.lock().unwrap().clone()
+        self.requests.lock().clone()
     }
 }
 
@@ -77,8 +78,8 @@ async fn serve(
             }
         };
         let body: Vec<u8> = read.drain(..head + length).skip(head).collect();
-        requests.lock().unwrap().push(form_urlencoded::parse(&body).into_owned().collect());
-        let Some((status, body)) = response.lock().unwrap().clone() else {
+        requests.lock().push(form_urlencoded::parse(&body).into_owned().collect());
+        let Some((status, body)) = response.lock().clone() else {
             return std::future::pending().await;
         };
         // So that concurrent tokens overlap.

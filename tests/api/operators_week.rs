@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
+use parking_lot::Mutex;
 use reqwest::{Client, StatusCode};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -107,24 +108,24 @@ impl People {
                 }
                 sleep(RETRY).await;
             }
-            self.created.lock().unwrap().push(person);
+            self.created.lock().push(person);
             sleep(PAUSE).await;
         }
     }
 
     /// Sends a form once. `None` when there is no response.
     async fn post(&self, person: &SignedUp) -> Option<StatusCode> {
-        let url = format!("http://{}/signup", self.address.lock().unwrap());
+        let url = format!("http://{}/signup", self.address.lock());
         let form = ada_with("email", person.email.as_str());
         let request = self.client.post(url).header("idempotency-key", &person.key).json(&form);
         let status = request.send().await.ok().map(|response| response.status());
         let code = status.map_or(0, |status| status.as_u16());
-        *self.responses.lock().unwrap().entry(code).or_default() += 1;
+        *self.responses.lock().entry(code).or_default() += 1;
         status
     }
 
     fn created(&self) -> usize {
-        self.created.lock().unwrap().len()
+        self.created.lock().len()
     }
 
     /// Waits until some more people have signed up.
@@ -136,7 +137,7 @@ impl People {
 
     /// Prints the responses since the last part of the week, and returns them. 0 stands for none.
     fn responses(&self, part: &str) -> BTreeMap<u16, usize> {
-        let responses = std::mem::take(&mut *self.responses.lock().unwrap());
+        let responses = std::mem::take(&mut *self.responses.lock());
         println!("{part}: {responses:?}");
         responses
     }
@@ -184,7 +185,7 @@ impl Deployment {
         let mut service =
             Process::spawn(&self.auth0, &self.folder, &["--config", "settings.toml"], &[NO_SECRET]);
         service.serving().await;
-        service.address.clone_into(&mut self.people.address.lock().unwrap());
+        service.address.clone_into(&mut self.people.address.lock());
         service
     }
 
@@ -270,7 +271,7 @@ async fn no_sign_up_is_lost_in_an_operators_week() {
     let backup = deployment.run(&["backup", "backup.db", "--config", "settings.toml"], &[]);
     assert!(backup.status.success(), "{backup:?}");
     people.some_more().await;
-    let after_backup = people.created.lock().unwrap().last().cloned().unwrap();
+    let after_backup = people.created.lock().last().cloned().unwrap();
     service.terminate();
     let restore = deployment.run(&["restore", "backup.db", "--config", "settings.toml"], &[]);
     assert!(restore.status.success(), "{restore:?}");
@@ -318,7 +319,7 @@ fn doctor_names_the_missing_scope(deployment: &Deployment) {
 
 /// Every person has one user, and nobody else has one.
 fn nobody_is_lost(deployment: &Deployment) {
-    let emails = deployment.people.created.lock().unwrap();
+    let emails = deployment.people.created.lock();
     let expected: BTreeSet<_> = emails.iter().map(|person| person.email.clone()).collect();
     let users = deployment.auth0.users();
     let existing: BTreeSet<_> =

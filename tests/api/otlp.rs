@@ -1,6 +1,6 @@
 //! Spans as a collector receives them: OTLP, as protobuf over HTTP.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use auth0_emulator::Emulator;
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use reqwest::header::CONTENT_TYPE;
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -57,12 +58,12 @@ impl Collector {
         assert_eq!(request.uri().path(), "/v1/traces");
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
-        self.0.lock().unwrap().push((head.headers, body));
+        self.0.lock().push((head.headers, body));
         Ok(Response::new(Empty::new()))
     }
 
     fn spans(&self) -> Vec<Span> {
-        let received = self.0.lock().unwrap();
+        let received = self.0.lock();
         received.iter().flat_map(|(_, body)| spans(body)).collect()
     }
 }
@@ -170,7 +171,7 @@ async fn a_sign_up_is_a_span_with_its_calls_below_it() {
         assert!(request.attributes.contains(&name.to_owned()), "{request:?}");
         assert!(call.attributes.contains(&name.to_owned()), "{call:?}");
     }
-    let (headers, body) = collector.0.lock().unwrap()[0].clone();
+    let (headers, body) = collector.0.lock()[0].clone();
     assert_eq!(headers["content-type"], "application/x-protobuf");
     assert_eq!(headers["x-api-key"], "canary-key");
     let body = String::from_utf8_lossy(&body);

@@ -1,13 +1,14 @@
 //! A fresh database for each test, and the ways to open it.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::clock::Clock;
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{self, Access, Ledger, OpenError};
 use auth0_signup::telemetry::LedgerMetrics;
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
@@ -25,13 +26,13 @@ struct TestClock(Mutex<Duration>);
 
 impl TestClock {
     fn set(&self, now: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        *self.0.lock() = now;
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Duration {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 }
 

@@ -1,7 +1,8 @@
 //! A mutex that is locked for one closure at a time and never across an `await`.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// A mutex whose value is only accessible inside a closure.
 #[derive(Default)]
@@ -13,10 +14,9 @@ impl<T> Locked<T> {
         Self(Mutex::new(value))
     }
 
-    /// Runs `f` on the value. A poisoned lock is ignored: the emulator serves tests, and a test
-    /// that panicked must not fail the others.
+    /// Runs `f` on the value.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.0.lock())
     }
 }
 

@@ -1,10 +1,11 @@
 //! Injects seeded faults into the tenant's calls, and records which call got which fault.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use auth0_emulator::{Emulator, Fault, JournalEntry, Route};
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -48,31 +49,27 @@ impl FaultInjector {
     /// Injects faults into this tenant's calls until its faults are cleared.
     pub(crate) fn inject_into(&self, auth0: &Emulator) {
         let injector = self.clone();
-        auth0.choose_faults(move |call| injector.lock().next_fault(call));
+        auth0.choose_faults(move |call| injector.0.lock().next_fault(call));
     }
 
     /// Revokes all tokens at random intervals. Runs until it is dropped.
     pub(crate) async fn revoke_tokens(&self, auth0: &Emulator) {
         loop {
-            let wait = self.lock().rng.random_range(REVOKE_PAUSE);
+            let wait = self.0.lock().rng.random_range(REVOKE_PAUSE);
             sleep(wait).await;
             auth0.revoke_tokens();
-            *self.lock().injected.entry("tokens revoked").or_default() += 1;
+            *self.0.lock().injected.entry("tokens revoked").or_default() += 1;
         }
     }
 
     /// The number of injected faults of each kind.
     pub(crate) fn injected(&self) -> BTreeMap<&'static str, u64> {
-        self.lock().injected.clone()
+        self.0.lock().injected.clone()
     }
 
     /// The fault that was injected into a call.
     pub(crate) fn fault_for(&self, call: &JournalEntry) -> Option<&'static str> {
-        self.lock().by_call.get(&(call.at, call.connection)).copied()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, InjectorState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().by_call.get(&(call.at, call.connection)).copied()
     }
 }
 

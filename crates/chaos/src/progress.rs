@@ -1,8 +1,8 @@
 //! The run's progress, which clients and events wait for.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -41,7 +41,7 @@ impl Progress {
 
     /// Records a client's start and returns its number, counted from 0.
     pub(crate) fn start(&self, at: Instant) -> u64 {
-        let mut clients = self.lock();
+        let mut clients = self.clients.lock();
         let number = clients.started;
         clients.started += 1;
         clients.running.insert(number, at);
@@ -50,20 +50,16 @@ impl Progress {
 
     /// Records the client's end.
     pub(crate) fn end(&self, number: u64) {
-        self.lock().running.remove(&number);
+        self.clients.lock().running.remove(&number);
     }
 
     /// The number of clients that have started.
     pub(crate) fn started(&self) -> u64 {
-        self.lock().started
+        self.clients.lock().started
     }
 
     /// Returns whether a client is running that started before this time.
     pub(crate) fn runs_since(&self, time: Instant) -> bool {
-        self.lock().running.values().next().is_some_and(|oldest| *oldest < time)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Clients> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clients.lock().running.values().next().is_some_and(|oldest| *oldest < time)
     }
 }

@@ -3,9 +3,9 @@
 //! Another event may delay the response: a suspension, a shutdown that drains for seconds. Such
 //! clients are counted separately, because their times say nothing about the kill.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The latest kill of each service, and the measured times.
@@ -50,25 +50,25 @@ impl Recoveries {
 
     /// Records that the service is killed now.
     pub(crate) fn kill(&self, service: usize) {
-        if let Some(killed_at) = self.lock().killed_at.get_mut(service) {
+        if let Some(killed_at) = self.0.lock().killed_at.get_mut(service) {
             *killed_at = Some(Instant::now());
         }
     }
 
     /// Records that an event delays clients from now on, or did until now.
     pub(crate) fn disturb(&self) {
-        self.lock().disturbed_at = Some(Instant::now());
+        self.0.lock().disturbed_at = Some(Instant::now());
     }
 
     /// Returns the time of the service's latest kill, if it happened since then.
     pub(crate) fn killed_since(&self, service: usize, since: Instant) -> Option<Instant> {
-        let killed_at = self.lock().killed_at.get(service).copied().flatten();
+        let killed_at = self.0.lock().killed_at.get(service).copied().flatten();
         killed_at.filter(|killed_at| *killed_at >= since)
     }
 
     /// Records that a client which was in flight at `killed_at` has a final response now.
     pub(crate) fn finish(&self, killed_at: Instant) {
-        let mut measured = self.lock();
+        let mut measured = self.0.lock();
         if measured.disturbed_at.is_some_and(|disturbed_at| disturbed_at >= killed_at) {
             measured.disturbed += 1;
         } else {
@@ -78,12 +78,12 @@ impl Recoveries {
 
     /// Records that a client which was in flight never got a final response.
     pub(crate) fn give_up(&self) {
-        self.lock().unfinished += 1;
+        self.0.lock().unfinished += 1;
     }
 
     /// The distribution of the times so far.
     pub(crate) fn times(&self) -> RecoveryTimes {
-        let measured = self.lock();
+        let measured = self.0.lock();
         let mut times = measured.times.clone();
         times.sort_unstable();
         let percentile = |percent: usize| {
@@ -98,9 +98,5 @@ impl Recoveries {
             p99: percentile(99),
             longest: percentile(100),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Measured> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

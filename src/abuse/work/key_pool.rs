@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -96,7 +97,7 @@ impl KeyPool {
             timeout(MAX_WAIT, shard.available.acquire()).await.ok()?.ok()?
         };
         available.forget();
-        let derived = shard.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let derived = shard.ready.lock().pop_front();
         shard.vacancies.add_permits(1);
         derived
     }
@@ -139,7 +140,7 @@ async fn fill(shard: Arc<PoolShard>, turn: Arc<Semaphore>) {
                 Err(_) => return,
             },
         };
-        shard.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(derived);
+        shard.ready.lock().push_back(derived);
         shard.available.add_permits(1);
     }
 }

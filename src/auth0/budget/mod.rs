@@ -25,10 +25,11 @@ mod simulation;
 mod tests;
 mod wait_queue;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -169,7 +170,7 @@ impl Budget {
 
     /// Grants a permit if one is free for a newcomer, or a ticket if the wait is worth it.
     fn ask(&self, priority: Priority, now: Instant) -> PermitReply {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let BudgetState { bucket, queue } = &mut *state;
         let ahead = queue.ahead(priority);
         if ahead == 0 && bucket.next_send(priority, now) == NextSend::Now {
@@ -199,17 +200,17 @@ impl Budget {
 
     /// Returns whether the tenant asked for a wait of more than a minute, which is not over.
     pub(super) fn is_waiting_long(&self) -> bool {
-        !self.lock().bucket.long_wait(Instant::now()).is_zero()
+        !self.state.lock().bucket.long_wait(Instant::now()).is_zero()
     }
 
     /// Returns the time until requests are accepted again after a 429; zero without one.
     pub(super) fn cooldown(&self) -> Duration {
-        self.lock().bucket.cooldown(Instant::now())
+        self.state.lock().bucket.cooldown(Instant::now())
     }
 
     /// Learns from a response other than a 429, and wakes the waiter that may go.
     fn observe(&self, request: SentRequest, status: u16, headers: &HeaderMap) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let reported = state.bucket.observe(request, status, headers, Instant::now());
         state.queue.wake();
         drop(state);
@@ -223,7 +224,7 @@ impl Budget {
         headers: &HeaderMap,
         requested: RequestedWait,
     ) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let reported = state.bucket.observe_rejection(request, headers, requested, Instant::now());
         state.queue.wake_all();
         drop(state);
@@ -239,14 +240,9 @@ impl Budget {
 
     /// Records that a request got no response.
     fn record_loss(&self, request: SentRequest) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.bucket.record_loss(request, Instant::now());
         state.queue.wake();
-    }
-
-    /// Locks the state, even after a panic elsewhere: it is a handful of numbers.
-    fn lock(&self) -> MutexGuard<'_, BudgetState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -304,7 +300,7 @@ impl QueueTicket<'_> {
 
     /// Grants a permit if this ticket is first and a permit is free.
     fn ask(&self, now: Instant) -> TicketReply {
-        let mut state = self.budget.lock();
+        let mut state = self.budget.state.lock();
         let BudgetState { bucket, queue } = &mut *state;
         let first = queue.is_first(self.id);
         let until = match bucket.next_send(self.priority, now) {
@@ -322,7 +318,7 @@ impl QueueTicket<'_> {
 
 impl Drop for QueueTicket<'_> {
     fn drop(&mut self) {
-        let mut state = self.budget.lock();
+        let mut state = self.budget.state.lock();
         state.queue.leave(self.priority, self.id);
         self.budget.metrics.budget_waiting(state.queue.len());
     }

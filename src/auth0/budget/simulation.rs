@@ -1,10 +1,11 @@
 //! The budget against a simulated tenant in simulated time: thousands of requests, with latencies
 //! that let responses overtake one another. A run takes a few milliseconds and is deterministic.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
@@ -137,7 +138,7 @@ impl Tenant {
 
     /// Draws a number between these two, the same in every run.
     fn draw(&self, (from, to): (f64, f64)) -> f64 {
-        self.state.lock().unwrap().2.random_range(from..to)
+        self.state.lock().2.random_range(from..to)
     }
 
     async fn pause(&self, ms: (f64, f64)) {
@@ -150,7 +151,7 @@ impl Tenant {
         let now = Instant::now();
         let (burst, per_second) = self.scenario.plan;
         let headerless = self.draw((0.0, 1.0)) < self.scenario.headerless;
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock();
         let (level, at, _) = *state;
         let level = (level + (now - at).as_secs_f64() * per_second).min(burst);
         let allowed = level >= 1.0;
@@ -200,21 +201,21 @@ async fn sign_up(
         Ok(permit) => permit,
         Err(exhausted) => {
             let retry_after = exhausted.retry_after;
-            let waiting = budget.lock().queue.len();
-            let mut report = report.lock().unwrap();
+            let waiting = budget.state.lock().queue.len();
+            let mut report = report.lock();
             let permits_before = report.taken_at[replica].len() + waiting;
             let at = Instant::now();
             report.busy.push(BusyRejection { replica, at, retry_after, permits_before });
             return;
         }
     };
-    report.lock().unwrap().taken_at[replica].push(Instant::now());
+    report.lock().taken_at[replica].push(Instant::now());
     tenant.pause(tenant.scenario.network_ms).await;
     let (status, headers) = tenant.respond();
     let in_time = tenant.started.elapsed().as_secs_f64() < tenant.scenario.seconds;
     tenant.pause(tenant.scenario.latency_ms).await;
     record(permit, status, &headers);
-    let mut report = report.lock().unwrap();
+    let mut report = report.lock();
     report.longest_wait = report.longest_wait.max(waited);
     if status == 201 {
         report.created += 1;
@@ -245,7 +246,7 @@ async fn run(scenario: &Scenario) -> Report {
             while Instant::now() < end {
                 tenant.pause((0.0, 2000.0 / tenant.scenario.other)).await;
                 let allowed = tenant.respond().0 == 201;
-                let mut report = report.lock().unwrap();
+                let mut report = report.lock();
                 if allowed {
                     report.other.0 += 1;
                 } else {
@@ -265,7 +266,7 @@ async fn run(scenario: &Scenario) -> Report {
         tasks.spawn(sign_up(replica, budget, tenant, Arc::clone(&report)));
     }
     while tasks.join_next().await.is_some() {}
-    report.lock().unwrap().clone()
+    report.lock().clone()
 }
 
 /// Runs a simulation and checks its figures against bounds: the share rejected and the goodput.

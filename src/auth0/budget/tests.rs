@@ -78,7 +78,7 @@ async fn reporting(limit: u32, remaining: u32) -> Arc<Budget> {
 }
 
 fn waiting(budget: &Budget) -> usize {
-    budget.lock().queue.len()
+    budget.state.lock().queue.len()
 }
 
 #[tokio::test(start_paused = true)]

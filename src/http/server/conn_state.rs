@@ -1,9 +1,10 @@
 //! The state of a connection, the time limit of each state, and the memory charged for it.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -186,7 +187,7 @@ impl TrackedConnection {
 
     /// Makes a change, and charges for its result.
     fn change<T>(&self, change: impl FnOnce(&mut TrackedParts) -> T) -> T {
-        let mut parts = self.lock();
+        let mut parts = self.parts.lock();
         let changed = change(&mut parts);
         let due = parts.due();
         self.set_charge(&mut parts, due);
@@ -213,7 +214,7 @@ impl TrackedConnection {
     }
 
     pub(super) fn state(&self) -> ConnState {
-        self.lock().state
+        self.parts.lock().state
     }
 
     /// Starts a request whose body has this length, where it is known. Returns whether its head was
@@ -229,13 +230,13 @@ impl TrackedConnection {
 
     /// Records that the whole body was read.
     pub(super) fn set_body_read(&self) {
-        self.lock().request.set_body_read();
+        self.parts.lock().request.set_body_read();
     }
 
     /// Returns whether the connection ends with the response: its client is still sending a body that
     /// nobody reads, or has sent a head that hyper keeps a large buffer for until the end.
     pub(super) fn closes_after_response(&self) -> bool {
-        let parts = self.lock();
+        let parts = self.parts.lock();
         parts.request.is_body_unread() || parts.request.head() > LARGE
     }
 
@@ -263,18 +264,18 @@ impl TrackedConnection {
 
     /// The client whose body it waits for.
     pub(super) fn client(&self) -> Option<Network> {
-        let parts = self.lock();
+        let parts = self.parts.lock();
         parts.client.filter(|_| parts.state == ConnState::Body)
     }
 
     /// Keeps the count of its unfinished head until the head is complete.
     pub(super) fn keep_unfinished(&self, head: Counted) {
-        self.lock().unfinished = Some(head);
+        self.parts.lock().unfinished = Some(head);
     }
 
     /// Returns whether its unfinished head is counted.
     pub(super) fn has_unfinished(&self) -> bool {
-        self.lock().unfinished.is_some()
+        self.parts.lock().unfinished.is_some()
     }
 
     /// Adds bytes of the request.
@@ -325,7 +326,7 @@ impl TrackedConnection {
 
     /// Returns whether its task may be dropped without a response.
     pub(super) fn may_be_dropped(&self) -> bool {
-        let parts = self.lock();
+        let parts = self.parts.lock();
         match parts.state {
             ConnState::New | ConnState::Headers | ConnState::Idle => true,
             ConnState::Body => false,
@@ -336,7 +337,7 @@ impl TrackedConnection {
     /// The deadline of its current state, and the reason that is counted when it passes; `None` while a
     /// request is being handled.
     pub(super) fn deadline(&self, deadlines: &Deadlines) -> Option<(Instant, ConnectionEnd)> {
-        let parts = self.lock();
+        let parts = self.parts.lock();
         let (limit, end) = match parts.state {
             ConnState::New => (deadlines.first_byte, ConnectionEnd::Silent),
             ConnState::Headers => (deadlines.header, ConnectionEnd::SlowHead),
@@ -349,7 +350,7 @@ impl TrackedConnection {
     /// Its place in the order of eviction. `by_size`: bytes count. `None` while a request is being handled,
     /// and once it is being evicted.
     pub(super) fn eviction_rank(&self, by_size: bool, now: Instant) -> Option<EvictionRank> {
-        let parts = self.lock();
+        let parts = self.parts.lock();
         if parts.is_evicted {
             return None;
         }
@@ -374,32 +375,27 @@ impl TrackedConnection {
 
     /// Returns whether it holds more bytes than a usual form.
     pub(super) fn holds_much(&self) -> bool {
-        self.lock().bytes > LARGE
+        self.parts.lock().bytes > LARGE
     }
 
     /// The memory charged for it, in bytes.
     pub(super) fn charged(&self) -> usize {
-        self.lock().charge.amount
+        self.parts.lock().charge.amount
     }
 
     /// Ends the charge: nothing is left but the socket.
     pub(super) fn release_memory(&self) {
-        self.set_charge(&mut self.lock(), Charge::default());
+        self.set_charge(&mut self.parts.lock(), Charge::default());
     }
 
     /// Stores the socket for a lingering close.
     pub(super) fn store_socket(&self, socket: TcpStream) {
-        self.lock().socket = Some(socket);
+        self.parts.lock().socket = Some(socket);
     }
 
     /// Takes the stored socket.
     pub(super) fn take_socket(&self) -> Option<TcpStream> {
-        self.lock().socket.take()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, TrackedParts> {
-        // Nothing panics while it holds the lock.
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.parts.lock().socket.take()
     }
 }
 

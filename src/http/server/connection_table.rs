@@ -4,10 +4,11 @@
 //! `docs/decisions/0010-connections.md` has the reasons.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::conn_state::{OPEN, REQUEST, TrackedConnection};
@@ -107,7 +108,7 @@ impl ConnectionTable {
         } else {
             Some(self.per_source.add(network).ok_or(ConnectionRefusal::Address)?)
         };
-        let mut open = self.lock();
+        let mut open = self.open.lock();
         if open.all.len() >= self.max {
             let may_evict = open.closing < CLOSING;
             let Some(other) = self.next_to_evict(&open, false).filter(|_| may_evict) else {
@@ -132,7 +133,7 @@ impl ConnectionTable {
         if self.memory.excess() == 0 {
             return;
         }
-        let mut open = self.lock();
+        let mut open = self.open.lock();
         for _ in 0..MOST_EVICTIONS {
             if self.memory.excess() == 0 {
                 return;
@@ -215,11 +216,6 @@ impl ConnectionTable {
         connection.close_for_others();
         self.metrics.connection_ended(ConnectionEnd::Evicted);
     }
-
-    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
-        // Nothing panics while it holds the lock.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl OpenConnections {
@@ -245,7 +241,7 @@ impl OpenConnections {
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        let mut open = self.table.lock();
+        let mut open = self.table.open.lock();
         if !open.remove(&self.connection) {
             open.closing = open.closing.saturating_sub(1);
         }
@@ -296,7 +292,7 @@ mod tests {
         assert_eq!(of_a_site.len(), 16);
         drop(guards);
         drop((connect(&table, 1).unwrap(), other, proxies, of_a_site));
-        assert!(table.lock().all.is_empty());
+        assert!(table.open.lock().all.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -410,6 +406,6 @@ mod tests {
         assert!(is_evicted(&old).await);
         drop((old, small));
         assert_eq!(table.memory.excess(), 0);
-        assert!(table.lock().all.is_empty());
+        assert!(table.open.lock().all.is_empty());
     }
 }

@@ -1,8 +1,9 @@
 //! The router in use, which a reload of the settings replaces.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use axum::Router;
+use parking_lot::RwLock;
 
 use crate::abuse::Proxies;
 
@@ -27,16 +28,16 @@ impl LiveRouter {
 
     /// Replaces the routing, for requests that start from now on.
     pub fn replace(&self, routing: Routing) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = routing;
+        *self.0.write() = routing;
     }
 
     /// The router in use.
     pub(super) fn router(&self) -> Router {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).router.clone()
+        self.0.read().router.clone()
     }
 
     /// The proxies in use.
     pub(super) fn proxies(&self) -> Arc<Proxies> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).proxies)
+        Arc::clone(&self.0.read().proxies)
     }
 }

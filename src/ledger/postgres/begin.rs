@@ -1,8 +1,8 @@
 //! The start of an attempt: the function `start_attempt` in one round trip.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
@@ -51,7 +51,7 @@ impl SharedLimits {
     }
 
     fn paused_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

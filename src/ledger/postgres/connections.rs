@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use secrecy::SecretString;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -242,7 +243,7 @@ impl Connections {
                 ErrorClass::Connection => {
                     drop(open);
                     // The others are perhaps dead too, unless they were used meanwhile.
-                    self.idle().connections.retain(|other| other.used_at > sent_at);
+                    self.idle.lock().connections.retain(|other| other.used_at > sent_at);
                     if is_repeat {
                         return Err(error);
                     }
@@ -301,11 +302,12 @@ impl Connections {
             if is_last {
                 return Err(error);
             }
-            self.idle().last_failure = Some(ConnectFailure { at, error: None });
+            self.idle.lock().last_failure = Some(ConnectFailure { at, error: None });
             return Ok(());
         }
         let error = Arc::new(error);
-        self.idle().last_failure = Some(ConnectFailure { at, error: Some(Arc::clone(&error)) });
+        self.idle.lock().last_failure =
+            Some(ConnectFailure { at, error: Some(Arc::clone(&error)) });
         if is_last { Err(PostgresError::Rejected(error)) } else { Ok(()) }
     }
 
@@ -316,7 +318,7 @@ impl Connections {
         &self,
         kind: CallKind,
     ) -> Result<Option<(Slot, OwnedSemaphorePermit)>, PostgresError> {
-        if let Some(ConnectFailure { at, error }) = &mut self.idle().last_failure {
+        if let Some(ConnectFailure { at, error }) = &mut self.idle.lock().last_failure {
             let is_first = self.slots.available_permits() == MOST;
             if at.elapsed() >= REJECTED {
                 *at = Instant::now();
@@ -344,7 +346,7 @@ impl Connections {
 
     /// Lets other calls open connections again.
     fn end_of_failures(&self) {
-        if self.idle().last_failure.take().is_some() {
+        if self.idle.lock().last_failure.take().is_some() {
             self.returned.notify_waiters();
         }
     }
@@ -357,7 +359,7 @@ impl Connections {
     }
 
     fn take_idle(&self, kind: CallKind) -> Option<OpenConnection> {
-        let idle = &mut self.idle().connections;
+        let idle = &mut self.idle.lock().connections;
         idle.retain(|open| !open.connection.is_closed());
         // A heartbeat could get no other one.
         let is_last = idle.len() == 1 && self.sessions.available_permits() == 0;
@@ -373,13 +375,9 @@ impl Connections {
     fn keep(&self, mut open: OpenConnection) {
         if !self.turns.is_closed() {
             open.used_at = Instant::now();
-            self.idle().connections.push_back(open);
+            self.idle.lock().connections.push_back(open);
             self.returned.notify_waiters();
         }
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the running calls and closes all connections in order. Later calls fail.
@@ -389,7 +387,7 @@ impl Connections {
         let _all = timeout(self.timeout, self.turns.acquire_many(all)).await;
         self.turns.close();
         self.slots.close();
-        let idle = std::mem::take(&mut self.idle().connections);
+        let idle = std::mem::take(&mut self.idle.lock().connections);
         for open in idle {
             let OpenConnection { connection, slot, used_at: _ } = open;
             connection.close().await;

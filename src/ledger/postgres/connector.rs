@@ -1,11 +1,12 @@
 //! New connections to the server.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use parking_lot::Mutex;
 use rustls::ClientConfig;
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -132,18 +133,14 @@ impl ServerConnection {
     pub(super) async fn prepare(&self, sql: &'static str, types: &[Type]) -> Result<(), Error> {
         if self.prepared(sql).is_none() {
             let prepared = self.client.prepare_typed(sql, types).await?;
-            self.lock().insert(sql, prepared);
+            self.prepared.lock().insert(sql, prepared);
         }
         Ok(())
     }
 
     /// Returns a prepared statement.
     pub(super) fn prepared(&self, sql: &str) -> Option<Statement> {
-        self.lock().get(sql).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<&'static str, Statement>> {
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.prepared.lock().get(sql).cloned()
     }
 
     /// Closes it in order, so that the server logs no lost client.
@@ -259,7 +256,7 @@ impl Connector {
         {
             return Err(error);
         }
-        *self.lock() = Arc::new(new);
+        *self.target.lock() = Arc::new(new);
         Ok(UrlChange::Replaced)
     }
 
@@ -270,11 +267,7 @@ impl Connector {
     }
 
     fn target(&self) -> Arc<Target> {
-        Arc::clone(&self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Arc<Target>> {
-        self.target.lock().unwrap_or_else(PoisonError::into_inner)
+        Arc::clone(&self.target.lock())
     }
 }
 

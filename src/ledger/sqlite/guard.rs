@@ -10,10 +10,11 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::ErrorCode;
 
 use super::file_id::FileId;
@@ -153,7 +154,7 @@ impl FileGuard {
     }
 
     fn examine(&self, with_header: bool) -> Result<(), LedgerError> {
-        let mut current = lock(&self.problem);
+        let mut current = self.problem.lock();
         // Lasts: the log that is left belongs to the content from before.
         if !matches!(*current, Some(FileProblem::Overwritten(_))) {
             // What cannot be read is readable again only once its header was read.
@@ -181,7 +182,7 @@ impl FileGuard {
 
     fn compare(&self, with_header: bool) -> Result<(), FileProblem> {
         let length = is_still(&self.path, self.database)?.len();
-        let files = lock(&self.log).files;
+        let files = self.log.lock().files;
         for (path, id) in self.log_paths.iter().zip(files.into_iter().flatten()) {
             is_still(path, id).map_err(|problem| match problem {
                 FileProblem::Missing(path) | FileProblem::Replaced(path) => FileProblem::Log(path),
@@ -208,7 +209,7 @@ impl FileGuard {
         let unreadable =
             |error: io::Error| FileProblem::Unreadable(self.path.clone(), error.to_string());
         let now = read.map_err(unreadable)?;
-        let mut last = self::lock(&self.header);
+        let mut last = self.header.lock();
         if !now.follows(&last) {
             return Err(FileProblem::Overwritten(self.path.clone()));
         }
@@ -258,17 +259,17 @@ impl FileGuard {
         if !self.has_problem() {
             return Ok(());
         }
-        lock(&self.problem).clone().map_or(Ok(()), |problem| Err(problem.into()))
+        self.problem.lock().clone().map_or(Ok(()), |problem| Err(problem.into()))
     }
 
     /// Returns whether the content of the file was overwritten. Its log belongs to the old content.
     pub(super) fn is_overwritten(&self) -> bool {
-        matches!(*lock(&self.problem), Some(FileProblem::Overwritten(_)))
+        matches!(*self.problem.lock(), Some(FileProblem::Overwritten(_)))
     }
 
     /// Moves the log of an overwritten file aside: SQLite would apply it to the new content.
     pub(super) fn set_log_aside(&self) {
-        let files = lock(&self.log).files;
+        let files = self.log.lock().files;
         let is_ours =
             |(path, id): (&PathBuf, FileId)| FileId::of_path(path).is_ok_and(|now| now == id);
         if !self.log_paths.iter().zip(files.into_iter().flatten()).all(is_ours) {
@@ -296,7 +297,7 @@ impl FileGuard {
     /// When the log does not exist.
     pub(super) fn connected(&self) -> io::Result<()> {
         let [log, index] = &self.log_paths;
-        let mut open = lock(&self.log);
+        let mut open = self.log.lock();
         if open.files.is_none() {
             open.files = Some([FileId::of_path(log)?, FileId::of_path(index)?]);
         }
@@ -306,7 +307,7 @@ impl FileGuard {
 
     /// Records that a connection is about to close. The last one that closes may delete the log.
     pub(super) fn disconnecting(&self) {
-        let mut open = lock(&self.log);
+        let mut open = self.log.lock();
         open.connections = open.connections.saturating_sub(1);
         if open.connections == 0 {
             open.files = None;
@@ -342,8 +343,4 @@ fn is_still(path: &Path, id: FileId) -> Result<Metadata, FileProblem> {
         }
         Err(error) => Err(FileProblem::Unreadable(path.to_owned(), error.to_string())),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,9 +10,9 @@
 //! [Bloom filter]: https://en.wikipedia.org/wiki/Bloom_filter
 
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, Result};
 
 use crate::clock::LedgerTime;
@@ -80,7 +80,7 @@ impl KeyFilter {
 
     /// Returns whether certainly no attempt holds a key, under either secret.
     pub(super) fn is_new(&self, key: &DigestPair) -> bool {
-        self.is_complete && !self.lock().may_hold(key.iter())
+        self.is_complete && !self.generations.lock().may_hold(key.iter())
     }
 
     /// Adds the key of an attempt that starts now, before it is recorded. Returns whether certainly no
@@ -89,15 +89,10 @@ impl KeyFilter {
         if !self.is_complete {
             return false;
         }
-        let mut generations = self.lock();
+        let mut generations = self.generations.lock();
         let is_new = !generations.may_hold(key.records.iter().map(|record| &record.key));
         generations.add(key, now);
         is_new
-    }
-
-    /// The generations, also after a panic elsewhere: each change leaves them consistent.
-    fn lock(&self) -> MutexGuard<'_, Generations> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reads, on threads of their own: on a disk that hangs, a read does not return.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -72,7 +73,7 @@ impl SqliteReader {
 
     /// Returns the error of a read that would fail whatever it reads.
     pub(super) fn check(&self) -> Result<(), LedgerError> {
-        if lock(&self.kept).is_closed {
+        if self.kept.lock().is_closed {
             return Err(LedgerError::unavailable(Closed));
         }
         self.guard.last_check().inspect_err(|_| self.drop_connection())
@@ -86,13 +87,13 @@ impl SqliteReader {
         let (guard, kept) = (Arc::clone(&self.guard), Arc::clone(&self.kept));
         let (now, wait) = (self.now(), self.timeout);
         let read = move || {
-            let connection = lock(&kept).take()?;
+            let connection = kept.lock().take()?;
             let connection = match connection {
                 Some(connection) => connection,
                 None => LedgerConnection::open(&guard, wait)?,
             };
             let read = work(&connection, now)?;
-            let mut kept = lock(&kept);
+            let mut kept = kept.lock();
             if !kept.is_closed && !guard.has_problem() {
                 kept.connection = Some(connection);
             }
@@ -142,18 +143,14 @@ impl SqliteReader {
     }
 
     pub(super) fn close(&self) {
-        lock(&self.kept).is_closed = true;
+        self.kept.lock().is_closed = true;
         self.drop_connection();
     }
 
     fn drop_connection(&self) {
-        let connection = lock(&self.kept).connection.take();
+        let connection = self.kept.lock().connection.take();
         drop(connection);
     }
-}
-
-fn lock(kept: &Mutex<KeptConnection>) -> MutexGuard<'_, KeptConnection> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

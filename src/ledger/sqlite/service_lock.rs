@@ -8,7 +8,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::file_id::FileId;
 use crate::ledger::files::sibling;
@@ -42,7 +43,7 @@ impl ServiceLock {
 
     /// Creates the lock file again if somebody has removed it.
     pub(super) fn renew(&self) {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock();
         let Ok(ours) = FileId::of_file(&file) else { return };
         if FileId::of_path(&self.path).is_ok_and(|now| now == ours) {
             return;
@@ -56,7 +57,7 @@ impl ServiceLock {
 
     /// Ends both locks, without closing the files.
     pub(super) fn release(&self) {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.file.lock();
         // Ignored: the locks also end with the process.
         drop(self.database.unlock());
         drop(file.unlock());

@@ -1,10 +1,11 @@
 //! The queue of the thread that writes: where a call becomes a job, and waits for its reply or does not.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as StdInstant};
 use std::{io, mem, thread};
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::TimedOut;
 use super::connection::LedgerConnection;
 use super::guard::FileGuard;
-use super::job::{BATCH, BatchJob, Durability, JobEnd, Message, Shared, UnawaitedJob, lock};
+use super::job::{BATCH, BatchJob, Durability, JobEnd, Message, Shared, UnawaitedJob};
 use super::log_sync::LogSync;
 use super::writer_thread::WriterThread;
 use crate::clock::{Clock, LedgerTime};
@@ -120,7 +121,7 @@ impl SqliteWriter {
     where
         W: FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock();
         let may_join = register();
         if !may_join || !self.accepts_unawaited(&shared) {
             return Err(work);
@@ -165,7 +166,7 @@ impl SqliteWriter {
 
     /// Lets a job wait for a batch. Returns it if too many wait.
     fn join(&self, job: BatchJob) -> Result<Option<BatchJob>, LedgerError> {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock();
         if shared.is_closed {
             return Err(LedgerError::unavailable(Closed));
         }
@@ -193,7 +194,7 @@ impl SqliteWriter {
         tokio::spawn(async move {
             sleep(JOIN_WAIT).await;
             let is_needed = {
-                let mut shared = lock(&shared);
+                let mut shared = shared.lock();
                 shared.is_scheduled = false;
                 !shared.joining.is_empty()
             };

@@ -7,15 +7,16 @@
 //! batch that ended in a file that is no longer at its path has failed too.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::connection::{LedgerConnection, SHORT_WAIT};
 use super::guard::FileGuard;
-use super::job::{BATCH, BatchJob, BatchNeeds, Durability, JobEnd, Message, Shared, lock};
+use super::job::{BATCH, BatchJob, BatchNeeds, Durability, JobEnd, Message, Shared};
 use super::log_sync::LogSync;
 use super::rows::execute;
 use super::streak::Streak;
@@ -57,7 +58,7 @@ impl WriterThread {
         let mut truncations = Vec::new();
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut close = None;
-            let mut shared = lock(&self.shared);
+            let mut shared = self.shared.lock();
             // First: what nobody waits for comes before what follows on it.
             jobs.append(&mut shared.joining);
             shared.is_closed = batch.iter().any(|message| matches!(message, Message::Close(_)));
@@ -112,7 +113,7 @@ impl WriterThread {
                 Err(error)
             }
         };
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock();
         shared.streak = match committed {
             Ok(()) if all_succeeded => shared.streak.add(started_at, StdInstant::now()),
             Ok(()) | Err(_) => Streak::default(),

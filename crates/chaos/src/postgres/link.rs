@@ -1,9 +1,10 @@
 //! A port that forwards connections to a server, and that fails as a network does.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy, sink};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
@@ -26,11 +27,11 @@ impl Target {
 
     /// Replaces the socket for later connections.
     pub(crate) fn set(&self, socket: PathBuf) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = socket;
+        *self.0.lock() = socket;
     }
 
     fn get(&self) -> PathBuf {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }
 

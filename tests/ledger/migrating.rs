@@ -378,6 +378,30 @@ async fn the_name_of_a_schema_may_need_quotes() {
     }
 }
 
+/// Any white space may separate the names of a search path.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_are_found_behind_any_white_space() {
+    for space in ["", " ", r"\t", r"\n", r"\r", r"\f", r"\x0b", r" \n\t "] {
+        let backend = Backend::postgres().await;
+        let role = Role::create(&backend).await;
+        let name = &role.name;
+        let schemas = format!(
+            "CREATE SCHEMA empty AUTHORIZATION {name}; CREATE SCHEMA own AUTHORIZATION {name}"
+        );
+        backend.execute(&schemas).await;
+        role.alter("SET search_path = own").await;
+        let backend = role.of(&backend);
+        backend.open_plain().await.close().await;
+        // `SET` itself would normalise the list.
+        let path = format!("set_config('search_path', E'empty,{space}own{space}, public', true)");
+        let alter = format!("ALTER ROLE {name} SET search_path FROM CURRENT");
+        admin(&format!("SELECT {path}; {alter}")).await;
+        backend.open_plain().await.close().await;
+        let others = "pg_tables WHERE schemaname IN ('empty', 'public')";
+        assert_eq!(backend.count(others).await, 0, "{space:?}");
+    }
+}
+
 /// The defaults of a role or a database must not reach the ledger's transactions.
 #[tokio::test(flavor = "multi_thread")]
 async fn inherited_defaults_change_nothing() {

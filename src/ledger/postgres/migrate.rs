@@ -41,7 +41,7 @@ const NO_TIMEOUTS: &str =
 const SCHEMA: &str = "\
     WITH parts AS ( \
       SELECT number, coalesce(replace(part[1], '\"\"', '\"'), lower(part[2])) AS name \
-      FROM regexp_matches(current_setting('search_path'), '\"((?:[^\"]|\"\")*)\"|([^\", ]+)', 'g') \
+      FROM regexp_matches(current_setting('search_path'), '\"((?:[^\"]|\"\")*)\"|([^\",[:space:]]+)', 'g') \
         WITH ORDINALITY AS found (part, number)), \
     path AS ( \
       SELECT number, CASE name WHEN '$user' THEN current_user ELSE name END AS name FROM parts \

@@ -116,7 +116,7 @@ pub(super) const POSTGRES: [Script; 10] = [
     },
 ];
 
-/// Combines the scripts with the rows of `schema_migrations`: `(version, milliseconds)`.
+/// Combines the scripts with the rows of the applied migrations: `(version, milliseconds)`.
 pub(super) fn status(scripts: &[Script], applied: &[(i32, i64)]) -> Vec<Migration> {
     let applied_at = |version| {
         let (_, millis) = applied.iter().find(|(known, _)| *known == version)?;
@@ -130,7 +130,7 @@ pub(super) fn status(scripts: &[Script], applied: &[(i32, i64)]) -> Vec<Migratio
     scripts.iter().map(status).collect()
 }
 
-/// The scripts that have no row in `schema_migrations`.
+/// The scripts that have no row among the applied migrations.
 pub(super) fn pending<'s>(
     scripts: &'s [Script],
     applied: &[(i32, i64)],

@@ -125,6 +125,20 @@ async fn calls_share_the_error_of_a_server_that_rejects_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_old_rejection_is_not_the_error_of_a_server_that_is_down() {
+    let (backend, ledger, proxy) = unreliable().await;
+    admin(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", backend.database())).await;
+    backend.terminate().await;
+    let error = ledger.now().await.unwrap_err();
+    assert!(format!("{error:?}").contains("not currently accepting"), "{error:?}");
+    proxy.take_away();
+    // A heartbeat tries at once.
+    for error in [ledger.heartbeat(Uuid::nil()).await.err(), ledger.now().await.err()] {
+        assert!(format!("{error:?}").contains("NotFound"), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_on_a_silent_connection_is_repeated_on_another() {
     let (_backend, ledger, proxy) = unreliable().await;
     begin(&ledger, &keyed(1, NOW)).await;

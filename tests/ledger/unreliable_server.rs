@@ -12,6 +12,9 @@ use tokio::net::{UnixListener, UnixStream};
 use crate::server::server;
 use crate::temp_dir::TempDir;
 
+/// The socket's name in its folder.
+const SOCKET: &str = ".s.PGSQL.5432";
+
 /// The state that all connections share.
 #[derive(Debug, Default)]
 struct Switches {
@@ -35,11 +38,11 @@ pub(crate) struct UnreliableServer {
 impl UnreliableServer {
     pub(crate) fn start() -> Self {
         let folder = TempDir::new();
-        let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).expect("a socket");
+        let listener = UnixListener::bind(folder.path().join(SOCKET)).expect("a socket");
         let switches = Arc::new(Switches::default());
         let shared = Arc::clone(&switches);
         let (_, host) = server().split_once("?host=").expect("a socket");
-        let upstream = PathBuf::from(host).join(".s.PGSQL.5432");
+        let upstream = PathBuf::from(host).join(SOCKET);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let number = shared.opened.fetch_add(1, Ordering::SeqCst) + 1;
@@ -83,6 +86,11 @@ impl UnreliableServer {
     /// Silences every connection, also those that are opened later.
     pub(crate) fn silence_for_good(&self) {
         self.switches.silent.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    /// Makes every further connection fail, as without a server.
+    pub(crate) fn take_away(&self) {
+        std::fs::remove_file(self.folder.path().join(SOCKET)).expect("a socket");
     }
 
     /// The number of connections that clients have not closed.

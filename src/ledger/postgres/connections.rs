@@ -299,11 +299,8 @@ impl Connections {
     fn reject(&self, error: PostgresError) -> Result<(), PostgresError> {
         let (at, is_last) = (Instant::now(), self.slots.available_permits() == MOST - 1);
         if !error.has_reached_server() {
-            if is_last {
-                return Err(error);
-            }
             self.idle.lock().last_failure = Some(ConnectFailure { at, error: None });
-            return Ok(());
+            return if is_last { Err(error) } else { Ok(()) };
         }
         let error = Arc::new(error);
         self.idle.lock().last_failure =

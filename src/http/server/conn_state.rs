@@ -25,8 +25,8 @@ pub struct Deadlines {
     pub idle: Duration,
 }
 
-/// An unfinished request, or an unread response, that waited for less is likely to be an honest
-/// client's: others are closed first.
+/// A client that has kept its connection waiting for less, for a request or for the reading of a response,
+/// is likely to be honest: others are closed first.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A connection that holds more is closed before smaller ones, in bytes.
@@ -79,11 +79,11 @@ pub(super) struct EvictionRank {
 /// The kinds of connections that wait for their client, in the order of eviction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum EvictionKind {
-    /// A request that is not complete, or a response that is not read, for longer than [`GRACE`].
+    /// Nothing at all, a part of a request, or an unread response, for longer than [`GRACE`].
     Slow,
-    /// No request.
+    /// Waits for its next request.
     Idle,
-    /// A younger request or response.
+    /// The same as [`Self::Slow`], for less time.
     Young,
     /// A proxy's. Its next request may be anybody's, and it does not send slowly.
     Proxy,

@@ -204,8 +204,9 @@ impl ConnectionTable {
 
     /// Returns whether the connection's source, or the client of its body, has more than its part.
     fn has_much(&self, connection: &TrackedConnection) -> bool {
-        self.per_source.exceeds(self.fair, connection.network)
-            || connection.client().is_some_and(|client| self.unfinished.exceeds(self.fair, client))
+        let exceeds = |counts: &SourceCounts, source| counts.exceeds(self.fair, source);
+        (!connection.is_proxy && exceeds(&self.per_source, connection.network))
+            || connection.client().is_some_and(|client| exceeds(&self.unfinished, client))
     }
 
     fn evict(&self, open: &mut OpenConnections, connection: &TrackedConnection) {
@@ -380,6 +381,24 @@ mod tests {
         }
         assert_eq!(table.memory.excess(), 0);
         assert!(!is_evicted(&slow).await);
+    }
+
+    /// They are no connections of its clients, and any of these may send its next request through it.
+    #[tokio::test(start_paused = true)]
+    async fn the_neighbours_of_a_proxy_do_not_make_its_connections_go_first() {
+        let table = table(22, 1_000);
+        let proxy = table.admit(IpAddr::from([192, 0, 2, 1]), true).unwrap();
+        proxy.connection.enter(ConnState::Idle);
+        let neighbours: Vec<_> = (2..22).map(|last| connect(&table, last).unwrap()).collect();
+        for neighbour in &neighbours {
+            neighbour.connection.enter(ConnState::Active);
+        }
+        assert!(table.has_much(&neighbours[0].connection));
+        let silent = table.admit(IpAddr::from([198, 51, 100, 1]), false).unwrap();
+        let last = table.admit(IpAddr::from([203, 0, 113, 1]), false).unwrap();
+        assert!(is_evicted(&silent).await);
+        assert!(!is_evicted(&proxy).await);
+        drop((neighbours, last));
     }
 
     #[tokio::test(start_paused = true)]

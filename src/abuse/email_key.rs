@@ -12,20 +12,26 @@ pub(super) fn normalize_mailbox(email: &EmailAddress, settings: &EmailKeySetting
     // A domain that has no A-label form stays as it is, in lower case.
     let name = DomainName::from_mail_domain(email.domain());
     let written = name.as_ref().map_or(email.domain(), DomainName::as_ref);
-    let same = SAME_MAILBOXES.iter().find(|(alias, _)| *alias == written);
-    let domain = same.map_or(written, |(_, domain)| domain);
+    let domain = mailbox_domain(written);
     let local = email.unquoted_local_part();
     // A local part that is only a tag stays as it is.
     let mailbox = match local.split_once('+') {
         Some((mailbox, _)) if settings.ignore_plus_tag && !mailbox.is_empty() => mailbox,
         _ => &*local,
     };
-    let ignore_dots = settings.ignore_dots.iter().any(|known| known.as_ref() == domain);
+    let ignore_dots =
+        settings.ignore_dots.iter().any(|known| mailbox_domain(known.as_ref()) == domain);
     let mut key = String::with_capacity(email.as_ref().len());
     key.extend(mailbox.chars().filter(|character| !(ignore_dots && *character == '.')));
     key.push('@');
     key.push_str(domain);
     key
+}
+
+/// The domain that names the mailboxes of this one: itself, unless it is an alias.
+fn mailbox_domain(domain: &str) -> &str {
+    let same = SAME_MAILBOXES.iter().find(|(alias, _)| *alias == domain);
+    same.map_or(domain, |(_, domain)| domain)
 }
 
 #[cfg(test)]
@@ -54,6 +60,16 @@ mod tests {
         }
         assert_eq!(normalized("ada.lovelace+x@example.com"), "ada.lovelace@example.com");
         assert_eq!(normalized("ada@bücher.example"), normalized("ada@xn--bcher-kva.example"));
+    }
+
+    #[test]
+    fn either_name_of_a_mailbox_domain_can_be_in_the_setting() {
+        let ignore_dots = vec![DomainName::parse("googlemail.com").unwrap()];
+        let settings = EmailKeySettings { ignore_plus_tag: true, ignore_dots };
+        for written in ["a.d.a@gmail.com", "a.d.a@googlemail.com"] {
+            let email = EmailAddress::parse(written).unwrap();
+            assert_eq!(normalize_mailbox(&email, &settings), "ada@gmail.com", "{written}");
+        }
     }
 
     #[test]

@@ -60,10 +60,10 @@ impl<'c> Checker<'c> {
         let rules = self.rules;
         let email = self.read(Field::Email, |text| {
             // Auth0 accepts them. The person who types the address later does not type them. A plain
-            // blank may be in quotation marks.
+            // blank inside the address may be in quotation marks.
             let is_unseen =
                 |c: char| is_invisible(c) || is_modifier(c) || (c.is_whitespace() && c != ' ');
-            let text = text.trim_matches(is_unseen);
+            let text = text.trim_matches(|c| c == ' ' || is_unseen(c));
             if text.chars().any(is_unseen) {
                 return Err(Violation::Malformed);
             }

@@ -105,3 +105,82 @@ impl Challenges {
         captcha.map_or("proof_of_work", |captcha| captcha.settings().provider.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::abuse::AbuseState;
+    use crate::clock::SystemClock;
+    use crate::config::{
+        AdaptiveSettings, ChallengeSettings, EmailKeySettings, LimitSettings, Required,
+        WorkSettings,
+    };
+    use crate::context::Context;
+    use crate::digest::Digests;
+
+    fn challenges() -> Challenges {
+        let settings = ChallengeSettings {
+            required: Required::Off,
+            honeypot: None,
+            fill_time: None,
+            form_token_required: false,
+            without_proof_per_hour: 0,
+            adaptive: AdaptiveSettings {
+                address_burst: 1,
+                address_refill: Duration::from_secs(1),
+                attempts_per_minute: 1,
+                unsuccessful_percent: 100,
+            },
+            work: WorkSettings {
+                cost: 1_000,
+                tries: 2,
+                lifetime: Duration::from_mins(1),
+                per_minute: 60,
+            },
+            captcha: None,
+        };
+        let limits = LimitSettings {
+            posts: None,
+            address: None,
+            email: None,
+            with_proof: None,
+            service: None,
+            failed_captchas: None,
+            events: None,
+            max_buckets: 10_000,
+            exempt: Vec::new(),
+            email_key: EmailKeySettings { ignore_plus_tag: true, ignore_dots: Vec::new() },
+        };
+        let digests = Digests::new(&"k".repeat(32).into(), None);
+        let context = Context::new(Arc::new(SystemClock), digests);
+        Challenges::start(settings, &limits, &AbuseState::default(), &context).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_block_has_a_third_of_the_line_for_challenges() {
+        let challenges = challenges();
+        let places = challenges.work.room();
+        // Nothing is derived before this test waits.
+        let mut line = Vec::new();
+        let mut ask = |address: IpAddr| {
+            let mut waiting = Box::pin(challenges.issue(address));
+            let rejected = (&mut waiting).now_or_never();
+            if rejected.is_none() {
+                line.push(waiting);
+            }
+            rejected.map(|issued| issued.err().expect("no challenge is ready"))
+        };
+        let of_a_block = (0..=u8::MAX).map(|last| ask(IpAddr::from([192, 0, 2, last])));
+        let rejected: Vec<_> = of_a_block.flatten().collect();
+        assert_eq!(places - rejected.len(), places.div_ceil(3));
+        assert!(rejected.iter().all(|error| matches!(error, IssueError::Limited { .. })));
+        assert!(ask(IpAddr::from([198, 51, 100, 1])).is_none());
+        for waiting in line {
+            assert!(waiting.await.is_ok());
+        }
+    }
+}

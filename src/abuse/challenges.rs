@@ -399,10 +399,12 @@ impl Challenges {
     }
 
     /// Takes a permit for a token that may fail; `None` where there is no limit. Without a permit,
-    /// waits for those of the network's tokens that are being verified: a valid one gives its own back.
+    /// waits for the tokens that are being verified: a valid one gives its own back. Only those of the
+    /// narrowest level without a permit count. So an address whose tokens have failed does not wait for
+    /// its neighbours'.
     ///
     /// # Errors
-    /// The time to wait, if too many tokens of this address failed.
+    /// The time to wait, if too many tokens of this address, its /48 or its block failed.
     async fn captcha_permit(
         &self,
         address: IpAddr,
@@ -411,15 +413,15 @@ impl Challenges {
         let Some(limiter) = limiter else { return Ok(None) };
         let network = Network::from(address);
         loop {
-            let may_get_one = self.verifying.exceeds(0, network);
-            if limiter.has_permit(network) || !may_get_one {
+            let empty = limiter.empty_level(network);
+            if !empty.is_some_and(|level| self.verifying.has_any(level, network)) {
                 match limiter.try_acquire(network) {
                     Ok(_) => {
                         let counted = self.verifying.add(network);
                         return Ok(Some(CaptchaPermit { limiter, network, _counted: counted }));
                     }
                     // Another token took it.
-                    Err(_) if may_get_one => {}
+                    Err(_) if empty.is_none() => {}
                     Err(state) => {
                         let retry_after = state.next_in;
                         return Err(Rejection::Limited {

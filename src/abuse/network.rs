@@ -29,6 +29,17 @@ const IPV4_BLOCK_MASK: u128 = u128::MAX << 8;
 /// The prefix of IPv4-mapped IPv6 addresses.
 const MAPPED: u128 = 0xffff << 32;
 
+/// The levels at which a client is counted, the narrowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Its own network.
+    Network,
+    /// The /48 of an IPv6 network.
+    Site,
+    /// The IPv4 /24 or the IPv6 /32.
+    Block,
+}
+
 /// Returns whether one of the networks contains the address, which may be an IPv4 address in IPv6 form.
 pub(super) fn any_contains(networks: &[IpNet], address: IpAddr) -> bool {
     let address = address.to_canonical();

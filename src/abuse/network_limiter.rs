@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
-use super::network::{BLOCK_FACTOR, Network, SITE_FACTOR};
+use super::network::{BLOCK_FACTOR, Level, Network, SITE_FACTOR};
 use super::state::AbuseState;
 use crate::limits::Rate;
 use crate::telemetry::Metrics;
@@ -69,11 +69,13 @@ impl NetworkLimiter {
         self.networks.try_acquire(network.bits())
     }
 
-    /// Returns whether the network, its site and its block have a permit. Takes none.
-    pub(super) fn has_permit(&self, network: Network) -> bool {
+    /// The narrowest level at which the network has no permit; `None` if it may take one. Takes none.
+    pub(super) fn empty_level(&self, network: Network) -> Option<Level> {
         let (own, site) = self.states(network);
         let block = self.blocks.as_ref().map(|blocks| blocks.state(network.block().bits()));
-        own.remaining > 0 && [site, block].into_iter().flatten().all(|state| state.remaining > 0)
+        let levels = [(Level::Network, Some(own)), (Level::Site, site), (Level::Block, block)];
+        let is_empty = |state: BucketState| state.remaining == 0;
+        levels.into_iter().find(|(_, state)| state.is_some_and(is_empty)).map(|(level, _)| level)
     }
 
     /// Gives back a permit that was taken.
@@ -146,7 +148,7 @@ mod tests {
             let allowed = (0..1_000).filter(|n| limiter.try_acquire(network(&address(*n))).is_ok());
             assert_eq!(allowed.count(), 96);
             let fresh = network(&address(200));
-            assert!(!limiter.has_permit(fresh));
+            assert_eq!(limiter.empty_level(fresh), Some(Level::Block));
             assert!(limiter.try_acquire(network("198.51.100.1")).is_ok());
             limiter.give_back(network(&address(0)));
             assert!(limiter.try_acquire(fresh).is_ok());
@@ -159,11 +161,14 @@ mod tests {
         for _ in 0..100 {
             let _acquired = limiter.try_acquire(network("2001:db8:7::1"));
         }
+        assert_eq!(limiter.empty_level(network("2001:db8:7::1")), Some(Level::Network));
+        assert_eq!(limiter.empty_level(network("2001:db8:7:1::1")), None);
         let (_, site) = limiter.states(network("2001:db8:7:1::1"));
         assert_eq!(site.map(|site| site.remaining), Some(21));
         for n in 0..1_000 {
             let _acquired = limiter.try_acquire(network(&format!("2001:db8:7:{n:x}::1")));
         }
+        assert_eq!(limiter.empty_level(network("2001:db8:7:ffff::1")), Some(Level::Site));
         let block = limiter.blocks.as_ref().unwrap().state(network("2001:db8::1").block().bits());
         assert_eq!(block.remaining, 96 - 24);
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::network::{BLOCK_FACTOR, Network, SITE_FACTOR};
+use super::network::{BLOCK_FACTOR, Level, Network, SITE_FACTOR};
 
 /// The part of the remaining room that a block may have. So one block ends at a third of all, the
 /// next one at a third of the rest, and a client of another block still gets its first place.
@@ -74,6 +74,16 @@ impl SourceCounts {
         count(&counts.networks, network).max(site) > max
             || count(&counts.blocks, network.block())
                 > max.saturating_mul(usize::from(BLOCK_FACTOR / SITE_FACTOR))
+    }
+
+    /// Returns whether there are any of the network, of its site or of its block.
+    pub(super) fn has_any(&self, level: Level, network: Network) -> bool {
+        let counts = lock(&self.counts);
+        match level {
+            Level::Network => counts.networks.contains_key(&network),
+            Level::Site => network.site().is_some_and(|site| counts.sites.contains_key(&site)),
+            Level::Block => counts.blocks.contains_key(&network.block()),
+        }
     }
 
     /// The most of a site or a block, by its factor.

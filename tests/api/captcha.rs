@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use url::form_urlencoded;
 
 use crate::app::{TestApp, TestAppBuilder, TestResponse, ada_with};
+use crate::eventually::eventually;
 use crate::process::Process;
 use crate::temp_dir::TempDir;
 
@@ -334,6 +335,43 @@ async fn failed_tokens_have_a_limit_and_valid_ones_do_not_count() {
         failed += usize::from(response.problem() == "challenge_failed");
     }
     assert_eq!(failed, 96);
+}
+
+#[tokio::test]
+async fn an_address_whose_tokens_failed_does_not_wait_for_those_of_its_neighbours() {
+    let service = CaptchaService::start().await;
+    let app = app("turnstile", &service)
+        .set("http.trusted_proxies", "127.0.0.1")
+        .set("limits.failed_captchas.burst", "1")
+        .set("limits.failed_captchas.per_hour", "1")
+        .set("challenge.captcha.timeout_ms", "9000")
+        .spawn()
+        .await;
+    let post = |nth: usize, from: &str| {
+        let form = form(nth, "cf-turnstile-response", &format!("token-{nth}"));
+        TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form))
+    };
+    let neighbours = [("192.0.2.1", "192.0.2.2"), ("2001:db8:7:1::1", "2001:db8:7:2::1")];
+    for (address, neighbour) in neighbours {
+        service.responds(200, &codes("invalid-input-response"));
+        assert_eq!(post(1, address).await.problem(), "challenge_failed");
+        service.stops_responding();
+        let asked = service.requests().len();
+        let verified = post(2, neighbour);
+        let limited = async {
+            eventually("the neighbour's token is being verified", async || {
+                (service.requests().len() > asked).then_some(())
+            })
+            .await;
+            post(3, address).await
+        };
+        tokio::select! {
+            biased;
+            response = verified => panic!("{response:?} came first"),
+            response = limited => assert_eq!(response.problem(), "rate_limited"),
+        }
+        assert_eq!(service.requests().len(), asked + 1);
+    }
 }
 
 /// A lecture hall behind one address.

@@ -78,7 +78,7 @@ impl SourceCounts {
 
     /// Returns whether there are any of the network, of its site or of its block.
     pub(super) fn has_any(&self, level: Level, network: Network) -> bool {
-        let counts = lock(&self.counts);
+        let counts = self.counts.lock();
         match level {
             Level::Network => counts.networks.contains_key(&network),
             Level::Site => network.site().is_some_and(|site| counts.sites.contains_key(&site)),

@@ -172,7 +172,7 @@ mod tests {
             if rejected.is_none() {
                 line.push(waiting);
             }
-            rejected.map(|issued| issued.err().expect("no challenge is ready"))
+            rejected.map(|issued| issued.expect_err("no challenge is ready"))
         };
         let of_a_block = (0..=u8::MAX).map(|last| ask(IpAddr::from([192, 0, 2, last])));
         let rejected: Vec<_> = of_a_block.flatten().collect();

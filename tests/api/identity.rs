@@ -186,10 +186,10 @@ async fn a_conflict_is_looked_up_before_it_is_believed() {
 /// An unknown attempt is repeated without paying, and its calls go before those of new sign-ups.
 #[tokio::test]
 async fn a_conflict_without_room_for_its_lookup_is_busy_and_frees_the_key() {
+    const PAID: &str = r#"limiter_decisions_total{limit="email",outcome="allowed"}"#;
     let tenant = |tenant: &mut auth0_emulator::Tenant| {
         tenant.plan = Plan::Custom { burst: 10, per_second: 1.0 / 60.0 };
     };
-    const PAID: &str = r#"limiter_decisions_total{limit="email",outcome="allowed"}"#;
     let builder = TestApp::builder().auth0(tenant).set("auth0.budget.max_wait_ms", "100");
     let app = builder.set("auth0.budget.reserve_percent", "50").spawn().await;
     app.learn_whether_ids_are_kept().await;

@@ -75,32 +75,40 @@ const own = await site({
     <script type="module" src="${service.url}/signup.js"></script>`,
 });
 
-/** Returns the space between what is seen of a long password and its button, once the button covers nothing of it. */
-const spaceBeforeButton = () => {
+/**
+ * Returns how much of a long password is seen, in em, and the space between it and its button in pixels, once the button
+ * covers nothing of it. The button is beside it or below it.
+ */
+const visiblePassword = () => {
   const [input, button] = [document.querySelector("[name=password]"), document.querySelector("[data-signup-reveal]")];
-  const [around, { left, right }] = [input.getBoundingClientRect(), button.getBoundingClientRect()];
-  const { paddingInlineEnd, direction } = getComputedStyle(input);
+  const [around, { left, right, top }] = [input.getBoundingClientRect(), button.getBoundingClientRect()];
+  const { paddingInlineStart, paddingInlineEnd, direction, fontSize } = getComputedStyle(input);
   const padding = parseFloat(paddingInlineEnd);
-  const space = direction === "rtl" ? around.left + padding - right : left - (around.right - padding);
-  return space >= 0 && { space };
+  const beside = direction === "rtl" ? around.left + padding - right : left - (around.right - padding);
+  const space = top >= around.bottom - 1 ? 0 : beside;
+  const width = (around.width - padding - parseFloat(paddingInlineStart)) / parseFloat(fontSize);
+  return space >= 0 && { space, width };
 };
 
 for (const language of languages) {
-  test(`the button in ${language} covers no part of a password, shown or not, on the page and with /signup.css`, async (t) => {
-    for (const address of [`${form}?ui_locales=${language}`, `${own}/own?${language}`]) {
+  test(`the button in ${language} leaves a password in view, shown or not, on the page and with /signup.css`, async (t) => {
+    const addresses = [`${form}?ui_locales=${language}`, `${own}/own?${language}`];
+    for (const [address, size] of addresses.flatMap((address) => [[address, 100], [address, 200]])) {
       const page = await open(chromium, t, undefined, { viewport: { width: 320, height: 640 } });
       await page.goto(address);
       await page.locator("[data-rule]").first().waitFor();
+      await page.evaluate((size) => (document.documentElement.style.fontSize = `${size}%`), size);
       await page.focus("[name=password]");
       // The second file measures the button.
       if (address.startsWith(own)) await page.waitForFunction(() => document.forms[0].style.length);
       await page.fill("[name=password]", "Correct-horse-battery-staple-1843-and-on");
       for (const state of ["password", "text"]) {
         assert.equal(await page.getAttribute("[name=password]", "type"), state);
-        const { space } = await (await page.waitForFunction(spaceBeforeButton)).jsonValue();
-        assert.ok(space <= 32, `${space} in the state ${state} of ${address}`);
+        const { space, width } = await (await page.waitForFunction(visiblePassword)).jsonValue();
+        assert.ok(space <= 32, `${space} in the state ${state} of ${address} at ${size} %`);
+        assert.ok(width >= 4, `${width} em in the state ${state} of ${address} at ${size} %`);
         if (process.env.SCREENSHOTS) {
-          const name = `reveal-${state}-${language}-${address.startsWith(own) ? "own" : "page"}.png`;
+          const name = `reveal-${state}-${language}-${size}-${address.startsWith(own) ? "own" : "page"}.png`;
           await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}` });
         }
         await page.click("[data-signup-reveal]");

@@ -8,7 +8,7 @@ import { build } from "esbuild";
 const LIMITS = {
   'export { enhance } from "./index.js"': 8192,
   'export * from "./element.js"': 12800,
-  'export { SignupForm } from "./react.js"': 9728,
+  'export { SignupForm } from "./react.js"': 9760,
   'export { createSignup } from "./index.js"': 3072,
 };
 

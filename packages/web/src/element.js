@@ -128,21 +128,24 @@ export class SignupElement extends Base {
 
   #render(url, lang, policy) {
     const { texts } = policy;
+    // What the page puts in keeps the page's direction: that of the texts would reach it by the slots.
+    const { direction } = getComputedStyle(this);
+    const slot = (name, ...content) => h("slot", { name, dir: direction }, ...content);
     // The page has these itself, such as a hidden one of user_metadata.
     const own = this.#slotted().map(({ name }) => dotted(name));
     const form = h("form", {
       action: url, method: "post", part: "form", "data-signup": "manual",
       "data-signup-policy": policyAttribute(policy),
     },
-      h("slot", { name: "heading" }),
+      slot("heading"),
       h("div", { "data-signup-alert": true, part: "alert", hidden: true }),
       lang && h("input", { type: "hidden", name: "ui_locales", value: lang }),
       ...fieldsOf(policy).filter(({ name }) => !own.includes(name)).flatMap((field) => fieldElements(field, texts)),
-      h("slot", { name: "fields" }),
+      slot("fields"),
       h("button", { part: "button" },
-        h("span", { "data-signup-idle": true }, h("slot", { name: "submit" }, texts.submit)),
+        h("span", { "data-signup-idle": true }, slot("submit", h("span", { dir: policy.direction }, texts.submit))),
         h("span", { "data-signup-working": true, hidden: true }, texts.submitting)),
-      h("slot", { name: "footer" }));
+      slot("footer"));
     form.addEventListener("signup:done", () => {
       form.dataset.signupSuccess = this.getAttribute("success") ?? "";
       // The message takes the place of the heading in the slot too, at its level.

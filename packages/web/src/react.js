@@ -64,6 +64,14 @@ export function usePolicy(url, given, lang) {
   return given ?? policy;
 }
 
+/** Gives the children of a form the language and the direction of the page, which may have no texts here. */
+function setAsAround(children) {
+  const around = children?.parentElement.parentElement.parentElement;
+  if (!around) return;
+  children.lang = around.closest("[lang]")?.lang ?? "";
+  children.dir = getComputedStyle(around).direction;
+}
+
 /** A sign-up form. */
 export function SignupForm({ url, policy: given, lang, fallback, success, onResult, onDone, texts, children, ...rest }) {
   const policy = usePolicy(url, given, lang);
@@ -73,7 +81,9 @@ export function SignupForm({ url, policy: given, lang, fallback, success, onResu
   // In an element of its own, which takes the form's message with it: both are in the language of the policy's texts.
   return h("div", { lang: policy.language, dir: policy.direction }, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },
     lang && h("input", { type: "hidden", name: "ui_locales", value: lang }),
-    children,
+    // A new function each time, as the page may have changed its direction.
+    children && h("div", { "data-signup-own": "", style: { display: "contents" }, ref: (element) => setAsAround(element) }, children),
+    h("div", { "data-signup-alert": "", hidden: true }),
     fieldsOf(policy).map((field) => h(SignupField, { key: field.name, texts: policy.texts, field })),
     h("button", null,
       h("span", { "data-signup-idle": "" }, policy.texts.submit),

@@ -424,13 +424,16 @@ test("a custom element without a name that is invalid is reported by the page, a
   assert.deepEqual([page.posts, page.consoleErrors], [[], []]);
 });
 
-test("an input that has the focus before the module arrives gets help", async (t) => {
-  files["/early"] = `<!doctype html><html lang="en"><title>Join</title><main>${plain()}</main>`;
-  const page = await open(chromium, t, `${shop}/early`);
-  await page.focus('[name="email"]');
-  await page.addScriptTag({ url: `${service.url}/signup.js`, type: "module" });
-  await page.keyboard.type("ada@gmial.com");
-  await page.getByRole("button", { name: "ada@gmail.com" }).waitFor();
+test("an input that has the focus before the module arrives gets help, also one outside the form", async (t) => {
+  const outside = `<label>Email <input name="email" form="f"></label>${form(password, 'data-signup id="f"')}`;
+  for (const body of [plain(), outside]) {
+    files["/early"] = `<!doctype html><html lang="en"><title>Join</title><main>${body}</main>`;
+    const page = await open(chromium, t, `${shop}/early`);
+    await page.focus('[name="email"]');
+    await page.addScriptTag({ url: `${service.url}/signup.js`, type: "module" });
+    await page.keyboard.type("ada@gmial.com");
+    await page.getByRole("button", { name: "ada@gmail.com" }).waitFor();
+  }
 });
 
 test("an optional key of user_metadata has no rule of the field with its name", async (t) => {

@@ -79,7 +79,7 @@ class SignupForm {
     form[ENHANCED] = this;
     this.#emit("ready");
     // The person did not wait for the module.
-    if (form.matches(":focus-within")) this.#assist();
+    if ([...form.elements].some((input) => input.matches(":focus"))) this.#assist();
   }
 
   #listen() {

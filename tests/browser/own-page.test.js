@@ -436,6 +436,30 @@ test("an input that has the focus before the module arrives gets help, also one 
   }
 });
 
+test("the button that a page draws again keeps its room, which ends with the enhancement", async (t) => {
+  const button = '<button type="button" data-signup-reveal="words">Show</button>';
+  const page = await visit(t, "redrawn", form(`<label>Email <input name="email"></label><div>${password}${button}</div>${plan}`));
+  const room = () => page.locator("form").evaluate(({ style }) => style.getPropertyValue("--_reveal"));
+  const isMeasured = () => page.waitForFunction(() => {
+    const { style } = document.forms[0];
+    return style.getPropertyValue("--_reveal") === `${document.querySelector("[data-signup-reveal]").offsetWidth}px`;
+  });
+  await page.focus('[name="email"]');
+  await isMeasured();
+  await page.evaluate(() => {
+    const box = document.querySelector("form div");
+    box.innerHTML = box.innerHTML.replace("Show<", "Show it<");
+    // Two frames, in which the observer of sizes reports.
+    return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  });
+  await isMeasured();
+  await page.evaluate(() => (document.querySelector("form div").hidden = true));
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  assert.notEqual(await room(), "0px");
+  await page.evaluate(async (address) => (await import(address)).enhance(document.forms[0]).destroy(), `${service.url}/signup.js`);
+  assert.equal(await room(), "");
+});
+
 test("an optional key of user_metadata has no rule of the field with its name", async (t) => {
   const named = await Service.start({
     "http.allowed_origins": shop, "user_metadata.allow": "given_name", "fields.given_name": "required",

@@ -91,7 +91,11 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
   for (const name of ["keydown", "keyup", "focusout"]) onInput(name, warn);
 
   // The width of the button that shows the password depends on its text: signup.css keeps it free of the password.
-  const sizes = new ResizeObserver(([{ target }]) => form.style.setProperty("--_reveal", `${target.offsetWidth}px`));
+  const sizes = new ResizeObserver(() => {
+    // The page may have put a new button in the place of the observed one, or hide it.
+    const width = reveal.button()?.offsetWidth;
+    if (width) form.style.setProperty("--_reveal", `${width}px`);
+  });
 
   // React writes the type of an input whenever it draws the form, and a page may put a new input in its place.
   const keepShown = () => {
@@ -104,6 +108,7 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
   signal.addEventListener("abort", () => {
     observer.disconnect();
     sizes.disconnect();
+    form.style.removeProperty("--_reveal");
   });
   keepShown();
 

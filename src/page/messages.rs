@@ -149,7 +149,6 @@ impl Messages {
             ("offline", &self.script_offline),
             ("wait", &self.script_wait),
             ("wait_minutes", &self.script_wait_minutes),
-            ("error", &self.error),
             ("reference", &self.reference),
             ("colon", &self.colon),
             ("met", &self.script_met),

@@ -97,20 +97,35 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
     if (width) form.style.setProperty("--_reveal", `${width}px`);
   });
 
+  // A page that is about the form has in its title what the message in place of the form says, once.
+  const area = form.closest("[data-signup-area]");
+  let isTitled;
+  const setTitle = () => {
+    if (isTitled || !area?.nextElementSibling?.matches(".signup-done")) return;
+    isTitled = true;
+    const title = form.dataset.signupDone === "created" ? texts.success_title : texts.accepted_title;
+    // With the name of the page, as the service writes it.
+    document.title = document.title.replace(/^.*?(?= – |$)/, () => title);
+  };
+
   // React writes the type of an input whenever it draws the form, and a page may put a new input in its place.
   const keepShown = () => {
     if (reveal.button()) sizes.observe(reveal.button());
     const field = reveal.shown && reveal.button() && input("password");
     if (field?.type === "password") field.type = "text";
   };
-  const observer = new MutationObserver(keepShown);
+  const keep = () => {
+    keepShown();
+    setTitle();
+  };
+  const observer = new MutationObserver(keep);
   observer.observe(form.getRootNode(), { childList: true, subtree: true, attributeFilter: ["type"] });
   signal.addEventListener("abort", () => {
     observer.disconnect();
     sizes.disconnect();
     form.style.removeProperty("--_reveal");
   });
-  keepShown();
+  keep();
 
   const loadCommon = async () => {
     const { password } = await policy ?? {};
@@ -168,22 +183,6 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
   for (const name of ["change", "focusin"]) onInput(name, translate);
   form.addEventListener("reset", () => setTimeout(translate), { signal });
   translate();
-
-  // The title of a page that is about the form says how it went, as it does without a script.
-  const area = form.closest("[data-signup-area]");
-  const markTitle = () => {
-    const mark = texts.error + texts.colon;
-    if (area && texts.error) document.title = mark + document.title.replace(mark, "");
-  };
-  form.addEventListener("signup:result", markTitle, { signal });
-  // The result may have been there before this file.
-  if (form.querySelector(".signup-alert:not([hidden])")) markTitle();
-  form.addEventListener("signup:done", ({ detail: { status } }) => queueMicrotask(() => {
-    if (!area?.nextElementSibling?.matches(".signup-done")) return;
-    const title = status === "created" ? texts.success_title : texts.accepted_title;
-    // With the name of the page, as the service writes it.
-    document.title = [title, ...document.title.split(" – ").slice(1)].join(" – ");
-  }), { signal });
 
   form.addEventListener("signup:result", ({ detail: { problem } }) => {
     if (problem?.code === "origin_not_allowed") explainOrigin(url);

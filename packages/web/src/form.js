@@ -288,7 +288,7 @@ class SignupForm {
     const { form, texts } = this;
     if (isDone) {
       // It cannot be sent again.
-      form.dataset.signupDone = "";
+      form.dataset.signupDone = status;
       this.#inTab((tab, name) => delete tab[name]);
       const password = findInput(form, "password") ?? {};
       password.value = "";

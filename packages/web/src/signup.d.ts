@@ -84,7 +84,6 @@ export interface Texts {
   password_rules_unmet: string;
   password_too_long: string;
   password_too_common: string;
-  error: string;
   submitting: string;
   retrying: string;
   checking: string;

@@ -16,8 +16,10 @@ enum ReadScope {
     Unreported,
     /// The token has it, or a lookup succeeded.
     Granted,
-    /// The token lacks it, or a lookup was forbidden.
-    Denied,
+    /// The token names its scopes, and this is not one.
+    Missing,
+    /// A lookup was forbidden.
+    Forbidden,
 }
 
 impl ReadAccess {
@@ -27,9 +29,10 @@ impl ReadAccess {
         *self.scope() == ReadScope::Granted
     }
 
-    /// Returns whether lookups are certainly forbidden, until the next token.
-    pub(super) fn is_denied(&self) -> bool {
-        *self.scope() == ReadScope::Denied
+    /// Returns whether lookups are certainly forbidden until the next token. One that was forbidden does not
+    /// prove it: something in front of the tenant may have responded.
+    pub(super) fn is_missing(&self) -> bool {
+        *self.scope() == ReadScope::Missing
     }
 
     /// Learns the scopes of a new token, separated by spaces; `None` when its response names none.
@@ -37,8 +40,10 @@ impl ReadAccess {
         let mut scope = self.scope();
         *scope = match (scopes.map(|scopes| includes(scopes, READ_USERS)), *scope) {
             (Some(true), _) | (None, ReadScope::Granted) => ReadScope::Granted,
-            (Some(false), _) => ReadScope::Denied,
-            (None, ReadScope::Unreported | ReadScope::Denied) => ReadScope::Unreported,
+            (Some(false), _) => ReadScope::Missing,
+            (None, ReadScope::Unreported | ReadScope::Missing | ReadScope::Forbidden) => {
+                ReadScope::Unreported
+            }
         };
     }
 
@@ -47,7 +52,8 @@ impl ReadAccess {
     pub(super) fn record_lookup(&self, is_allowed: bool) {
         let mut scope = self.scope();
         *scope = match (is_allowed, *scope) {
-            (false, _) | (true, ReadScope::Denied) => ReadScope::Denied,
+            (_, ReadScope::Missing) => ReadScope::Missing,
+            (false, _) | (true, ReadScope::Forbidden) => ReadScope::Forbidden,
             (true, ReadScope::Unreported | ReadScope::Granted) => ReadScope::Granted,
         };
     }
@@ -93,5 +99,18 @@ mod tests {
                 assert_eq!(access.is_granted(), expected, "step {nth}");
             }
         }
+    }
+
+    #[test]
+    fn only_the_tokens_own_scopes_prove_that_lookups_are_forbidden() {
+        let access = ReadAccess::default();
+        access.record_grant(Some("create:users read:users"));
+        access.record_lookup(false);
+        assert!(!access.is_granted() && !access.is_missing());
+        access.record_grant(Some("create:users"));
+        access.record_lookup(false);
+        assert!(access.is_missing());
+        access.record_grant(None);
+        assert!(!access.is_missing());
     }
 }

@@ -181,7 +181,7 @@ impl TokenCache {
 
     /// Returns whether the token in use certainly allows no lookups.
     pub(super) fn forbids_lookups(&self) -> bool {
-        self.read_access.is_denied()
+        self.read_access.is_missing()
     }
 
     /// Records that a lookup with this token was allowed or forbidden.

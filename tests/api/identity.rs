@@ -243,6 +243,19 @@ async fn without_read_users_a_conflict_is_taken() {
     assert!(app.auth0.calls(Route::UsersByEmail).is_empty(), "the token names its scopes");
 }
 
+/// Something in front of the tenant may forbid one.
+#[tokio::test]
+async fn a_lookup_that_was_forbidden_is_no_reason_to_send_no_others() {
+    let app = app_with_user(Emulator::builder(), Duration::from_mins(1)).await;
+    let forbidden = r#"{"statusCode":403,"error":"Forbidden","message":"Insufficient scope, expected any of: read:users","errorCode":"insufficient_scope"}"#;
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(403).body(forbidden));
+    for lookups in 1..3 {
+        let form = ada_with("password", format!("Another-Password-{lookups}"));
+        assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken");
+        assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), lookups);
+    }
+}
+
 #[tokio::test]
 async fn an_address_of_older_users_is_looked_up_once_in_ten_minutes() {
     let app = app_with_user(Emulator::builder(), Duration::from_hours(25)).await;

@@ -1,12 +1,14 @@
 //! Opening a ledger: after a restart, with another secret, with pending migrations.
 
+use std::collections::HashSet;
+
 use auth0_signup::ledger::{Access, AttemptState, OpenError};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
     DAY, LEASE, PROCESS, any_due, begin, binding, created, digest, existing, get, holder, key,
-    keyed, time, unique,
+    keyed, lease, time, unique,
 };
 
 on_both! {
@@ -19,10 +21,12 @@ on_both! {
 
 async fn a_restart_loses_nothing(backend: Backend) {
     let ledger = backend.open().await;
-    let (open, done) = (keyed(1, NOW), keyed(2, NOW));
-    begin(&ledger, &open).await;
-    begin(&ledger, &done).await;
+    let (open, done, taken_over) = (keyed(1, NOW), keyed(2, NOW), keyed(3, NOW));
+    for attempt in [&open, &done, &taken_over] {
+        begin(&ledger, attempt).await;
+    }
     ledger.finish(created(done.id)).await.unwrap();
+    assert!(ledger.take_over(taken_over.id, lease(), None).await.unwrap().is_some());
     ledger.heartbeat(PROCESS).await.unwrap();
     assert!(get(&ledger, open.id).await.worker.unwrap().is_alive);
     ledger.close().await;
@@ -38,7 +42,8 @@ async fn a_restart_loses_nothing(backend: Backend) {
         backend.set_time(NOW + LEASE).await;
     }
     let claimed = ledger.claim_due(any_due(Uuid::now_v7(), 9)).await.unwrap();
-    assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [open.id]);
+    let claimed: HashSet<_> = claimed.iter().map(|row| row.id).collect();
+    assert_eq!(claimed, HashSet::from([open.id, taken_over.id]));
 }
 
 async fn another_secret_is_rejected_and_a_rotation_accepted(mut backend: Backend) {

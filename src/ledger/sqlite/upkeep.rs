@@ -101,7 +101,7 @@ const PING: &str = "UPDATE secret_checks SET seen_at = ?2 WHERE value = ?1";
 /// Finds the attempts that an earlier process was working on when it ended.
 const RELEASE_ORPHANS: &str = "\
     UPDATE attempts SET next_check_at = ?1 \
-    WHERE next_check_at > ?1 AND (state = 0 OR lease_owner IS NOT NULL)";
+    WHERE next_check_at > ?1 AND (state = 0 OR worker IS NOT NULL OR lease_owner IS NOT NULL)";
 
 pub(super) fn claim_due(
     connection: &Connection,

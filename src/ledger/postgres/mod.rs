@@ -9,6 +9,7 @@ mod connector;
 mod errors;
 mod inspect;
 mod migrate;
+mod probe;
 mod rows;
 mod start;
 mod statement;
@@ -29,6 +30,7 @@ use self::connections::{Connections, Rows};
 use self::connector::Connector;
 pub use self::errors::PostgresError;
 pub use self::inspect::inspect;
+use self::probe::try_attempt;
 use self::start::{Preparation, Prepared};
 use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, status};
@@ -468,17 +470,6 @@ const fn end_of(lease: Lease) -> End {
 fn count(rows: &[Row]) -> Result<usize, LedgerError> {
     let count: i64 = rows::value(rows, 0)?;
     Ok(usize::try_from(count).unwrap_or_default())
-}
-
-/// Does what a sign-up does, and keeps nothing. The row is true in a ledger of this secret.
-fn try_attempt(secret: Option<&Digest>) -> Statement {
-    // Another replica's attempt must not wait for this one.
-    let digest: [u8; 32] = rand::random();
-    statement(statements::TRY_ATTEMPT)
-        .bind(Uuid::now_v7())
-        .bind(digest.to_vec())
-        .bind(secret.map(bytes))
-        .end(End::Rollback)
 }
 
 /// A statement that deletes was perhaps executed twice.

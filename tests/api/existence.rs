@@ -16,6 +16,13 @@ fn uniform() -> TestAppBuilder {
     TestApp::builder().set("existence", "uniform").set("existence_uniform.floor_ms", "1")
 }
 
+/// The same, with a mail to the owners of known addresses.
+fn notifying() -> TestAppBuilder {
+    uniform()
+        .set("existence_uniform.notify_existing", "true")
+        .set("existence_uniform.mail_client_id", "the-web-application")
+}
+
 const OTHER_KEY: &str = "5b7c1d5e-5f0c-4c36-a5b9-6d0f3e0a9a11";
 
 /// Everything that distinguishes two responses, except ids, dates and the client's remaining
@@ -262,11 +269,7 @@ async fn a_user_that_was_deleted_is_created_again_after_the_replay() {
 /// The lookup that shows it runs after the response.
 #[tokio::test]
 async fn a_conflict_with_the_sign_ups_own_user_is_recorded_as_created() {
-    let app = uniform()
-        .set("existence_uniform.notify_existing", "true")
-        .set("existence_uniform.mail_client_id", "the-web-application")
-        .spawn()
-        .await;
+    let app = notifying().spawn().await;
     let first = app.sign_up_with_key(KEY, &ada()).await;
     app.until_resolved().await;
     lose_rows(&app);
@@ -340,11 +343,7 @@ async fn a_password_that_only_auth0_rejects_is_still_reported() {
 
 #[tokio::test]
 async fn the_owner_of_a_known_address_gets_one_e_mail_a_day() {
-    let mut app = uniform()
-        .set("existence_uniform.notify_existing", "true")
-        .set("existence_uniform.mail_client_id", "the-web-application")
-        .spawn()
-        .await;
+    let mut app = notifying().spawn().await;
     app.sign_up(&ada()).await;
     for n in 0..3 {
         app.sign_up(&ada_with("password", format!("Another-Password-{n}"))).await;
@@ -366,11 +365,7 @@ async fn the_owner_of_a_known_address_gets_one_e_mail_a_day() {
 
 #[tokio::test]
 async fn the_owner_gets_it_although_no_lookup_shows_whose_user_it_is() {
-    let mut app = uniform()
-        .set("existence_uniform.notify_existing", "true")
-        .set("existence_uniform.mail_client_id", "the-web-application")
-        .spawn()
-        .await;
+    let mut app = notifying().spawn().await;
     app.sign_up(&ada()).await;
     app.auth0.fault(Route::UsersByEmail, Fault::answer(500).always());
     app.sign_up(&ada_with("password", "Another-Password-1")).await;
@@ -381,11 +376,7 @@ async fn the_owner_gets_it_although_no_lookup_shows_whose_user_it_is() {
 #[tokio::test]
 async fn a_mail_that_the_tenant_has_no_room_for_is_not_a_rejected_one() {
     for (status, outcome) in [(429, "failed"), (503, "failed"), (400, "rejected")] {
-        let mut app = uniform()
-            .set("existence_uniform.notify_existing", "true")
-            .set("existence_uniform.mail_client_id", "the-web-application")
-            .spawn()
-            .await;
+        let mut app = notifying().spawn().await;
         app.auth0.fault(Route::ChangePassword, Fault::answer(status));
         app.sign_up(&ada()).await;
         app.sign_up(&ada_with("password", "Another-Password-1")).await;

@@ -45,37 +45,42 @@ pub enum OnUnavailable {
     Reject,
 }
 
+const HOSTNAMES: &str = "challenge.captcha.hostnames";
+
+/// The expected entry of `challenge.captcha.hostnames`.
+const HOSTNAME: &str = "the host of a page that shows the widget, such as www.example.com \
+                        (no scheme, no port)";
+
+/// The URL of the service, or of a compatible one. The secret is sent there.
+const VERIFY_URL: &str = "challenge.captcha.verify_url";
+
+/// Reads every key, and returns the captcha if there is one. An error in a key that is not used yet
+/// would otherwise appear when an attack makes the operator switch the captcha on.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
-    if reader.text("challenge.captcha.provider").is_none() {
-        // With half of a captcha configured, the operator would believe that sign-ups are
-        // protected.
-        for key in ["challenge.captcha.site_key", "challenge.captcha.secret"] {
-            if reader.text(key).is_some() {
-                reader.reject(key, "no value without challenge.captcha.provider");
-            }
-        }
-        return None;
-    }
-    let provider = reader.choice(
-        "challenge.captcha.provider",
-        &CaptchaProvider::ALL.map(|provider| (provider.name, provider)),
-    );
-    let [first, ..] = CaptchaProvider::ALL;
-    let provider = provider.unwrap_or(first);
-    let site_key = reader.required("challenge.captcha.site_key", "the public key of the widget");
-    let secret = reader.secret("challenge.captcha.secret");
+    const PROVIDER: &str = "challenge.captcha.provider";
+    let providers = CaptchaProvider::ALL.map(|provider| (provider.name, provider));
+    let provider = reader.optional_choice(PROVIDER, &providers);
     let min_score_percent = reader.number("challenge.captcha.min_score_percent", 0..=100);
     let min_score_percent = Some(min_score_percent).filter(|score| *score > 0);
     let action = reader.text("challenge.captcha.action");
-    check_score(reader, provider, action.as_deref(), min_score_percent.is_some());
     let on_unavailable = reader.choice(
         "challenge.captcha.on_unavailable",
         &[("allow", OnUnavailable::Allow), ("reject", OnUnavailable::Reject)],
     );
-    let hostnames = hostnames(reader);
-    check_own_host(reader, &hostnames);
+    let hostnames = reader.entries(HOSTNAMES, HOSTNAME, urls::parse_host).into_iter().collect();
     let timeout = reader.millis("challenge.captcha.timeout_ms", 100..=10_000);
-    let verify_url = verify_url(reader, provider)?;
+    let verify_url = reader.parsed(VERIFY_URL, urls::SECURE_URL, urls::parse_secure);
+    if !reader.is_given(PROVIDER) {
+        reject_half(reader);
+        return None;
+    }
+    let site_key = reader.required("challenge.captcha.site_key", "the public key of the widget");
+    let secret = reader.secret("challenge.captcha.secret");
+    check_hosts(reader, &hostnames);
+    let provider = provider?;
+    check_score(reader, provider, action.as_deref(), min_score_percent.is_some());
+    let given = reader.is_given(VERIFY_URL);
+    let verify_url = if given { verify_url } else { Url::parse(provider.verify_url).ok() }?;
     Some(CaptchaSettings {
         provider,
         site_key,
@@ -90,9 +95,22 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     })
 }
 
-/// Checks that the public host of this service, if known, is one of `hostnames`. Its own pages show
-/// the widget, including the pages returned for another site's form.
-fn check_own_host(reader: &mut Reader<'_>, hostnames: &BTreeSet<String>) {
+/// Rejects half of a captcha: the operator would believe that sign-ups are protected.
+fn reject_half(reader: &mut Reader<'_>) {
+    for key in ["challenge.captcha.site_key", "challenge.captcha.secret"] {
+        if reader.text(key).is_some() {
+            reader.reject(key, "no value without challenge.captcha.provider");
+        }
+    }
+}
+
+/// Checks that there are hosts: a token that was solved on another site carries the host of that site.
+/// The public host of this service, if known, has to be one of them. Its own pages show the widget,
+/// including the pages returned for another site's form.
+fn check_hosts(reader: &mut Reader<'_>, hostnames: &BTreeSet<String>) {
+    if reader.list(HOSTNAMES).is_empty() {
+        reader.reject(HOSTNAMES, HOSTNAME);
+    }
     if hostnames.is_empty() {
         return;
     }
@@ -100,7 +118,7 @@ fn check_own_host(reader: &mut Reader<'_>, hostnames: &BTreeSet<String>) {
     let host = public.as_ref().and_then(Url::host_str);
     if let Some(host) = host.filter(|host| !hostnames.contains(*host)) {
         let expected = format!("{host} too, because the service's own pages show the widget");
-        reader.reject("challenge.captcha.hostnames", expected);
+        reader.reject(HOSTNAMES, expected);
     }
 }
 
@@ -133,26 +151,6 @@ fn check_score(
         }
         (_, None) => {}
     }
-}
-
-/// Reads the URL of the service, or of a compatible one. The secret is sent there.
-fn verify_url(reader: &mut Reader<'_>, provider: &CaptchaProvider) -> Option<Url> {
-    const KEY: &str = "challenge.captcha.verify_url";
-    let given = reader.text(KEY).is_some();
-    let url = reader.parsed(KEY, urls::SECURE_URL, urls::parse_secure);
-    if given { url } else { Url::parse(provider.verify_url).ok() }
-}
-
-/// Reads the hosts, which are always required: a token that was solved on another site carries the
-/// host of that site.
-fn hostnames(reader: &mut Reader<'_>) -> BTreeSet<String> {
-    const KEY: &str = "challenge.captcha.hostnames";
-    const EXPECTED: &str = "the host of a page that shows the widget, such as www.example.com \
-                            (no scheme, no port)";
-    if reader.list(KEY).is_empty() {
-        reader.reject(KEY, EXPECTED);
-    }
-    reader.entries(KEY, EXPECTED, urls::parse_host).into_iter().collect()
 }
 
 #[cfg(test)]

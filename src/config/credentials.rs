@@ -61,9 +61,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ClientCredentials {
     let method = reader.choice("auth0.client_secret_in", &methods).unwrap_or(SecretMethod::Body);
     let with_method = |secret| ClientCredential::Secret { secret, method };
     let previous = reader.optional_secret("auth0.client_secret_previous").map(with_method);
+    let secret = reader.optional_secret(SECRET);
     let current = match key(reader) {
         Some(key) => {
-            if reader.is_set(SECRET) && reader.optional_secret(SECRET).is_some() {
+            if reader.is_set(SECRET) && secret.is_some() {
                 reader.reject(SECRET, format_args!("either a secret or {KEY}, not both"));
             }
             ClientCredential::Key(key)

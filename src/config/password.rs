@@ -8,35 +8,42 @@ use crate::domain::password::{
 };
 use crate::domain::violation::CharacterType;
 
+const MIN_LENGTH: &str = "password.min_length";
+const COMPLEXITY_MIN_LENGTH: &str = "password.complexity.min_length";
+
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<PasswordPolicy> {
     let levels = PolicyLevel::ALL.map(|level| (level.name(), level));
     let level = reader.choice("password.policy", &levels).unwrap_or_default();
     let flexible = reader.flag("password.complexity.active");
     let complexity = complexity(reader);
-    let (min_length_key, min_length) = if flexible {
-        let key = "password.complexity.min_length";
-        (key, Some(reader.count(key, 1..=72)))
-    } else {
-        let key = "password.min_length";
-        (key, Some(reader.count(key, 0..=72)).filter(|length| *length > 0))
-    };
+    let of_level = Some(reader.count(MIN_LENGTH, 0..=72)).filter(|length| *length > 0);
+    let of_complexity = Some(reader.count(COMPLEXITY_MIN_LENGTH, 1..=72));
+    let (min_length_key, min_length) =
+        if flexible { (COMPLEXITY_MIN_LENGTH, of_complexity) } else { (MIN_LENGTH, of_level) };
+    let dictionary = reader.flag("password.dictionary.active");
+    let profile_data = reader.flag("password.profile_data.active");
     let blocked = reader.list("password.profile_data.blocked_fields");
-    let settings = PolicySettings {
+    // Built with all lists first, so that an error in one is not found only when it is switched on.
+    let mut settings = PolicySettings {
         level,
         min_length,
         complexity: flexible.then_some(complexity),
         dictionary: DictionarySettings {
-            active: reader.flag("password.dictionary.active"),
+            active: true,
             size: DictionarySize::En10k,
             custom: reader.list("password.dictionary.custom"),
         },
         profile_data: ProfileDataSettings {
-            active: reader.flag("password.profile_data.active"),
+            active: true,
             blocked_fields: (!blocked.is_empty()).then_some(blocked),
         },
     };
     match PasswordPolicy::new(&settings) {
-        Ok(policy) => Some(policy),
+        Ok(_) => {
+            settings.dictionary.active = dictionary;
+            settings.profile_data.active = profile_data;
+            PasswordPolicy::new(&settings).ok()
+        }
         Err(error) => {
             let key = match error {
                 PolicyError::MinLength => min_length_key,
@@ -54,8 +61,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<PasswordPolicy> {
 
 fn complexity(reader: &mut Reader<'_>) -> Complexity {
     const KEY: &str = "password.complexity.character_types";
-    let expected = CharacterType::ALL.map(CharacterType::name).join(" | ");
-    let character_types = reader.entries(KEY, expected, CharacterType::from_name);
+    let types = CharacterType::ALL.map(|known| (known.name(), known));
+    let character_types = reader.choices(KEY, &types);
     let rules = [CharacterTypeRule::All, CharacterTypeRule::ThreeOfFour];
     let rules = rules.map(|rule| (rule.name(), rule));
     let rule = reader.choice("password.complexity.character_type_rule", &rules);

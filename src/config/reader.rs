@@ -33,7 +33,7 @@ pub(super) struct Reader<'l> {
 pub(super) enum Expected {
     /// A whole number in this range.
     Integer(RangeInclusive<u64>),
-    /// One of these words.
+    /// One of these words, or a list of them.
     Choice(Vec<String>),
 }
 
@@ -249,12 +249,8 @@ impl<'l> Reader<'l> {
 
     /// Reads one of the named values.
     pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
-        let words: Vec<_> = choices.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let expected = words.join(" | ");
-        self.expected.insert(key.to_owned(), Expected::Choice(words));
-        self.required_parsed(key, &expected, |text| {
-            choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice)
-        })
+        let expected = self.expect(key, choices);
+        self.required_parsed(key, &expected, |text| chosen(choices, text))
     }
 
     /// Reads one of the named values; `None` if blank.
@@ -263,8 +259,22 @@ impl<'l> Reader<'l> {
         key: &str,
         choices: &[(&str, T)],
     ) -> Option<T> {
-        self.text(key)?;
-        self.choice(key, choices)
+        let expected = self.expect(key, choices);
+        self.parsed(key, expected, |text| chosen(choices, text))
+    }
+
+    /// Reads a list of named values.
+    pub(super) fn choices<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Vec<T> {
+        let expected = self.expect(key, choices);
+        self.entries(key, expected, |text| chosen(choices, text))
+    }
+
+    /// Records the names of the values that a key expects, and returns them as text.
+    fn expect<T>(&mut self, key: &str, choices: &[(&str, T)]) -> String {
+        let words: Vec<_> = choices.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let expected = words.join(" | ");
+        self.expected.insert(key.to_owned(), Expected::Choice(words));
+        expected
     }
 
     /// Reads a list: a TOML array of strings, or one comma-separated string. Blank entries are
@@ -322,6 +332,11 @@ impl<'l> Reader<'l> {
             None => self.reject(key, expected),
         }
     }
+}
+
+/// Returns the value with exactly this name.
+fn chosen<T: Copy>(choices: &[(&str, T)], text: &str) -> Option<T> {
+    choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice)
 }
 
 /// Returns "a whole number from … to …".

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::ConfigErrors;
 use super::layers::{DEFAULTS, Layers};
+use super::open_tables::open_table;
 use super::reader::{Expected, Reader};
 use super::setting::{Setting, SettingValue};
 use super::variables::SECRETS;
@@ -32,18 +33,21 @@ pub fn schema() -> String {
         put(&mut root, key, member);
     }
     for (key, members) in open_tables() {
-        put(&mut root, key, object(json!({ "type": "object", "additionalProperties": members })));
+        let mut table =
+            object(json!({ "type": "object", "additionalProperties": members, "default": {} }));
+        if let Some(text) = comments.get(key) {
+            table.insert("description".to_owned(), text.as_str().into());
+        }
+        put(&mut root, key, table);
     }
     root.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
     root.insert("title".to_owned(), "The settings of auth0-signup".into());
     format!("{:#}\n", Value::Object(root))
 }
 
-/// Returns the values that the readers expect of each key. Configures a captcha, because its keys
-/// are not read otherwise.
+/// Returns the values that the readers expect of each key.
 fn expected() -> BTreeMap<String, Expected> {
-    let captcha = ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER".into(), "turnstile".into());
-    let layers = Layers::read(None, [captcha], &mut ConfigErrors::default());
+    let layers = Layers::read(None, [], &mut ConfigErrors::default());
     let mut reader = Reader::new(&layers, ConfigErrors::default());
     // Without a tenant this returns no settings, but it reads every key.
     drop(Settings::read_with(&mut reader));
@@ -84,20 +88,17 @@ fn member_schema(default: &SettingValue, expected: Option<&Expected>) -> Map<Str
         (Some(Expected::Choice(words)), SettingValue::Text(default)) if default.is_empty() => {
             json!({ "enum": words.iter().map(String::as_str).chain([""]).collect::<Vec<_>>() })
         }
+        (Some(Expected::Choice(words)), SettingValue::List(_)) => list(&json!({ "enum": words })),
         (Some(Expected::Choice(words)), _) => json!({ "enum": words }),
         (None, SettingValue::Boolean(_)) => json!({ "type": "boolean" }),
         (None, SettingValue::Integer(_)) => json!({ "type": "integer" }),
-        (None, SettingValue::List(_)) => {
-            let list = json!({ "type": "array", "items": { "type": "string" } });
-            // A list may also be one comma-separated string.
-            json!({ "anyOf": [list, { "type": "string" }] })
-        }
+        (None, SettingValue::List(_)) => list(&json!({ "type": "string" })),
         (None, _) => json!({ "type": "string" }),
     };
     let default = match default {
         SettingValue::Boolean(default) => json!(default),
         SettingValue::Integer(default) => json!(default),
-        SettingValue::Text(default) if !default.is_empty() => json!(default),
+        SettingValue::Text(default) => json!(default),
         SettingValue::List(entries) => entries.iter().filter_map(Setting::text).collect(),
         _ => Value::Null,
     };
@@ -105,6 +106,11 @@ fn member_schema(default: &SettingValue, expected: Option<&Expected>) -> Map<Str
         members.insert("default".to_owned(), default);
     }
     object(schema)
+}
+
+/// Returns the schema of a list, which may also be one comma-separated string.
+fn list(entry: &Value) -> Value {
+    json!({ "anyOf": [{ "type": "array", "items": entry }, { "type": "string" }] })
 }
 
 /// Returns the schema of a table that accepts only the members added to it.
@@ -132,11 +138,20 @@ fn put(table_of: &mut Map<String, Value>, key: &str, member: Map<String, Value>)
     }
 }
 
-/// Returns the comment above each key of `config/default.toml`. Consecutive keys share a comment.
+/// Returns the comment above each key of `config/default.toml`, and above the example of each table
+/// whose members the operator names. Consecutive keys share a comment.
 fn comments() -> BTreeMap<String, String> {
     let (mut found, mut section, mut above) = (BTreeMap::new(), "", Vec::new());
     let mut is_open = false;
     for line in DEFAULTS.lines() {
+        if let Some(example) = line.strip_prefix("#   ") {
+            let header = example.strip_prefix('[').and_then(|line| line.strip_suffix(']'));
+            if let Some((table, _)) = header.and_then(open_table) {
+                found.insert(table.to_owned(), above.join(" "));
+            }
+            is_open = false;
+            continue;
+        }
         if let Some(comment) = line.strip_prefix('#') {
             if !is_open {
                 above.clear();
@@ -163,6 +178,7 @@ fn comments() -> BTreeMap<String, String> {
 mod tests {
     use super::*;
     use crate::captcha_provider::CaptchaProvider;
+    use crate::config::open_tables::OPEN_TABLES;
 
     #[test]
     fn every_key_has_a_type_and_a_description() {
@@ -171,8 +187,9 @@ mod tests {
         let of = |key: &str| {
             key.split('.').fold(schema.clone(), |at, name| at["properties"][name].clone())
         };
-        for key in layers.keys() {
+        for key in layers.keys().chain(OPEN_TABLES) {
             let schema = of(key);
+            assert!(!schema["default"].is_null(), "{key}: {schema}");
             let typed = ["type", "anyOf", "enum"].iter().any(|name| !schema[name].is_null());
             let description = schema["description"].as_str().unwrap_or_default();
             assert!(typed && !description.is_empty(), "{key}: {schema}");
@@ -196,6 +213,13 @@ mod tests {
         assert!(secret["description"].as_str().unwrap().starts_with("Secret. Environment:"));
         let key = &of("user_metadata.keys")["additionalProperties"];
         assert_eq!(key["properties"]["type"]["enum"], json!(["string", "integer", "boolean"]));
+        assert_eq!(of("fields.name_order")["enum"], json!(["given_first", "family_first", ""]));
+        let types = &of("password.complexity.character_types")["anyOf"][0]["items"]["enum"];
+        assert_eq!(types[0], "lowercase");
+        let length = of("password.complexity.min_length");
+        assert_eq!((&length["minimum"], &length["maximum"]), (&json!(1), &json!(72)));
+        let links = of("page.links")["description"].clone();
+        assert!(links.as_str().unwrap().starts_with("Links that log in"), "{links}");
         let label = &of("page.labels")["additionalProperties"]["anyOf"][1];
         assert_eq!(label["properties"]["de"]["type"], "string");
     }

@@ -371,3 +371,45 @@ fn every_error_of_the_terms_is_reported() {
         }
     }
 }
+
+/// A section that is switched off is read as strictly: the operator would find its errors when the
+/// section is needed.
+#[test]
+fn a_wrong_value_is_an_error_for_every_key() {
+    let schema: Value = serde_json::from_str(&config::schema()).unwrap();
+    let folder = TempDir::new();
+    let mut keys = 0;
+    for (key, schema) in leaves("", &schema) {
+        // No key has a date.
+        let mut wrong = vec!["2026-01-01".to_owned()];
+        if let Some(max) = schema["maximum"].as_u64() {
+            wrong.push((max + 1).to_string());
+        }
+        if !schema["enum"].is_null() || !schema["anyOf"][0]["items"]["enum"].is_null() {
+            wrong.push("\"zzz\"".to_owned());
+        }
+        for value in wrong {
+            let file = folder.file("settings.toml", format!("{key} = {value}\n"));
+            let variables = TENANT.iter().map(|(name, value)| (name.into(), value.into()));
+            // The variable would hide the value of the file.
+            let of_file = ["domain", "client_id", "client_secret"];
+            let variables =
+                variables.zip(of_file).filter(|(_, name)| key != format!("auth0.{name}"));
+            let variables: Vec<(OsString, OsString)> = variables.map(|(pair, _)| pair).collect();
+            let errors = config::load(Some(&file), variables).err().unwrap_or_default();
+            assert!(errors.iter().any(|error| error.key == key), "{key} = {value}: {errors:?}");
+        }
+        keys += 1;
+    }
+    assert!(keys > 150, "{keys}");
+}
+
+/// The keys of a schema of settings, each with its own schema.
+fn leaves(section: &str, schema: &Value) -> Vec<(String, Value)> {
+    let Some(members) = schema["properties"].as_object() else { return Vec::new() };
+    let of_member = |(name, member): (&String, &Value)| match member["properties"].as_object() {
+        Some(_) => leaves(&format!("{section}{name}."), member),
+        None => vec![(format!("{section}{name}"), member.clone())],
+    };
+    members.iter().flat_map(of_member).collect()
+}

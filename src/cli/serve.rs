@@ -125,7 +125,7 @@ pub(super) async fn serve(
 ) -> anyhow::Result<()> {
     let Signals { mut stop, mut hangup, ignores_hangup } = signals;
     let supervisor = Supervisor::from_environment(environment());
-    let tenant = settings.auth0.base.clone();
+    let (tenant, ledger) = (settings.auth0.base.clone(), settings.ledger.database.to_string());
     if let Some(proxy) = &settings.auth0.outbound.proxy {
         log_proxy(proxy);
     }
@@ -139,7 +139,7 @@ pub(super) async fn serve(
     };
     let (public, admin) = (app.public_address()?, app.admin_address()?);
     tracing::info!(
-        %public, %admin, auth0.base = tenant, version = env!("CARGO_PKG_VERSION"),
+        %public, %admin, auth0.base = tenant, ledger, version = env!("CARGO_PKG_VERSION"),
         "serving sign-ups for {tenant} on http://{public}, probes and metrics on http://{admin}"
     );
     listening(public);

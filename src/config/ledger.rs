@@ -1,7 +1,8 @@
 //! `[database]`, `[secrets]` and `[ledger]`: where attempts are recorded, under which secret, and
 //! for how long.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{PathBuf, absolute};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -35,7 +36,7 @@ pub struct LedgerSettings {
     pub timeout: Duration,
     /// The longest wait at startup for another service that has the same SQLite file.
     pub lock_wait: Duration,
-    /// Creates an SQLite file although the secret or the log of an earlier one is there. Not a
+    /// Creates an SQLite file although the `.key` or `-wal` file of an earlier one is there. Not a
     /// setting: `--new-ledger`, for one start.
     pub new_ledger: bool,
 }
@@ -47,6 +48,18 @@ pub enum Database {
     Sqlite(PathBuf),
     /// The URL of a server, which may contain a password.
     Postgres(SecretString),
+}
+
+impl fmt::Display for Database {
+    /// Writes the absolute path of the file, or the servers and the database without the user and the
+    /// password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => absolute(path).as_ref().unwrap_or(path).display().fmt(f),
+            // Parsed before, when the settings were read.
+            Self::Postgres(url) => PostgresUrl::parse(url).map_or(Ok(()), |url| url.fmt(f)),
+        }
+    }
 }
 
 /// The event that a write waits for. The use of a proof waits for the disk in either case.

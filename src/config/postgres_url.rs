@@ -3,6 +3,7 @@
 //! A parameter that is unknown or misspelt is an error: ignored, `sslmod=verify-full` would leave
 //! TLS unchecked. No error contains a value that may be part of the password.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -152,6 +153,24 @@ impl PostgresUrl {
             [] => !config.get_hosts().iter().all(is_local),
             addresses => !addresses.iter().all(IpAddr::is_loopback),
         })
+    }
+}
+
+impl fmt::Display for PostgresUrl {
+    /// Writes the servers and the database, without the user and the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = |config: &Config| {
+            let port = config.get_ports().first().copied().unwrap_or(PORT);
+            match config.get_hosts().first() {
+                Some(Host::Tcp(name)) if name.contains(':') => format!("[{name}]:{port}"),
+                Some(Host::Tcp(name)) => format!("{name}:{port}"),
+                Some(Host::Unix(path)) => format!("{}:{port}", path.display()),
+                None => port.to_string(),
+            }
+        };
+        f.write_str(&self.hosts.iter().map(server).collect::<Vec<_>>().join(","))?;
+        let database = self.hosts.first().and_then(Config::get_dbname);
+        database.map_or(Ok(()), |name| write!(f, "/{name}"))
     }
 }
 
@@ -349,6 +368,7 @@ mod tests {
         }
         assert_eq!(url.tls.mode, SslMode::VerifyCa);
         assert!(url.is_remote());
+        assert_eq!(url.to_string(), "one:1,two:5432,[::1]:3/shop");
     }
 
     #[test]
@@ -356,6 +376,7 @@ mod tests {
         let url = parse("postgres://ann@localhost/shop?host=/run/pg&port=7&user=ben").unwrap();
         let [config] = url.hosts.as_slice() else { panic!("{url:?}") };
         assert_eq!(config.get_hosts(), [Host::Unix("/run/pg".into())]);
+        assert_eq!(url.to_string(), "/run/pg:7/shop");
         assert_eq!((config.get_ports(), config.get_user()), (&[7][..], Some("ben")));
         assert!(!url.is_remote());
         for (host, is_remote) in [("127.0.0.1", false), ("[::1]", false), ("10.0.0.1", true)] {

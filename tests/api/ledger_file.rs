@@ -64,6 +64,24 @@ fn errors(service: &Process) -> usize {
     service.log().lines().filter(|line| line.contains(r#""level":"ERROR""#)).count()
 }
 
+/// A start in another folder uses another ledger and another key, so that it must not go unnoticed.
+#[tokio::test]
+async fn a_start_names_its_ledger_and_a_new_one() {
+    let deployment = Deployment::new().await;
+    let path = deployment.file("").display().to_string();
+    let is_new = |line: &str| line.contains("created a new ledger");
+    for expected in [1, 0] {
+        let mut service = deployment.serve().await;
+        let started = service.event(|event| event["public"].is_string()).await;
+        assert_eq!(started["ledger"], path);
+        let log = service.log();
+        let new: Vec<_> = log.lines().filter(|line| is_new(line)).collect();
+        assert_eq!(new.len(), expected, "{log}");
+        assert!(new.iter().all(|line| line.contains(&path)), "{log}");
+        service.terminate();
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_is_gone_rejects_sign_ups_until_it_is_back() {
     let deployment = Deployment::new().await;

@@ -15,7 +15,7 @@ use super::service_lock::{ServiceLock, try_lock_file};
 use super::writer::SqliteWriter;
 use super::{Sqlite, SqliteOptions, file, schema, upkeep};
 use crate::clock::LedgerTime;
-use crate::config::Synchronous;
+use crate::config::{Database, Synchronous};
 use crate::digest::DigestPair;
 use crate::ledger::files::create_folder;
 use crate::ledger::migrations::{SQLITE, pending, status};
@@ -63,7 +63,11 @@ impl Sqlite {
         let connection = LedgerConnection::open(&guard, OPEN_WAIT)?;
         let now = clock.now();
         if migrate {
-            schema::migrate(&connection, now)?;
+            let is_new = schema::migrate(&connection, now)? == SQLITE.len();
+            if serves && is_new {
+                let ledger = Database::Sqlite(path).to_string();
+                tracing::info!(ledger, "created a new ledger: {ledger}");
+            }
         } else {
             let applied = schema::applied(&connection)?;
             let pending = pending(&SQLITE, &applied).count();

@@ -101,8 +101,8 @@ impl ConfigArgs {
 /// The permission to lose an earlier ledger.
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct NewLedger {
-    /// Create an SQLite ledger although an earlier one was here: its file is missing, and its secret
-    /// or its log is left
+    /// Create an SQLite ledger although an earlier one was here: its file is missing, and its `.key` or
+    /// `-wal` file is left
     #[arg(long = "new-ledger")]
     allowed: bool,
 }

@@ -31,7 +31,7 @@ pub enum OpenError {
         /// The SQLite file.
         path: PathBuf,
     },
-    /// The secret or the log of an earlier ledger is there, and its file is missing or empty.
+    /// The `.key` or `-wal` file of an earlier ledger is there, and its file is missing or empty.
     #[error(
         "the ledger {} is missing or empty, but an earlier one was here (its .key or -wal file is \
          left): restore it with `auth0-signup restore FILE`, or start a new one with --new-ledger",

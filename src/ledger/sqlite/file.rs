@@ -48,7 +48,7 @@ fn create_empty(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Rejects a file that is missing or empty although a ledger was here: its secret or its log is left.
+/// Rejects a file that is missing or empty although a ledger was here: its `.key` or `-wal` file is left.
 ///
 /// # Errors
 /// Then, or when this user may not see the file.

@@ -34,7 +34,7 @@ pub(super) enum FileProblem {
     Missing(PathBuf),
     #[error("{} was replaced by another file; put the right one back, or restart the service to use the new one", .0.display())]
     Replaced(PathBuf),
-    #[error("the log {} was deleted or replaced; what it held is kept, and it is opened again", .0.display())]
+    #[error("the write-ahead log {} was deleted or replaced; what it held is kept, and it is opened again", .0.display())]
     Log(PathBuf),
     /// The second is the system's error.
     #[error("{} cannot be examined: {}", .0.display(), .1)]
@@ -280,13 +280,13 @@ impl FileGuard {
         match fs::rename(log, &aside).and_then(|()| fs::remove_file(index)) {
             Ok(()) => {
                 tracing::warn!(
-                    "the log of the overwritten ledger was moved to {}",
+                    "the write-ahead log of the overwritten ledger was moved to {}",
                     aside.display()
                 );
             }
             Err(error) => tracing::error!(
                 error = chain(&error),
-                "the log of the ledger cannot be moved aside"
+                "the write-ahead log of the ledger cannot be moved aside"
             ),
         }
     }

@@ -83,7 +83,10 @@ fn sync(log: &Path, failed: &AtomicBool) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => {
             failed.store(true, Ordering::Release);
-            tracing::error!(error = chain(&error), "the log of the ledger could not be synced");
+            tracing::error!(
+                error = chain(&error),
+                "the write-ahead log of the ledger could not be synced"
+            );
         }
     }
 }

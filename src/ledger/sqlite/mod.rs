@@ -74,7 +74,7 @@ pub struct SqliteOptions {
     pub migrate: bool,
     /// The kind of process.
     pub access: Access,
-    /// Creates a ledger even if the secret or the log of an earlier one is there.
+    /// Creates a ledger even if the `.key` or `-wal` file of an earlier one is there.
     pub may_replace: bool,
     /// The longest wait of a service for another one that has the file.
     pub lock_wait: Duration,
@@ -111,8 +111,8 @@ struct BadPage;
 /// Another process reads an older state of the file, so its log cannot be emptied.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error(
-    "the rows are deleted, but another process (a backup?) still reads the log that holds them; run \
-     the command again once it has ended"
+    "the rows are deleted, but another process (a backup?) still reads the write-ahead log that \
+     holds them; run the command again once it has ended"
 )]
 struct LogInUse;
 
@@ -256,7 +256,10 @@ impl Ledger for Sqlite {
         if swept.is_done(batch)
             && let Err(error) = self.writer.truncate_log(SHORT_WAIT).await
         {
-            tracing::debug!(error = chain(&error), "the log of the ledger was not emptied");
+            tracing::debug!(
+                error = chain(&error),
+                "the write-ahead log of the ledger was not emptied"
+            );
         }
         Ok(swept)
     }

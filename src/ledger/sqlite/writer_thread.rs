@@ -30,12 +30,12 @@ struct RolledBack;
 
 /// A commit is in the log, and may not be on the disk.
 #[derive(Debug, thiserror::Error)]
-#[error("the log of the ledger could not be synced")]
+#[error("the write-ahead log of the ledger could not be synced")]
 struct SyncFailed(#[source] io::Error);
 
 /// A sync of the log failed, and a reader prevents that its content is moved to the database instead.
 #[derive(Debug, thiserror::Error)]
-#[error("the log of the ledger could not be synced, and is in use")]
+#[error("the write-ahead log of the ledger could not be synced, and is in use")]
 struct Unsynced;
 
 /// The state of the thread.
@@ -148,7 +148,7 @@ impl WriterThread {
         } else if let Err(error) = connection.truncate_log(SHORT_WAIT) {
             tracing::debug!(
                 error = chain(&error),
-                "the log of the displaced ledger cannot be emptied"
+                "the write-ahead log of the displaced ledger cannot be emptied"
             );
         }
     }

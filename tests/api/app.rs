@@ -46,7 +46,7 @@ pub(crate) struct TestAppBuilder {
     setup: Setup,
 }
 
-/// How an app is started, and started again.
+/// The settings with which an app is started, and started again.
 struct Setup {
     file: Option<PathBuf>,
     settings: Vec<(OsString, OsString)>,

@@ -56,7 +56,7 @@ pub(crate) enum FaultEffect {
     Break(Breakage),
 }
 
-/// What the client gets in place of a response.
+/// The end of a call without a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Breakage {
     /// Nothing; the connection stays open.

@@ -248,6 +248,38 @@ async fn lists_are_newest_first_bounded_and_by_state() {
     assert_eq!(operator.reconcile(&[id], "1000").with(0), format!("{id} created\n"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reconciliation_that_leaves_attempts_unchecked_says_so() {
+    let operator = Operator::start_with(PATIENT).await;
+    let gate = Gate::new();
+    operator.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let form = ada();
+    let check = async {
+        gate.arrived(1).await;
+        // The service works on all of them, so none needs a lookup.
+        let database = rusqlite::Connection::open(operator.ledger()).unwrap();
+        let copy = "UPDATE copy SET id = randomblob(16), key_expires_at = NULL;
+                    INSERT INTO attempts SELECT * FROM copy;";
+        let copies = |number| {
+            let copies = copy.repeat(number);
+            format!(
+                "CREATE TEMP TABLE copy AS SELECT * FROM attempts LIMIT 1; {copies} DROP TABLE copy;"
+            )
+        };
+        database.execute_batch(&copies(999)).unwrap();
+        let all = operator.reconcile(&[], "1000");
+        assert!(all.stderr.contains("1000 attempts in progress"), "{}", all.stderr);
+        all.with(0);
+
+        database.execute_batch(&copies(1)).unwrap();
+        let latest = operator.reconcile(&[], "1000");
+        assert!(latest.stderr.contains("only the latest 1000 were checked"), "{}", latest.stderr);
+        latest.with(3);
+        gate.open();
+    };
+    tokio::join!(operator.sign_up(&form), check);
+}
+
 /// People may ask for everything that is recorded about them.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attempt_of_an_address_is_found() {

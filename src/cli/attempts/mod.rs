@@ -69,7 +69,7 @@ enum AttemptsCommand {
     },
     /// Look up one attempt, or all unresolved ones, at Auth0 now and record the result
     Reconcile {
-        /// The attempt's id [default: all that are open or unknown]
+        /// The attempt's id [default: the latest 1,000 that are open or unknown]
         id: Option<Uuid>,
     },
     /// Remove every attempt of an e-mail address

@@ -43,8 +43,8 @@ async fn reconcile(
     id: Option<Uuid>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let attempts = match id {
-        Some(id) => context.ledger.get(id.into()).await?.into_iter().collect(),
+    let (attempts, is_complete) = match id {
+        Some(id) => (context.ledger.get(id.into()).await?.into_iter().collect(), true),
         None => unresolved(context).await?,
     };
     if attempts.is_empty() {
@@ -74,7 +74,12 @@ async fn reconcile(
     if in_progress > 0 {
         print_to_stderr(&format!("{} in progress, left alone", format_attempts(in_progress)));
     }
-    Ok(exit_status(resolved == checked))
+    if !is_complete {
+        print_to_stderr(&format!(
+            "only the latest {MOST} were checked: run it again for the older ones"
+        ));
+    }
+    Ok(exit_status(resolved == checked && is_complete))
 }
 
 /// Checks the attempts, and again those that a wait may resolve: their process died and its lease has not
@@ -122,13 +127,14 @@ fn wait(attempt: &Attempt, reason: &UnresolvedReason) -> Option<Duration> {
     if is_at_work(attempt, reason) { None } else { reason.conclusive_in() }
 }
 
-/// Returns the unresolved attempts, oldest first.
-async fn unresolved(context: &OperatorContext) -> Result<Vec<Attempt>, LedgerError> {
-    let mut attempts = context.ledger.find(Find::State(AttemptState::Unknown), MOST).await?;
-    attempts.extend(context.ledger.find(Find::State(AttemptState::Open), MOST).await?);
+/// Returns the latest [`MOST`] unresolved attempts, oldest first, and whether these are all.
+async fn unresolved(context: &OperatorContext) -> Result<(Vec<Attempt>, bool), LedgerError> {
+    let limit = MOST + 1;
+    let mut attempts = context.ledger.find(Find::State(AttemptState::Unknown), limit).await?;
+    attempts.extend(context.ledger.find(Find::State(AttemptState::Open), limit).await?);
     attempts.sort_by_key(|attempt| attempt.id);
-    attempts.truncate(MOST);
-    Ok(attempts)
+    let latest = attempts.split_off(attempts.len().saturating_sub(MOST));
+    Ok((latest, attempts.is_empty()))
 }
 
 fn line(

@@ -298,8 +298,7 @@ impl TokenError {
         match self {
             Self::Misconfigured(_) => "misconfigured",
             Self::RateLimited { .. } => "rate_limited",
-            Self::NotAuth0(_) | Self::Failed(_) => "failed",
-            Self::Pending => "not_sent",
+            Self::NotAuth0(_) | Self::Failed(_) | Self::Pending => "failed",
         }
     }
 }

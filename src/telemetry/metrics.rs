@@ -103,7 +103,7 @@ impl Operation {
             ],
             Self::GetUser | Self::UsersByEmail => &["found", "absent", "forbidden", "failed"],
             Self::ChangePassword => &["accepted", "rejected", "failed"],
-            Self::Token => &["granted", "misconfigured", "rate_limited", "failed", "not_sent"],
+            Self::Token => &["granted", "misconfigured", "rate_limited", "failed"],
         }
     }
 }

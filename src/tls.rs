@@ -139,20 +139,16 @@ fn trimmed_authorities(variable: &OsStr) -> Vec<CertificateDer<'static>> {
     found.unwrap_or_default()
 }
 
-/// The settings of an HTTP client.
+/// The settings of an HTTP client, which speaks HTTP/1.1 only.
 ///
 /// # Errors
 /// If the cryptography supports no version of TLS.
-pub fn client_config(
-    verifier: Arc<dyn ServerCertVerifier>,
-    http2: bool,
-) -> Result<ClientConfig, rustls::Error> {
+pub fn client_config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    let protocols: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

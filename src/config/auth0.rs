@@ -34,8 +34,6 @@ pub struct Auth0Settings {
     pub timeout: Duration,
     /// The timeout of DNS lookup, connecting and the TLS handshake.
     pub connect_timeout: Duration,
-    /// Uses HTTP/2 if the tenant offers it.
-    pub http2: bool,
     /// The number of idle connections to keep.
     pub pool_max_idle: usize,
     /// The lifetime of an idle connection.
@@ -89,7 +87,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Auth0Settings {
         pin_user_id: reader.flag("auth0.pin_user_id"),
         timeout: reader.millis("auth0.timeout_ms", 100..=60_000),
         connect_timeout: reader.millis("auth0.connect_timeout_ms", 100..=60_000),
-        http2: reader.flag("auth0.http2"),
         pool_max_idle: reader.count("auth0.pool_max_idle", 1..=10_000),
         pool_idle_timeout: reader.millis("auth0.pool_idle_timeout_ms", 1_000..=600_000),
         outbound,

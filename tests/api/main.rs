@@ -45,7 +45,6 @@ mod fields;
 mod forms;
 mod framing;
 mod hostile;
-mod http2;
 mod idempotency;
 mod identity;
 mod languages;

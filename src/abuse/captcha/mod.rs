@@ -79,7 +79,7 @@ impl Captcha {
             // Loopback needs no certificates.
             builder.tls_certs_only([])
         } else {
-            let tls = tls::client_config(tls::verifier(authorities)?, false)?;
+            let tls = tls::client_config(tls::verifier(authorities)?)?;
             builder.tls_backend_preconfigured(tls)
         };
         let (http, settings) = (builder.build()?, settings.clone());

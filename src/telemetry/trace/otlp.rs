@@ -46,7 +46,7 @@ impl Exporter {
         let failed = |error: &dyn std::fmt::Display| TracesError(error.to_string());
         // The headers of the settings, which may hold a key, must not follow a redirect.
         let client = reqwest::Client::builder().redirect(Policy::none()).timeout(TIMEOUT);
-        let tls = tls::verifier(&[]).and_then(|verifier| tls::client_config(verifier, true));
+        let tls = tls::verifier(&[]).and_then(tls::client_config);
         let client = client.tls_backend_preconfigured(tls.map_err(|e| failed(&e))?);
         let client = client.build().map_err(|e| failed(&e))?;
         let headers = settings.headers.iter();

@@ -163,8 +163,8 @@ pub enum AttemptState {
     Exists,
     /// Auth0 may have executed the create call. The key replays this until it is resolved.
     Unknown,
-    /// Certainly nothing was created, whatever the reason. The key is free; if nothing was sent, it
-    /// is kept for its own form, which may start the attempt again.
+    /// Certainly nothing was created, whatever the reason. The key is free; after
+    /// [`Resolution::Restartable`] it is kept for its own form, which may start the attempt again.
     NotCreated,
 }
 
@@ -224,8 +224,9 @@ pub enum Resolution {
     Unknown,
     /// Certainly nothing was created; frees the key.
     NotCreated,
-    /// Nothing was sent. The key stays, so that the same form starts again without paying.
-    Unsent,
+    /// The tenant did nothing: the call was not sent, or there was no room for it. The key stays, so
+    /// that the same form starts again without paying.
+    Restartable,
 }
 
 impl Resolution {
@@ -235,7 +236,7 @@ impl Resolution {
             Self::Created { .. } => AttemptState::Created,
             Self::Exists => AttemptState::Exists,
             Self::Unknown => AttemptState::Unknown,
-            Self::NotCreated | Self::Unsent => AttemptState::NotCreated,
+            Self::NotCreated | Self::Restartable => AttemptState::NotCreated,
         }
     }
 
@@ -247,7 +248,7 @@ impl Resolution {
     pub(crate) fn user_id(&self) -> Option<&str> {
         match self {
             Self::Created { user_id } => user_id.as_deref(),
-            Self::Exists | Self::Unknown | Self::NotCreated | Self::Unsent => None,
+            Self::Exists | Self::Unknown | Self::NotCreated | Self::Restartable => None,
         }
     }
 }
@@ -368,7 +369,7 @@ pub struct Attempt {
     pub check_count: u32,
     /// The process that works on it for a request; `None` when none does.
     pub worker: Option<Worker>,
-    /// The number of times that it started again after it had ended with nothing sent.
+    /// The number of times that it started again after it had ended as restartable.
     pub restarts: u8,
     /// The accepted terms, which are also in the create call.
     pub terms: Option<TermsVersion>,

@@ -73,7 +73,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Such a row is found by [`Ledger::claim_due`].
     async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError>;
 
-    /// Opens an attempt again that ended with nothing sent and still holds its key. It pays
+    /// Opens a [restartable](Resolution::Restartable) attempt again that still holds its key. It pays
     /// nothing. Returns the number of its restarts; `None` when it is no longer such an attempt, or was
     /// restarted [`RESTARTS`] times.
     ///
@@ -259,7 +259,7 @@ pub enum UrlChange {
 /// Time without a heartbeat after which a process counts as dead.
 pub const HEARTBEAT_LAPSE: Duration = Duration::from_millis(1_500);
 
-/// The most times that an attempt with nothing sent starts again without paying.
+/// The most times that an attempt starts again without paying.
 pub const RESTARTS: u8 = 3;
 
 /// The work of a process on an attempt, on behalf of a request.

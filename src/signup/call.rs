@@ -189,7 +189,7 @@ impl<'a> AttemptRunner<'a> {
         }
         let attempt = match request.ledger_wait.limit(service.ledger.get(call.id)).await {
             Ok(attempt) => attempt,
-            Err(error) => return Err(SignupResult::from(error).unsent()),
+            Err(error) => return Err(SignupResult::from(error).restartable()),
         };
         let is_own = attempt.is_some_and(|attempt| {
             let worker = attempt.worker.map(|worker| worker.process);

@@ -118,9 +118,9 @@ pub struct SignupResult {
     pub cause: Option<Arc<dyn StdError + Send + Sync>>,
     /// Auth0's id of the request that decided it, for the ledger.
     pub(super) auth0_request_id: Option<String>,
-    /// True if nothing was sent to the tenant, or nothing that it acted on for lack of room: the
+    /// True if the tenant did nothing, because the call was not sent or there was no room for it: the
     /// attempt may start again without paying.
-    pub(super) nothing_sent: bool,
+    pub(super) may_restart: bool,
     /// True if a lookup has yet to show whose user has the address.
     pub(super) is_unchecked: bool,
 }
@@ -133,7 +133,7 @@ impl SignupResult {
             replayed: false,
             cause: None,
             auth0_request_id: None,
-            nothing_sent: false,
+            may_restart: false,
             is_unchecked: false,
         }
     }
@@ -147,7 +147,7 @@ impl SignupResult {
     pub(super) fn out_of_time(maybe_sent: bool) -> Self {
         let outcome =
             if maybe_sent { Outcome::Unknown } else { Outcome::Unreachable { retry_after: None } };
-        Self { nothing_sent: !maybe_sent, ..Self::because(outcome, Interruption::OutOfTime) }
+        Self { may_restart: !maybe_sent, ..Self::because(outcome, Interruption::OutOfTime) }
     }
 
     /// The result of an attempt that an earlier request left unresolved.
@@ -160,10 +160,10 @@ impl SignupResult {
         Self::because(Outcome::InProgress, Interruption::TakenOver)
     }
 
-    /// The same result of an attempt that ended before anything was sent.
+    /// The same result of an attempt for which the tenant did nothing.
     #[must_use]
-    pub(super) fn unsent(self) -> Self {
-        Self { nothing_sent: true, ..self }
+    pub(super) fn restartable(self) -> Self {
+        Self { may_restart: true, ..self }
     }
 
     /// The same result, which a lookup has yet to confirm.
@@ -177,7 +177,7 @@ impl SignupResult {
     pub(super) fn resolution(&self, pinned: &PinnedUserId) -> Option<Resolution> {
         Some(match &self.outcome {
             Outcome::InProgress => return None,
-            _ if self.nothing_sent => Resolution::Unsent,
+            _ if self.may_restart => Resolution::Restartable,
             Outcome::Created(user) => {
                 let user_id = strip_provider(&user.user_id);
                 let is_pinned = user_id == pinned.as_str();
@@ -223,7 +223,8 @@ impl From<CreatedUser> for SignupResult {
 
 impl From<CreateUserError> for SignupResult {
     fn from(error: CreateUserError) -> Self {
-        let nothing_sent =
+        // A 429 says that the tenant did nothing, whether it or the budget rejected the call.
+        let may_restart =
             matches!(error, CreateUserError::NotSent(_) | CreateUserError::RateLimited { .. });
         let outcome = match &error {
             CreateUserError::EmailTaken => return Self::new(Outcome::EmailTaken),
@@ -241,7 +242,7 @@ impl From<CreateUserError> for SignupResult {
             CreateUserError::NotSent(_) => Outcome::Unreachable { retry_after: None },
             CreateUserError::Ambiguous(_) => Outcome::Unknown,
         };
-        Self { nothing_sent, ..Self::because(outcome, error) }
+        Self { may_restart, ..Self::because(outcome, error) }
     }
 }
 
@@ -280,7 +281,7 @@ mod tests {
     fn an_attempt_of_another_process_gets_no_resolution_from_this_one() {
         let pinned = PinnedUserId::from_digest(&Digest::from_bytes([7; 32]));
         assert_eq!(SignupResult::taken_over().resolution(&pinned), None);
-        let unsent = SignupResult::new(Outcome::Abandoned).unsent();
-        assert_eq!(unsent.resolution(&pinned), Some(Resolution::Unsent));
+        let restartable = SignupResult::new(Outcome::Abandoned).restartable();
+        assert_eq!(restartable.resolution(&pinned), Some(Resolution::Restartable));
     }
 }

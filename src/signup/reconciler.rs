@@ -167,7 +167,7 @@ impl Reconciler {
             Resolution::Exists
             | Resolution::Unknown
             | Resolution::NotCreated
-            | Resolution::Unsent => {
+            | Resolution::Restartable => {
                 Basis::NotFound { connection_ended_at: attempt.connection_ended_at }
             }
         };

@@ -205,7 +205,7 @@ impl Inner {
             let PreparedCall { id, active: _active, .. } = call;
             let finish = FinishAttempt {
                 id,
-                resolution: Resolution::Unsent,
+                resolution: Resolution::Restartable,
                 // So that a waiting request with the key starts it again (`is_abandoned`).
                 outcome_code: Outcome::Abandoned.code(),
                 auth0_request_id: None,

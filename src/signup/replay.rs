@@ -1,7 +1,7 @@
 //! Replay of a sign-up that started before.
 //!
-//! A resolved attempt is *replayed*: its recorded result is returned. One with nothing sent is
-//! *restarted*. An unresolved one is *resumed*: this process takes it over, looks its user up, and may
+//! A resolved attempt is *replayed*: its recorded result is returned. One for
+//! which the tenant did nothing is *restarted*. An unresolved one is *resumed*: this process takes it over, looks its user up, and may
 //! *repeat* its call.
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) const TAKE_OVER_MARGIN: Duration = Duration::from_secs(5);
 pub(super) enum Replay {
     /// This result.
     Result(SignupResult),
-    /// Its attempt ended with nothing sent, and has started again.
+    /// Its attempt was restartable, and has started again.
     Restarted(PreparedCall),
     /// The key is free, or its attempt has changed: look it up again.
     LookAgain,
@@ -58,7 +58,7 @@ impl Inner {
     ) -> Replay {
         let is_bound = attempt.key.as_ref().is_some_and(|key| request.is_bound(key));
         if !is_bound {
-            // An attempt that sent nothing keeps its key for its own form only.
+            // A restartable attempt keeps its key for its own form only.
             return match attempt.state {
                 AttemptState::NotCreated => self.free_key(request, &attempt).await,
                 _ => Replay::Result(SignupResult::new(Outcome::KeyReused)),
@@ -85,7 +85,7 @@ impl Inner {
         Replay::Result(result.replay())
     }
 
-    /// Starts an attempt again that ended with nothing sent.
+    /// Starts a restartable attempt again.
     async fn restart(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
         let call = PreparedCall::from_attempt(self, attempt);
         let restart = self.ledger.restart(attempt.id, self.lease());

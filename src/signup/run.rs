@@ -24,7 +24,7 @@ static OPEN_CONFLICT_LOG: LogGate = LogGate::new();
 enum Start {
     /// The key is new at this time of the ledger.
     New(LedgerTime),
-    /// An attempt with this key ended with nothing sent, and has started again.
+    /// An attempt with this key was restartable, and has started again.
     Restarted(PreparedCall),
 }
 
@@ -70,7 +70,7 @@ impl Inner {
             Ok(permit) => {
                 AttemptRunner::new(self, request, &call, alive).call_and_resolve(permit).await
             }
-            Err(result) => result.unsent(),
+            Err(result) => result.restartable(),
         };
         Ok((call, result))
     }

@@ -1,4 +1,4 @@
-//! Attempts whose process died or was paused, and attempts that ended with nothing sent.
+//! Attempts whose process died or was paused, and attempts that may start again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -94,7 +94,7 @@ async fn a_client_that_hung_up_in_the_queue_starts_again_without_paying() {
 }
 
 #[tokio::test]
-async fn an_attempt_with_nothing_sent_starts_again_three_times() {
+async fn a_restartable_attempt_starts_again_three_times() {
     let app = TestApp::builder()
         .set("challenge.required", "always")
         .set("auth0_compat.enabled", "false")
@@ -115,7 +115,7 @@ async fn an_attempt_with_nothing_sent_starts_again_three_times() {
 }
 
 #[tokio::test]
-async fn a_key_with_nothing_sent_is_free_for_another_form() {
+async fn a_restartable_attempts_key_is_free_for_another_form() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "1").times(9));

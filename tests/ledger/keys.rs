@@ -10,7 +10,7 @@ use auth0_signup::ledger::{AttemptState, BeginResult, Find, NewAttempt, ProofUse
 use crate::backend::{Backend, NOW};
 use crate::rows::{
     DAY, Finish, begin, binding, created, digest, existing, finish, get, holder, key, keyed,
-    not_created, proof_only, time, unique, unknown, unsent, with_keys,
+    not_created, proof_only, restartable, time, unique, unknown, with_keys,
 };
 
 on_both! {
@@ -96,7 +96,7 @@ async fn only_a_freed_key_starts_a_new_attempt(backend: Backend) {
         Resolution::Created { user_id: None },
         Resolution::Exists,
         Resolution::Unknown,
-        Resolution::Unsent,
+        Resolution::Restartable,
     ];
     for (number, resolution) in (1..).zip(kept) {
         let attempt = keyed(number, NOW);
@@ -116,7 +116,7 @@ async fn only_a_freed_key_starts_a_new_attempt(backend: Backend) {
 
 async fn a_key_is_freed_whatever_the_outcome(backend: Backend) {
     let ledger = backend.open().await;
-    let outcomes: [(u32, Finish); 3] = [(1, created), (2, unknown), (3, unsent)];
+    let outcomes: [(u32, Finish); 3] = [(1, created), (2, unknown), (3, restartable)];
     for (number, finish) in outcomes {
         let numbers = [number, 100 + number];
         let attempt = with_keys(&numbers, NOW);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, NOW, admin};
 use crate::rows::{
-    DAY, begin, created, digest, existing, get, key, keyed, lease, time, unknown, unsent,
+    DAY, begin, created, digest, existing, get, key, keyed, lease, restartable, time, unknown,
 };
 use crate::unreliable_server::UnreliableServer;
 
@@ -74,7 +74,7 @@ async fn a_change_whose_reply_is_lost_is_reported_as_written() {
     let attempt = keyed(2, NOW);
     begin(&ledger, &attempt).await;
     proxy.lose_reply();
-    assert!(ledger.finish(unsent(attempt.id)).await.unwrap());
+    assert!(ledger.finish(restartable(attempt.id)).await.unwrap());
     proxy.lose_reply();
     assert!(ledger.restart(attempt.id, lease()).await.unwrap().is_some());
     ledger.finish(unknown(attempt.id)).await.unwrap();

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::backend::{Backend, NOW};
 use crate::rows::{
     DAY, LEASE, PROCESS, after_failure, any_due, begin, binding, created, finish, get, key, keyed,
-    lease, not_created, time, unique, unknown, unsent,
+    lease, not_created, restartable, time, unique, unknown,
 };
 
 on_both! {
@@ -64,7 +64,7 @@ async fn a_row_comes_back_as_it_was_written(backend: Backend) {
 
 async fn a_resolved_attempt_changes_only_to_created(backend: Backend) {
     let ledger = backend.open().await;
-    for first in [Resolution::NotCreated, Resolution::Unsent, Resolution::Exists] {
+    for first in [Resolution::NotCreated, Resolution::Restartable, Resolution::Exists] {
         let attempt = unique(NOW);
         begin(&ledger, &attempt).await;
         let state = first.state();
@@ -76,7 +76,7 @@ async fn a_resolved_attempt_changes_only_to_created(backend: Backend) {
         let row = get(&ledger, attempt.id).await;
         assert_eq!((row.state, row.outcome_code.as_deref()), (state, Some("code")));
         assert!(ledger.finish(created(attempt.id)).await.unwrap());
-        for late in [created, not_created, unsent] {
+        for late in [created, not_created, restartable] {
             assert!(!ledger.finish(late(attempt.id)).await.unwrap());
         }
         assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
@@ -175,7 +175,7 @@ async fn a_response_is_void_once_a_request_has_resumed_the_attempt(backend: Back
         begin(&ledger, &attempt).await;
         let end = ledger.take_over(attempt.id, resumer, None).await.unwrap();
         assert_eq!(end, Some(time(NOW + resumer.lasts)));
-        for late in [unsent(attempt.id), unknown(attempt.id), not_created(attempt.id)] {
+        for late in [restartable(attempt.id), unknown(attempt.id), not_created(attempt.id)] {
             assert!(!ledger.finish(worked(PROCESS, None, late)).await.unwrap());
         }
         let row = get(&ledger, attempt.id).await;
@@ -192,10 +192,10 @@ async fn a_response_is_void_once_the_attempt_has_started_again(backend: Backend)
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
-    assert!(ledger.finish(unsent(attempt.id)).await.unwrap());
+    assert!(ledger.finish(restartable(attempt.id)).await.unwrap());
     assert_eq!(ledger.restart(attempt.id, lease()).await.unwrap(), Some(1));
     let basis = |restarts| Basis::Worked { process: PROCESS, connection_ended_at: None, restarts };
-    let late = FinishAttempt { basis: basis(0), ..unsent(attempt.id) };
+    let late = FinishAttempt { basis: basis(0), ..restartable(attempt.id) };
     assert!(!ledger.finish(late).await.unwrap());
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
     let own = FinishAttempt { basis: basis(1), ..unknown(attempt.id) };

@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use crate::backend::{Backend, NOW, admin};
 use crate::eventually::eventually;
 use crate::rows::{
-    DAY, SLOW, after_failure, any_due, created, digest, key, keyed, lease, unique, unknown, unsent,
-    with_keys, with_permit, with_proof,
+    DAY, SLOW, after_failure, any_due, created, digest, key, keyed, lease, restartable, unique,
+    unknown, with_keys, with_permit, with_proof,
 };
 use crate::server::{connect, execute, scalar, start};
 
@@ -262,7 +262,7 @@ async fn no_attempt_starts_again_with_a_key_that_is_being_freed() {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     ledger.begin(attempt.clone()).await.unwrap();
-    assert!(ledger.finish(unsent(attempt.id)).await.unwrap());
+    assert!(ledger.finish(restartable(attempt.id)).await.unwrap());
     let (blocker, observer) = (connect(&backend.url()).await, connect(&backend.url()).await);
     let lock = format!("BEGIN; SELECT FROM attempts WHERE id = '{}' FOR UPDATE", attempt.id);
     blocker.batch_execute(&lock).await.unwrap();

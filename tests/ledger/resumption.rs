@@ -9,12 +9,12 @@ use uuid::Uuid;
 use crate::backend::{Backend, NOW};
 use crate::rows::{
     DAY, Finish, PROCESS, begin, created, existing, get, holder, key, keyed, lease, not_created,
-    time, unknown, unsent, with_keys,
+    restartable, time, unknown, with_keys,
 };
 
 on_both! {
-    an_attempt_with_nothing_sent_restarts_three_times,
-    only_an_attempt_with_nothing_sent_and_a_living_key_restarts,
+    a_restartable_attempt_restarts_three_times,
+    only_a_restartable_attempt_with_a_living_key_restarts,
     of_two_restarts_one_succeeds,
     of_two_takeovers_one_succeeds,
     a_takeover_never_shortens_the_time_of_an_earlier_call,
@@ -26,14 +26,14 @@ on_both! {
 const OTHER: Lease =
     Lease { process: Uuid::from_u128(6), lasts: Duration::from_secs(40), synced: true };
 
-async fn an_attempt_with_nothing_sent_restarts_three_times(backend: Backend) {
+async fn a_restartable_attempt_restarts_three_times(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = with_keys(&[1, 2], NOW);
     begin(&ledger, &attempt).await;
     let before = get(&ledger, attempt.id).await;
     for restarts in 1..=RESTARTS {
         assert_eq!(ledger.restart(attempt.id, OTHER).await.unwrap(), None, "it is open");
-        assert!(ledger.finish(unsent(attempt.id)).await.unwrap());
+        assert!(ledger.finish(restartable(attempt.id)).await.unwrap());
         let row = get(&ledger, attempt.id).await;
         assert_eq!((row.state, row.worker), (AttemptState::NotCreated, None));
         assert_eq!(row.outcome_code.as_deref(), Some("upstream_busy"));
@@ -50,12 +50,12 @@ async fn an_attempt_with_nothing_sent_restarts_three_times(backend: Backend) {
         );
         assert_eq!((row.started_at, row.key), (before.started_at, before.key));
     }
-    ledger.finish(unsent(attempt.id)).await.unwrap();
+    ledger.finish(restartable(attempt.id)).await.unwrap();
     assert!(ledger.restart(attempt.id, OTHER).await.unwrap().is_none());
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::NotCreated);
 }
 
-async fn only_an_attempt_with_nothing_sent_and_a_living_key_restarts(backend: Backend) {
+async fn only_a_restartable_attempt_with_a_living_key_restarts(backend: Backend) {
     let ledger = backend.open().await;
     let ends: [(u32, Finish); 3] = [(1, created), (2, unknown), (3, not_created)];
     for (number, end) in ends {
@@ -69,7 +69,7 @@ async fn only_an_attempt_with_nothing_sent_and_a_living_key_restarts(backend: Ba
     }
     let attempt = keyed(4, NOW);
     begin(&ledger, &attempt).await;
-    ledger.finish(unsent(attempt.id)).await.unwrap();
+    ledger.finish(restartable(attempt.id)).await.unwrap();
     backend.set_time(NOW + DAY).await;
     assert_eq!(ledger.restart(attempt.id, lease()).await.unwrap(), None, "its key has expired");
     assert_eq!(begin(&ledger, &keyed(4, NOW + DAY)).await, BeginResult::Started);
@@ -79,7 +79,7 @@ async fn of_two_restarts_one_succeeds(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
-    ledger.finish(unsent(attempt.id)).await.unwrap();
+    ledger.finish(restartable(attempt.id)).await.unwrap();
     let both = [lease(), OTHER].map(|lease| ledger.restart(attempt.id, lease));
     let both = futures_util::future::join_all(both).await;
     assert_eq!(both.into_iter().filter_map(Result::unwrap).count(), 1);

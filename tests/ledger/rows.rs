@@ -147,8 +147,8 @@ pub(crate) fn unknown(id: AttemptId) -> FinishAttempt {
     finish(id, Resolution::Unknown, "outcome_unknown")
 }
 
-pub(crate) fn unsent(id: AttemptId) -> FinishAttempt {
-    finish(id, Resolution::Unsent, "upstream_busy")
+pub(crate) fn restartable(id: AttemptId) -> FinishAttempt {
+    finish(id, Resolution::Restartable, "upstream_busy")
 }
 
 /// The id of the attempt that already holds the key.

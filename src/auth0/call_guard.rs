@@ -83,11 +83,6 @@ impl CallGuard {
         self.budget.is_waiting_long()
     }
 
-    /// Returns the time until calls are accepted again after a 429; zero without one.
-    pub(super) fn cooldown(&self) -> Duration {
-        self.budget.cooldown()
-    }
-
     /// Returns whether calls are rejected because recent ones failed.
     pub(super) fn is_failing_fast(&self) -> bool {
         self.breaker.is_open()
@@ -99,20 +94,21 @@ impl CallPermit {
     /// absent `Date` of a 429.
     ///
     /// # Errors
-    /// Those of the call.
+    /// Those of the call. After a 429 the wait of the budget, which covers the one that this response
+    /// asks for.
     pub(super) async fn end(
         self,
         result: Result<Response, SendError>,
         clock: &dyn Clock,
-    ) -> Result<ApiResponse, TransportError> {
+    ) -> Result<ApiResponse, CallError> {
         let Self { breaker, budget, .. } = self;
         let response = match result {
             Ok(response) => response,
             // Says nothing new about the tenant, so the breaker does not count it.
-            Err(SendError { error, is_outdated: true }) => return Err(error),
+            Err(SendError { error, is_outdated: true }) => return Err(error.into()),
             Err(SendError { error, is_outdated: false }) => {
                 breaker.failed();
-                return Err(error);
+                return Err(error.into());
             }
         };
         let status = response.status().as_u16();
@@ -137,8 +133,8 @@ impl CallPermit {
                 "Auth0 asks for a wait of {seconds} s: until then one call a minute is sent"
             );
         }
-        budget.record_rejection(headers, requested);
-        Ok(response)
+        let retry_after = budget.record_rejection(headers, requested);
+        Err(CallError::RateLimited { api: Api::Management, retry_after })
     }
 }
 

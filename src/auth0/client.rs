@@ -11,9 +11,9 @@ use url::Url;
 
 use super::budget::Priority;
 use super::call_guard::{CallGuard, CallPermit};
-use super::classify::{is_token_rejected, wait_after_429};
+use super::classify::is_token_rejected;
 use super::create_user::{self, Acceptance, CreateCallDefaults};
-use super::error::{Api, CallError, CreateUserError, LookupError, Misconfiguration};
+use super::error::{CallError, CreateUserError, LookupError, Misconfiguration};
 use super::http_client::{ConnectionChoice, HttpClient};
 use super::lookup::{self, UserById, UsersByEmail};
 use super::response::ApiResponse;
@@ -127,13 +127,9 @@ impl Client {
         };
         let started = Instant::now();
         let response = self.call(permit.priority, Some(permit), request).await;
-        let mut created = response
+        let created = response
             .map_err(CreateUserError::from)
             .and_then(|(response, _)| create_user::created(&response, user, self.clock.now()));
-        // A 429 that names no wait gets one that grows.
-        if let Err(CreateUserError::RateLimited { retry_after, .. }) = &mut created {
-            *retry_after = self.guard.cooldown().max(*retry_after);
-        }
         let label = created.as_ref().map_or_else(CreateUserError::label, |_| "created");
         self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
         created
@@ -198,11 +194,6 @@ impl Client {
         }
         let request = || self.request(Method::GET, url.clone());
         let (response, token) = self.call(priority, None, request).await?;
-        if response.status == 429 {
-            let (headers, body) = (&response.headers, response.body());
-            let retry_after = wait_after_429(headers, body, self.clock.now());
-            return Err(CallError::RateLimited { api: Api::Management, retry_after }.into());
-        }
         let found = read(&response);
         match &found {
             Ok(_) => self.tokens.record_lookup(&token, true),

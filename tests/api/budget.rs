@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Fault, JournalEntry, Plan, Route};
+use auth0_emulator::{Fault, Gate, JournalEntry, Plan, Route};
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -246,4 +246,24 @@ async fn clients_who_come_back_too_early_leave_the_limit_to_new_sign_ups() {
         _ = come_back => unreachable!("every client goes on"),
         () = newcomer => {}
     }
+}
+
+#[tokio::test]
+async fn a_lookup_that_gets_429_names_the_wait_that_holds_every_call_back() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let gate = Gate::new();
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(429).behind(&gate));
+    let form = ada_with("password", "Another-Password-1");
+    let conflict = tokio::spawn(TestResponse::receive(app.post().json(&form)));
+    gate.arrived(1).await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "30"));
+    let other = app.sign_up(&ada_with("email", "other@example.com")).await;
+    assert_eq!(other.problem(), "upstream_busy");
+    gate.open();
+    let conflict = conflict.await.unwrap();
+    assert_eq!(conflict.problem(), "upstream_busy");
+    let seconds: u64 = conflict.header("retry-after").unwrap().parse().unwrap();
+    assert!((20..=30).contains(&seconds), "{seconds}");
 }

@@ -203,11 +203,6 @@ impl Budget {
         !self.state.lock().bucket.long_wait(Instant::now()).is_zero()
     }
 
-    /// Returns the time until requests are accepted again after a 429; zero without one.
-    pub(super) fn cooldown(&self) -> Duration {
-        self.state.lock().bucket.cooldown(Instant::now())
-    }
-
     /// Learns from a response other than a 429, and wakes the waiter that may go.
     fn observe(&self, request: SentRequest, status: u16, headers: &HeaderMap) {
         let mut state = self.state.lock();
@@ -217,18 +212,21 @@ impl Budget {
         self.report(reported);
     }
 
-    /// Learns from a 429, and wakes the waiters, which may have to give up.
+    /// Learns from a 429, and wakes the waiters, which may have to give up. Returns the time until
+    /// requests are accepted again.
     fn observe_rejection(
         &self,
         request: SentRequest,
         headers: &HeaderMap,
         requested: RequestedWait,
-    ) {
-        let mut state = self.state.lock();
-        let reported = state.bucket.observe_rejection(request, headers, requested, Instant::now());
+    ) -> Duration {
+        let (mut state, now) = (self.state.lock(), Instant::now());
+        let reported = state.bucket.observe_rejection(request, headers, requested, now);
+        let cooldown = state.bucket.cooldown(now);
         state.queue.wake_all();
         drop(state);
         self.report(reported);
+        cooldown
     }
 
     /// Sets the metrics of the bucket that the tenant reported.
@@ -254,11 +252,17 @@ impl Permit {
         }
     }
 
-    /// Learns from the 429 that the request got.
-    pub(super) fn record_rejection(mut self, headers: &HeaderMap, requested: RequestedWait) {
-        if let Some(request) = self.request.take() {
-            self.budget.observe_rejection(request, headers, requested);
-        }
+    /// Learns from the 429 that the request got. Returns the time until requests are accepted
+    /// again: at least `requested`, and a time that grows where that is none.
+    pub(super) fn record_rejection(
+        mut self,
+        headers: &HeaderMap,
+        requested: RequestedWait,
+    ) -> Duration {
+        let request = self.request.take();
+        request.map_or(SHORTEST_RETRY, |request| {
+            self.budget.observe_rejection(request, headers, requested)
+        })
     }
 }
 

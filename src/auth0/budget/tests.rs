@@ -48,7 +48,8 @@ fn with(mut headers: HeaderMap, name: HeaderName, value: u32) -> HeaderMap {
 pub(super) fn record(permit: Permit, status: u16, headers: &HeaderMap) {
     if status == 429 {
         let rejected = RejectedCall { api: Api::Management, headers, body: b"" };
-        permit.record_rejection(headers, RequestedWait::from_rejection(rejected, Duration::ZERO));
+        let requested = RequestedWait::from_rejection(rejected, Duration::ZERO);
+        assert!(permit.record_rejection(headers, requested) >= requested.wait.unwrap_or(SECOND));
     } else {
         permit.record_response(status, headers);
     }

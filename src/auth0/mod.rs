@@ -29,6 +29,7 @@ mod sender;
 mod tenant_clock;
 mod token;
 mod token_request;
+mod token_retry;
 mod traced_call;
 mod user;
 mod wait;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use http::HeaderValue;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -18,6 +17,7 @@ use super::error::{Misconfiguration, TokenError};
 use super::read_access::ReadAccess;
 use super::scopes::{self, CREATE_USERS};
 use super::token_request::{TokenGrant, TokenRequest};
+use super::token_retry::RetryState;
 use super::wait::PROBE_INTERVAL;
 use crate::clock::Clock;
 use crate::telemetry::{Metrics, Operation, chain};
@@ -37,13 +37,6 @@ const MARGIN: Duration = Duration::from_secs(10);
 
 /// The shortest time between two refreshes, however short the reported lifetime is.
 const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The wait after the first failed request, and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
-
-/// The time for which every response was not Auth0's, after which the operator has to act. A proxy that starts
-/// again takes less.
-const MOMENT_OF_A_PROXY: Duration = Duration::from_secs(5);
 
 /// The delay of the first request, unless a sign-up needs it sooner. Replicas that start together
 /// do not request together, and one that dies at once costs no token of the application's quota.
@@ -262,68 +255,27 @@ impl TokenRefresher {
             () = sleep(jitter) => {}
             () = self.tokens.fetch_requested.notified() => {}
         }
-        let mut backoff = backoff();
-        let mut rejected_unused = 0;
-        let mut not_auth0_since = None;
-        let mut long_until = None;
+        let mut retry = RetryState::new();
         loop {
             let requested_at = Instant::now();
-            let mut response = self.request.send().await;
-            if let Err(TokenError::NotAuth0(reason)) = &response {
-                let since = *not_auth0_since.get_or_insert(requested_at);
-                if since.elapsed() >= MOMENT_OF_A_PROXY {
-                    response = Err(reason.clone().into());
-                }
-            } else {
-                not_auth0_since = None;
-            }
+            let response = retry.judge(self.request.send().await, requested_at);
             let label = response.as_ref().map_or_else(TokenError::label, |_| "granted");
             self.metrics.auth0_request(Operation::Token, label, requested_at.elapsed());
-            let failure = match response {
+            let error = match response {
                 Ok(grant) => {
-                    long_until = None;
                     let token = self.publish(grant, requested_at);
-                    if self.wait_until_stale(&token, requested_at).await {
-                        rejected_unused = 0;
-                    } else {
-                        rejected_unused += 1;
-                    }
-                    // One token that was rejected before it was ever accepted may have been
-                    // revoked. After a second one, an immediate request would make every sign-up
-                    // cost a token.
-                    if rejected_unused < 2 {
-                        backoff = self::backoff();
+                    let was_accepted = self.wait_until_stale(&token, requested_at).await;
+                    if retry.record_end(was_accepted) {
                         continue;
                     }
                     Misconfiguration::TokenRejected.into()
                 }
                 Err(error) => error,
             };
-            let wait = backoff.next().unwrap_or(BACKOFF.1);
-            let wait = match &failure {
-                TokenError::RateLimited { retry_after } => wait.max(*retry_after),
-                _ => wait,
-            };
-            let now = Instant::now();
-            let mut next_try = now + wait;
-            let mut is_long = false;
-            if matches!(failure, TokenError::RateLimited { .. }) {
-                if wait > PROBE_INTERVAL {
-                    long_until = Some(next_try);
-                }
-                // A long wait goes on while probes are rejected, by whatever is in front of the
-                // tenant.
-                if let Some(until) = long_until.filter(|until| *until > now) {
-                    (next_try, is_long) = (next_try.max(until), true);
-                }
-            }
-            let failing = self.fail(TokenFailure { error: failure, next_try, is_long });
+            let (next_try, is_long) = retry.schedule(&error, Instant::now());
             tokio::select! {
-                () = failing => {}
-                () = self.request.credentials().replaced() => {
-                    (backoff, rejected_unused, long_until) = (self::backoff(), 0, None);
-                    not_auth0_since = None;
-                }
+                () = self.fail(TokenFailure { error, next_try, is_long }) => {}
+                () = self.request.credentials().replaced() => retry = RetryState::new(),
             }
         }
     }
@@ -398,28 +350,5 @@ fn log_failure(failure: &TokenError, wait: Duration) {
         tracing::error!(error, retry_in_ms, "cannot fetch a Management API token: {failure}");
     } else {
         tracing::warn!(error, retry_in_ms, "cannot fetch a Management API token: {failure}");
-    }
-}
-
-fn backoff() -> impl Iterator<Item = Duration> {
-    let backoff = ExponentialBuilder::new()
-        .with_min_delay(BACKOFF.0)
-        .with_max_delay(BACKOFF.1)
-        .with_jitter()
-        .without_max_times()
-        .build();
-    // The jitter is added to the longest delay too.
-    backoff.map(|wait| wait.min(BACKOFF.1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_wait_is_longer_than_the_longest() {
-        let waits: Vec<_> = backoff().take(100).collect();
-        assert_eq!(waits.iter().max(), Some(&BACKOFF.1));
-        assert!(waits.iter().all(|wait| *wait >= BACKOFF.0));
     }
 }

@@ -8,8 +8,9 @@
 use std::error::Error as StdError;
 use std::fs::{self, Metadata};
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -63,6 +64,14 @@ struct OpenLog {
     files: Option<[FileId; 2]>,
 }
 
+/// The result of the last check, and what the next one compares the file with.
+#[derive(Debug, Default)]
+struct LastCheck {
+    problem: Option<FileProblem>,
+    header: FileHeader,
+    length: u64,
+}
+
 /// Compares the path with the open file. Outlives every connection to the file.
 #[derive(Debug)]
 pub(super) struct FileGuard {
@@ -73,12 +82,13 @@ pub(super) struct FileGuard {
     /// Present in a service.
     lock: Option<ServiceLock>,
     log: Mutex<OpenLog>,
-    header: Mutex<FileHeader>,
-    length: AtomicU64,
     is_damaged: AtomicBool,
     /// A call has met a page that SQLite cannot read. Other pages show nothing about it.
     has_bad_page: AtomicBool,
-    problem: Mutex<Option<FileProblem>>,
+    /// Locked during a check, which hangs where the file system does.
+    last: Mutex<LastCheck>,
+    /// True if the last check found a problem. Read without that lock, so that no sign-up waits for a
+    /// check that hangs.
     has_problem: AtomicBool,
     is_released: AtomicBool,
 }
@@ -101,11 +111,12 @@ impl FileGuard {
             database,
             lock,
             log: Mutex::default(),
-            header: Mutex::new(header.unwrap_or_default()),
-            length: AtomicU64::new(0),
             is_damaged: AtomicBool::new(false),
             has_bad_page: AtomicBool::new(false),
-            problem: Mutex::default(),
+            last: Mutex::new(LastCheck {
+                header: header.unwrap_or_default(),
+                ..LastCheck::default()
+            }),
             has_problem: AtomicBool::new(false),
             is_released: AtomicBool::new(false),
         })
@@ -154,18 +165,19 @@ impl FileGuard {
     }
 
     fn examine(&self, with_header: bool) -> Result<(), LedgerError> {
-        let mut current = self.problem.lock();
+        let mut last = self.last.lock();
         // Lasts: the log that is left belongs to the content from before.
-        if !matches!(*current, Some(FileProblem::Overwritten(_))) {
+        if !matches!(last.problem, Some(FileProblem::Overwritten(_))) {
             // What cannot be read is readable again only once its header was read.
-            let with_header = with_header || matches!(*current, Some(FileProblem::Unreadable(..)));
-            let found = self.compare(with_header).err();
-            if *current != found {
+            let with_header =
+                with_header || matches!(last.problem, Some(FileProblem::Unreadable(..)));
+            let found = self.compare(&mut last, with_header).err();
+            if last.problem != found {
                 self.report(found.as_ref());
-                *current = found;
+                last.problem = found;
             }
         }
-        current.clone().map_or(Ok(()), |problem| Err(problem.into()))
+        last.problem.clone().map_or(Ok(()), |problem| Err(problem.into()))
     }
 
     fn report(&self, problem: Option<&FileProblem>) {
@@ -180,7 +192,7 @@ impl FileGuard {
         }
     }
 
-    fn compare(&self, with_header: bool) -> Result<(), FileProblem> {
+    fn compare(&self, last: &mut LastCheck, with_header: bool) -> Result<(), FileProblem> {
         let length = is_still(&self.path, self.database)?.len();
         let files = self.log.lock().files;
         for (path, id) in self.log_paths.iter().zip(files.into_iter().flatten()) {
@@ -189,13 +201,13 @@ impl FileGuard {
                 problem => problem,
             })?;
         }
-        let is_shorter = length < self.length.swap(length, Ordering::AcqRel);
-        if with_header || is_shorter { self.compare_header() } else { Ok(()) }
+        let is_shorter = length < mem::replace(&mut last.length, length);
+        if with_header || is_shorter { self.compare_header(&mut last.header) } else { Ok(()) }
     }
 
     /// Compares the header in the file with the last one. A copy over the file keeps its identity,
     /// but shortens it or sets its change counter back.
-    fn compare_header(&self) -> Result<(), FileProblem> {
+    fn compare_header(&self, last: &mut FileHeader) -> Result<(), FileProblem> {
         let Some(lock) = &self.lock else { return Ok(()) };
         let [log, _] = &self.log_paths;
         match is_log(log) {
@@ -209,8 +221,7 @@ impl FileGuard {
         let unreadable =
             |error: io::Error| FileProblem::Unreadable(self.path.clone(), error.to_string());
         let now = read.map_err(unreadable)?;
-        let mut last = self.header.lock();
-        if !now.follows(&last) {
+        if !now.follows(last) {
             return Err(FileProblem::Overwritten(self.path.clone()));
         }
         *last = now;
@@ -259,12 +270,12 @@ impl FileGuard {
         if !self.has_problem() {
             return Ok(());
         }
-        self.problem.lock().clone().map_or(Ok(()), |problem| Err(problem.into()))
+        self.last.lock().problem.clone().map_or(Ok(()), |problem| Err(problem.into()))
     }
 
     /// Returns whether the content of the file was overwritten. Its log belongs to the old content.
     pub(super) fn is_overwritten(&self) -> bool {
-        matches!(*self.problem.lock(), Some(FileProblem::Overwritten(_)))
+        matches!(self.last.lock().problem, Some(FileProblem::Overwritten(_)))
     }
 
     /// Moves the log of an overwritten file aside: SQLite would apply it to the new content.

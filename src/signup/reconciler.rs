@@ -88,20 +88,10 @@ impl Reconciler {
                 continue;
             }
             let next_check = match timeout_at(until, self.check(&attempt)).await {
-                Ok(checked) => match checked? {
-                    None => continue,
-                    Some(reason) => {
-                        let next = reason.next_check(attempt.check_count);
-                        if next.after.is_none() {
-                            // The gauges leave it out from now on: no check will decide it.
-                            tracing::warn!(
-                                attempt = %attempt.id,
-                                "an attempt stays unknown and is not checked again: {reason}"
-                            );
-                        }
-                        next
-                    }
-                },
+                Ok(checked) => {
+                    let Some(reason) = checked? else { continue };
+                    plan_check(&attempt, &reason)
+                }
                 // Too late for this round: the next one checks it first.
                 Err(_) => NextCheck { after: Some(Duration::ZERO), counts_as_failed: false },
             };
@@ -243,6 +233,19 @@ impl Reconciler {
             Err(LookupError::Failed(error)) => Err(UnresolvedReason::LookupFailed(error)),
         }
     }
+}
+
+/// Returns the next check of an unresolved attempt. Logs if there is none: the gauges leave the attempt
+/// out from now on.
+fn plan_check(attempt: &Attempt, reason: &UnresolvedReason) -> NextCheck {
+    let next = reason.next_check(attempt.check_count);
+    if next.after.is_none() {
+        tracing::warn!(
+            attempt = %attempt.id,
+            "an attempt stays unknown and is not checked again: {reason}"
+        );
+    }
+    next
 }
 
 /// Returns whether the rival of an attempt may have created the user: it started before the user was created,

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::abuse::Proxies;
-use crate::auth0::{Client, TokenHealth};
+use crate::auth0::{Client, UpstreamHealth};
 use crate::context::Context;
 use crate::signup::Signups;
 use crate::telemetry::chain;
@@ -59,24 +59,13 @@ pub struct Report {
     /// The ledger can be written.
     pub ledger: bool,
     /// The state of the token and of calls to Auth0.
-    pub auth0: Upstream,
+    pub auth0: UpstreamHealth,
     /// Clients can be distinguished: no untrusted proxy sent a forwarded header.
     pub clients: bool,
     /// The settings in use are those of the files: the last reload did not fail.
     pub settings: bool,
     /// This machine's clock differs from the tenant's and the ledger's by less than 30 s.
     pub clock: bool,
-}
-
-/// The state of the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Upstream {
-    /// There is a token.
-    Good,
-    /// The first token is being requested.
-    Starting,
-    /// There is no token, calls fail, or the tenant asked for a wait of more than a minute.
-    Failing,
 }
 
 impl Report {
@@ -103,14 +92,7 @@ impl Readiness {
         Report {
             draining: self.context.lifecycle.is_draining(),
             ledger: self.ledger().await,
-            auth0: match self.auth0.token_health() {
-                _ if self.auth0.is_failing_fast() || self.auth0.is_waiting_long() => {
-                    Upstream::Failing
-                }
-                TokenHealth::Good => Upstream::Good,
-                TokenHealth::Starting => Upstream::Starting,
-                TokenHealth::Failing => Upstream::Failing,
-            },
+            auth0: self.auth0.health(),
             clients: !self.proxies.is_misconfigured(),
             settings: !self.reload.has_failed(),
             clock: !self.context.metrics.clock_skew().is_severe(),

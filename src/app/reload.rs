@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::services::{Routings, Services};
 use super::{App, StartError};
-use crate::auth0::TokenHealth;
+use crate::auth0::UpstreamHealth;
 use crate::config::{Changes, ConfigErrors, Database, Layers, Settings};
 use crate::http::server::LiveRouter;
 use crate::ledger::UrlChange;
@@ -168,7 +168,7 @@ impl Reloader {
         self.log_level.set(&log_level);
         let changes_credentials = live.iter().any(is_credential);
         // A reload is also a request to try the same ones again.
-        let is_failing = client.token_health() == TokenHealth::Failing;
+        let is_failing = client.token_health() == UpstreamHealth::Failing;
         if is_same_application && (changes_credentials || is_failing) {
             client.replace_credentials(credentials);
         }

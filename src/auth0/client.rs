@@ -18,7 +18,7 @@ use super::http_client::{ConnectionChoice, HttpClient};
 use super::lookup::{self, UserById, UsersByEmail};
 use super::response::ApiResponse;
 use super::tenant_clock::TenantClock;
-use super::token::{Token, TokenCache, TokenHealth, TokenRefresher};
+use super::token::{Token, TokenCache, TokenRefresher, UpstreamHealth};
 use super::token_request::TokenRequest;
 use super::user::CreatedUser;
 use super::{BuildError, headers};
@@ -223,18 +223,19 @@ impl Client {
     }
 
     /// Returns the state of the token.
-    pub fn token_health(&self) -> TokenHealth {
+    pub fn token_health(&self) -> UpstreamHealth {
         self.tokens.health()
     }
 
-    /// Returns whether calls fail fast because recent ones failed.
-    pub fn is_failing_fast(&self) -> bool {
-        self.guard.is_failing_fast()
-    }
-
-    /// Returns whether the tenant asked for a wait of more than a minute, which is not over.
-    pub fn is_waiting_long(&self) -> bool {
-        self.guard.is_waiting_long() || self.tokens.is_waiting_long()
+    /// Returns the state of all that calls need: the token, the circuit breaker and the waits that the
+    /// tenant asked for.
+    pub fn health(&self) -> UpstreamHealth {
+        let Self { guard, tokens, .. } = self;
+        if guard.is_failing_fast() || guard.is_waiting_long() || tokens.is_waiting_long() {
+            UpstreamHealth::Failing
+        } else {
+            tokens.health()
+        }
     }
 
     /// Waits until a create-user call may be made: for a token, then for the tenant's budget.

@@ -47,5 +47,5 @@ pub use http_client::BuildError;
 pub use inspector::{Discovery, InspectedToken, Inspector};
 pub use lookup::{FoundUser, UserById, UsersByEmail};
 pub use scopes::is_used as is_used_scope;
-pub use token::TokenHealth;
+pub use token::UpstreamHealth;
 pub use user::{CreatedUser, User};

@@ -90,14 +90,15 @@ impl TokenFailure {
     }
 }
 
-/// The state of the token, for readiness.
+/// The state of the token, or of all that calls need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenHealth {
+pub enum UpstreamHealth {
     /// The first request is about to be sent, or has just been sent.
     Starting,
-    /// There is a fresh token.
+    /// There is a fresh token, and nothing keeps calls from succeeding.
     Good,
-    /// There is no token, or it lacks `create:users`.
+    /// There is no token, it lacks `create:users`, calls fail, or the tenant asked for a wait of more
+    /// than a minute.
     Failing,
 }
 
@@ -196,12 +197,12 @@ impl TokenCache {
     }
 
     /// The state of the token now.
-    pub(super) fn health(&self) -> TokenHealth {
+    pub(super) fn health(&self) -> UpstreamHealth {
         let state = self.state.borrow();
         match (&state.token, &state.failure) {
-            (Some(token), _) if token.is_fresh() && token.may_create => TokenHealth::Good,
-            (None, None) if self.started_at.elapsed() < MAX_WAIT => TokenHealth::Starting,
-            (_, _) => TokenHealth::Failing,
+            (Some(token), _) if token.is_fresh() && token.may_create => UpstreamHealth::Good,
+            (None, None) if self.started_at.elapsed() < MAX_WAIT => UpstreamHealth::Starting,
+            (_, _) => UpstreamHealth::Failing,
         }
     }
 

@@ -7,7 +7,8 @@ use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
 use super::super::extensions::LogAtDebug;
-use crate::readiness::{Readiness, Report, Upstream};
+use crate::auth0::UpstreamHealth;
+use crate::readiness::{Readiness, Report};
 
 #[derive(Serialize)]
 struct ReadinessBody {
@@ -30,19 +31,19 @@ impl From<Report> for ReadinessBody {
         let status = match report {
             Report { draining: true, .. } => "draining",
             Report { ledger: false, .. } => "unready",
-            Report { auth0: Upstream::Failing, .. }
+            Report { auth0: UpstreamHealth::Failing, .. }
             | Report { clients: false, .. }
             | Report { settings: false, .. }
             | Report { clock: false, .. } => "degraded",
-            Report { auth0: Upstream::Good | Upstream::Starting, .. } => "ready",
+            Report { auth0: UpstreamHealth::Good | UpstreamHealth::Starting, .. } => "ready",
         };
         let checks = ReadinessChecks {
             process: if report.draining { "draining" } else { "ok" },
             ledger: if report.ledger { "ok" } else { "failing" },
             auth0: match report.auth0 {
-                Upstream::Good => "ok",
-                Upstream::Starting => "starting",
-                Upstream::Failing => "failing",
+                UpstreamHealth::Good => "ok",
+                UpstreamHealth::Starting => "starting",
+                UpstreamHealth::Failing => "failing",
             },
             clients: if report.clients { "ok" } else { "failing" },
             settings: if report.settings { "ok" } else { "failing" },

@@ -12,7 +12,7 @@ use super::file::{SettingsFile, trim_secret};
 use super::names::{KeyNames, NameKind};
 use super::open_tables::open_table;
 use super::setting::{Origin, Setting, SettingValue, UNQUOTED, is_quoted};
-use super::variables::{CONFIG_FILE, PREFIX, SECRETS, SHARED_VARIABLES, is_secret, key_of};
+use super::variables::{CONFIG_FILE, PREFIX, SECRETS, is_secret, is_shared, key_of};
 
 /// Every key with its default: the reference that `docs/configuration.md` links to.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -24,7 +24,7 @@ const KUBERNETES: [&str; 3] = ["tcp://", "udp://", "sctp://"];
 #[derive(Debug, Clone)]
 pub struct Layers {
     /// The value of each key, of each table whose members the operator names, and of each variable
-    /// of [`SHARED_VARIABLES`].
+    /// that other programs share with this one.
     values: BTreeMap<String, Setting>,
     names: KeyNames,
     /// The keys whose value could not be read. Their errors are reported already.
@@ -196,7 +196,7 @@ impl Layers {
             if name == CONFIG_FILE || is_empty || (is_blank && !is_secret(&name)) {
                 continue;
             }
-            if SHARED_VARIABLES.contains(&name.as_str()) {
+            if is_shared(&name) {
                 match text {
                     Some(text) => self.set(name.clone(), name, text, errors),
                     None => self.reject(name.clone(), name, "UTF-8", errors),

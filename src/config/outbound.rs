@@ -11,7 +11,7 @@ use url::Url;
 
 use super::reader::Reader;
 use super::urls;
-use super::variables::SHARED_VARIABLES;
+use super::variables::{PROXIES, PROXY_EXCEPTIONS};
 use crate::tls::{self, AuthoritiesError, CERT_FILE};
 
 /// The certificates and the proxy for calls to the tenant, or to the captcha service.
@@ -72,8 +72,7 @@ fn certificates(
 /// Reads the proxy, and whether it applies to calls to the host of `base`: never on loopback, and
 /// elsewhere all calls are on https.
 fn read_proxy(reader: &mut Reader<'_>, base: &Url) -> Option<OutboundProxy> {
-    let [_, _, proxies @ .., no, no_lowercase] = SHARED_VARIABLES;
-    let variable = proxies.into_iter().find(|variable| reader.text(variable).is_some())?;
+    let variable = PROXIES.into_iter().find(|variable| reader.text(variable).is_some())?;
     if urls::is_loopback(base) {
         // Nothing uses it, so that errors in it do not matter.
         let (_, address) = parse_proxy(&reader.text(variable)?)?;
@@ -81,8 +80,11 @@ fn read_proxy(reader: &mut Reader<'_>, base: &Url) -> Option<OutboundProxy> {
     }
     let expected = "a proxy, such as http://proxy.example.com:3128 (http or https)";
     let (url, address) = reader.parsed(variable, expected, parse_proxy)?;
-    let exceptions = reader.text(no).or_else(|| reader.text(no_lowercase)).unwrap_or_default();
-    let matcher = Matcher::builder().https(format!("http://{address}")).no(exceptions).build();
+    let exceptions = PROXY_EXCEPTIONS.into_iter().find_map(|variable| reader.text(variable));
+    let matcher = Matcher::builder()
+        .https(format!("http://{address}"))
+        .no(exceptions.unwrap_or_default())
+        .build();
     let target: Uri = base.as_str().parse().ok()?;
     let is_used = matcher.intercept(&target).is_some();
     let url = if is_used { Ok(String::from(url).into()) } else { Err(ProxyBypass::NoProxy) };

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::error::{ConfigError, ConfigErrors};
 use super::layers::Layers;
 use super::reader::Reader;
-use super::variables::SHARED_VARIABLES;
+use super::variables::is_shared;
 use super::{AdminSettings, LedgerSettings, http, ledger};
 
 /// Reads `[database]`, `[secrets]` and `[ledger]`.
@@ -19,8 +19,7 @@ pub fn load_ledger(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<LedgerSettings, ConfigErrors> {
     let is_own = |error: &ConfigError| ["database", "secrets", "ledger"].contains(&error.section());
-    let is_unknown =
-        |layers: &Layers, key: &str| !layers.is_key(key) && !SHARED_VARIABLES.contains(&key);
+    let is_unknown = |layers: &Layers, key: &str| !layers.is_key(key) && !is_shared(key);
     let keeps =
         |layers: &Layers, error: &ConfigError| is_unknown(layers, &error.key) || is_own(error);
     load_part(file, environment, keeps, ledger::read)

@@ -21,17 +21,11 @@ const ALIASES: [(&str, &str); 11] = [
 /// The variable that names the settings file.
 pub const CONFIG_FILE: &str = "SIGNUP_CONFIG";
 
-/// The variables of other programs that this one honours.
-pub(super) const SHARED_VARIABLES: [&str; 8] = [
-    CERT_FILE,
-    WORKER_THREADS,
-    "HTTPS_PROXY",
-    "https_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-    "NO_PROXY",
-    "no_proxy",
-];
+/// The variables that name a proxy. The first that is set counts.
+pub(super) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// The variables that name the hosts without a proxy. The first that is set counts.
+pub(super) const PROXY_EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// The variable that sets the number of runtime threads.
 pub(super) const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
@@ -66,6 +60,13 @@ pub(super) fn spellings(key: &str) -> Vec<String> {
         names.extend(variables_of(key).iter().map(|name| format!("{name}_FILE")));
     }
     names
+}
+
+/// Returns whether a variable of other programs is one that this program honours.
+pub(super) fn is_shared(name: &str) -> bool {
+    [CERT_FILE, WORKER_THREADS].contains(&name)
+        || PROXIES.contains(&name)
+        || PROXY_EXCEPTIONS.contains(&name)
 }
 
 /// Returns whether a variable holds a secret itself.

@@ -3,41 +3,36 @@
 use secrecy::SecretString;
 use tokio::time::timeout;
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::connector::Connector;
 use super::errors::PostgresError;
-use super::migrate;
+use super::migrate::{self, FUNCTIONS, TABLES};
 use super::probe::try_attempt;
 use super::statement::Session;
 use crate::config::LedgerSettings;
 use crate::digest::DigestPair;
 use crate::ledger::access::{MissingPart, OpenError};
 use crate::ledger::inspect::{LedgerInspection, SessionInspection};
-use crate::ledger::migrations::{POSTGRES, pending};
 
 /// The tables that a service writes and the functions that it calls, as far as this role may not.
 const UNWRITABLE: &str = "\
     SELECT relname::text AS name FROM pg_class \
-    WHERE relkind = 'r' AND relnamespace = $1::text::regnamespace AND relname IN ('attempts', \
-      'attempt_keys', 'secret_checks', 'used_proofs', 'limits', 'processes', 'connections') \
+    WHERE relkind = 'r' AND relnamespace = $1::text::regnamespace AND relname::text = ANY ($2) \
       AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
         AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')) \
     UNION SELECT proname::text FROM pg_proc \
-    WHERE pronamespace = $1::text::regnamespace AND proname IN ('start_attempt', 'finish_attempt', \
-      'try_attempt', 'free_keys', 'ledger_now', 'limits_now', 'spend_permit') \
+    WHERE pronamespace = $1::text::regnamespace AND proname::text = ANY ($3) \
       AND NOT has_function_privilege(oid, 'EXECUTE') \
     ORDER BY name";
 
 /// The tables and functions that a service uses, as far as the schema has none of that name.
 const MISSING: &str = "\
-    SELECT name FROM unnest(ARRAY['attempts', 'attempt_keys', 'secret_checks', 'used_proofs', \
-      'limits', 'processes', 'connections']) AS name \
+    SELECT name FROM unnest($2) AS name \
     WHERE NOT EXISTS (SELECT FROM pg_class WHERE relkind = 'r' \
       AND relnamespace = $1::text::regnamespace AND relname = name) \
     UNION ALL \
-    SELECT name FROM unnest(ARRAY['start_attempt', 'finish_attempt', 'try_attempt', 'free_keys', \
-      'ledger_now', 'limits_now', 'spend_permit']) AS name \
+    SELECT name FROM unnest($3) AS name \
     WHERE NOT EXISTS (SELECT FROM pg_proc \
       WHERE pronamespace = $1::text::regnamespace AND proname = name)";
 
@@ -75,16 +70,15 @@ async fn inspect_server(
     let client = &connection.client;
     let schema = migrate::schema(client).await?;
     let applied = migrate::applied(client, &schema).await?;
-    let (separate, required): (Vec<_>, Vec<_>) =
-        pending(&POSTGRES, &applied).partition(|script| migrate::is_separate(script));
-    if required.is_empty()
+    let (pending, pending_indexes) = migrate::count_pending(&applied);
+    if pending == 0
         && let Some(missing) = names(client, MISSING, &schema).await?.into_iter().next()
     {
         return Err(MissingPart(missing).into());
     }
     let unwritable = names(client, UNWRITABLE, &schema).await?;
     if let Some(secrets) = &secrets
-        && required.is_empty()
+        && pending == 0
         && unwritable.is_empty()
         && !migrate::knows(client, &schema, secrets).await?
     {
@@ -97,7 +91,7 @@ async fn inspect_server(
     let session = Session { schema: schema.clone(), synchronous, limit: settings.timeout };
     let own = connector.connect_own(&session.options(), None).await?;
     let (may_create, is_read_only, isolation) = session_defaults(&own.client, &schema).await?;
-    if required.is_empty() && unwritable.is_empty() && !is_read_only {
+    if pending == 0 && unwritable.is_empty() && !is_read_only {
         // Policies of rows and triggers may also be in the way.
         try_attempt(secret.as_ref())
             .run(&own, &session, None)
@@ -108,17 +102,22 @@ async fn inspect_server(
     own.close().await;
     Ok(LedgerInspection {
         is_new: applied.is_empty(),
-        pending: required.len(),
-        pending_indexes: separate.len(),
+        pending,
+        pending_indexes,
         unwritable,
         may_create,
         session: Some(session),
     })
 }
 
-/// The names that a query finds in a schema.
+/// The names of our tables and functions that a query finds in a schema.
 async fn names(client: &Client, query: &str, schema: &str) -> Result<Vec<String>, PostgresError> {
-    let rows = client.query_typed(query, &[(&schema, Type::TEXT)]).await?;
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&schema, Type::TEXT),
+        (&TABLES.as_slice(), Type::TEXT_ARRAY),
+        (&FUNCTIONS.as_slice(), Type::TEXT_ARRAY),
+    ];
+    let rows = client.query_typed(query, &parameters).await?;
     let names: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
     Ok(names?)
 }

@@ -15,6 +15,28 @@ use super::statement::NO_TRANSACTION_TIMEOUT;
 use crate::digest::{Digest, DigestPair};
 use crate::ledger::migrations::{POSTGRES, Script, pending};
 
+/// The tables of the newest migration.
+pub(super) const TABLES: [&str; 7] = [
+    "attempts",
+    "attempt_keys",
+    "secret_checks",
+    "used_proofs",
+    "limits",
+    "processes",
+    "connections",
+];
+
+/// The functions of the newest migration that a service calls.
+pub(super) const FUNCTIONS: [&str; 7] = [
+    "start_attempt",
+    "finish_attempt",
+    "try_attempt",
+    "free_keys",
+    "ledger_now",
+    "limits_now",
+    "spend_permit",
+];
+
 /// The longest time for which a change of a table may make sign-ups wait. Then the migration fails,
 /// which lets them pass, and the start tries again.
 const CHANGE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
@@ -61,10 +83,11 @@ const APPLIED: &str = "SELECT version, applied_at FROM auth0_signup_migrations";
 /// Returns whether there is a table of ours.
 const HAS_TABLE: &str = "SELECT to_regclass('auth0_signup_migrations') IS NOT NULL";
 
-/// The relations with the names of ours. Without a table of applied migrations they are another program's.
+/// The relations with the names of ours, now or earlier. Without a table of applied migrations they are another
+/// program's.
 const FOREIGN: &str = "SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class \
-    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relname IN ('attempts', 'attempt_keys', \
-    'connections', 'limits', 'processes', 'redeemed_proofs', 'secret_checks', 'used_proofs')";
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace \
+      AND relname::text = ANY ($1 || ARRAY['redeemed_proofs'])";
 
 const CREATE_TABLE: &str = "CREATE TABLE auth0_signup_migrations \
     (version integer PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL)";
@@ -87,6 +110,14 @@ const INDEX: &str = "\
     SELECT indisvalid, EXISTS (SELECT FROM pg_stat_progress_create_index progress \
       WHERE progress.index_relid = indexrelid) \
     FROM pg_index WHERE indexrelid = to_regclass($1)";
+
+/// Returns the number of pending migrations: of those that a start needs, and of the indexes that are built
+/// while the service runs.
+pub(super) fn count_pending(applied: &[(i32, i64)]) -> (usize, usize) {
+    let (indexes, required): (Vec<_>, Vec<_>) =
+        pending(&POSTGRES, applied).partition(|script| is_separate(script));
+    (required.len(), indexes.len())
+}
 
 /// Returns the schema of the tables, as a value of `search_path`.
 ///
@@ -228,7 +259,7 @@ async fn build_index(client: &Client, schema: &str, script: &Script) -> Result<(
 }
 
 /// Returns whether a migration runs outside of a transaction, while the service runs.
-pub(super) fn is_separate(script: &Script) -> bool {
+fn is_separate(script: &Script) -> bool {
     script.sql.starts_with("-- no transaction")
 }
 
@@ -314,7 +345,8 @@ async fn begin_within(
 
 async fn applied_within(client: &Client) -> Result<Vec<(i32, i64)>, PostgresError> {
     // Read first: another process may apply the first migration in between.
-    let foreign: Option<String> = first(client, FOREIGN).await?;
+    let tables: [(&(dyn ToSql + Sync), Type); 1] = [(&TABLES.as_slice(), Type::TEXT_ARRAY)];
+    let foreign: Option<String> = first(client, FOREIGN, &tables).await?;
     if !is_true(client, HAS_TABLE).await? {
         return foreign.map_or(Ok(Vec::new()), |names| Err(PostgresError::Foreign(names)));
     }
@@ -331,14 +363,18 @@ async fn record(client: &Client, script: &Script) -> Result<(), PostgresError> {
 }
 
 async fn is_true(client: &Client, question: &str) -> Result<bool, PostgresError> {
-    first(client, question).await
+    first(client, question, &[]).await
 }
 
 /// The first column of the first row.
-async fn first<T>(client: &Client, select: &str) -> Result<T, PostgresError>
+async fn first<T>(
+    client: &Client,
+    select: &str,
+    parameters: &[(&(dyn ToSql + Sync), Type)],
+) -> Result<T, PostgresError>
 where
     T: for<'a> FromSql<'a> + Default,
 {
-    let rows = client.query_typed(select, &[]).await?;
+    let rows = client.query_typed(select, parameters).await?;
     Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
 }

@@ -11,7 +11,6 @@ use super::connector::{Connector, ServerConnection};
 use super::errors::{ErrorClass, PostgresError};
 use super::migrate;
 use crate::digest::DigestPair;
-use crate::ledger::migrations::{POSTGRES, pending};
 use crate::telemetry::chain;
 
 /// The pause before the work is tried again.
@@ -85,22 +84,15 @@ impl Preparation<'_> {
         let schema = migrate::schema(client).await?;
         let applied = if self.migrate { migrate::migrate(client, &schema).await? } else { 0 };
         let all = migrate::applied(client, &schema).await?;
-        let (separate, required): (Vec<_>, Vec<_>) =
-            pending(&POSTGRES, &all).partition(|script| migrate::is_separate(script));
+        let (pending, pending_indexes) = migrate::count_pending(&all);
         let is_known = match self.secrets {
-            Some(secrets) if required.is_empty() => {
+            Some(secrets) if pending == 0 => {
                 migrate::recognise(client, &schema, secrets, self.renew_secrets).await?
             }
             _ => true,
         };
         connection.close().await;
-        Ok(Prepared {
-            schema,
-            applied,
-            pending: required.len(),
-            pending_indexes: separate.len(),
-            is_known,
-        })
+        Ok(Prepared { schema, applied, pending, pending_indexes, is_known })
     }
 }
 

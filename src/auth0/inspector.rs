@@ -14,7 +14,9 @@ use tokio::time::sleep;
 use url::Url;
 
 use super::certificates::{ObservedChain, ObservedHandshake};
-use super::classify::{classify, is_missing_scope, is_missing_user, is_token_rejected};
+use super::classify::{
+    classify, is_missing_scope, is_missing_user, is_token_rejected, wait_after_429,
+};
 use super::connection::{self, ConnectionRecord, CustomDomain};
 use super::create_user::{self, CreateCallDefaults};
 use super::error::{
@@ -274,11 +276,8 @@ impl Inspector {
 
     /// The wait that a 429 asks for.
     fn rate_limit(&self, response: &ApiResponse) -> Option<Duration> {
-        let (status, headers) = (response.status, &response.headers);
-        match classify(status, headers, response.body(), self.clock.now()) {
-            CreateUserError::RateLimited { retry_after, .. } => Some(retry_after),
-            _ => None,
-        }
+        let wait = || wait_after_429(&response.headers, response.body(), self.clock.now());
+        (response.status == 429).then(wait)
     }
 
     /// The error of a response without a result.

@@ -146,8 +146,8 @@ impl SignupPipeline {
         };
         let admission = self.admission(signals, head.client, user.email.clone(), head.report);
         let request_id = head.id.to_string();
-        let request = signup::Request { user, key, request_id, is_own_form, admission };
-        self.create(request, head.deadline).await.map_err(in_language)
+        let request = signup::Request { user, key, request_id, is_own_form };
+        self.create(request, admission, head.deadline).await.map_err(in_language)
     }
 
     /// Creates the user, or stops waiting at the deadline.
@@ -157,10 +157,11 @@ impl SignupPipeline {
     async fn create(
         &self,
         request: signup::Request,
+        admission: Admission,
         deadline: Instant,
     ) -> Result<SignedUp, Problem> {
         let started = Instant::now();
-        let result = self.signups.create(request, deadline).await;
+        let result = self.signups.create(request, admission, deadline).await;
         let hidden = self.existence.hides(&result.outcome);
         let late = self.existence.pad(started, deadline).await;
         if hidden {

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::Timeouts;
 use super::ledger_wait::LedgerWait;
+use super::{Request, Timeouts};
 use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::{Digest, DigestPair, Digests, UserIdParts};
 use crate::domain::{IdempotencyKey, NewUser};
@@ -56,14 +56,8 @@ pub(super) struct KeyedRequest {
 
 impl KeyedRequest {
     /// Computes the digests of a request.
-    pub(super) fn new(
-        digests: &Digests,
-        user: NewUser,
-        client_key: Option<IdempotencyKey>,
-        is_own_form: bool,
-        request_id: String,
-        ledger_wait: LedgerWait,
-    ) -> Self {
+    pub(super) fn new(digests: &Digests, request: Request, ledger_wait: LedgerWait) -> Self {
+        let Request { user, key: client_key, request_id, is_own_form } = request;
         let email = user.email.as_ref();
         let binding = digests.binding(email, user.password.secret());
         let key = match &client_key {

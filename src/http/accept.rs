@@ -37,6 +37,11 @@ impl Preference {
         best
     }
 
+    /// Returns whether a range named the type, by `type/*` or in full.
+    pub(super) const fn names_type(self) -> bool {
+        self.precision >= 2
+    }
+
     /// Returns whether the client accepts the type, and prefers it to this other one: by its quality or, where
     /// that is the same, by having named it more exactly.
     pub(super) fn is_above(self, other: Self) -> bool {

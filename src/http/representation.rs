@@ -1,7 +1,6 @@
 //! The shape of a response, negotiated by `Accept` (RFC 9110, 12.5.1).
 
 use http::HeaderMap;
-use http::header::ACCEPT;
 
 use super::accept::Preference;
 
@@ -17,30 +16,23 @@ pub(super) enum Representation {
 }
 
 impl Representation {
-    /// Chooses a page if `text/html` is preferred to JSON: by its quality or, where that is the
-    /// same, by being named more exactly, as in the `text/html, */*` of some browsers. Else JSON.
+    /// Chooses a page if a range names `text/html` or `text/*`, and it is preferred to JSON: by its
+    /// quality or, where that is the same, by being named more exactly, as in the `text/html, */*`
+    /// of some browsers. Else JSON.
     pub(super) fn from_accept(headers: &HeaderMap) -> Self {
-        let values = || headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        // The requests of nearly all programs end here, before any range is parsed.
-        if !values().any(names_text) {
-            return Self::Json;
-        }
         let preference = |kind, subkind| Preference::from_accept(headers, kind, subkind);
         let html = preference("text", "html");
-        let is_page = html.is_above(preference("application", "json"))
+        let is_page = html.names_type()
+            && html.is_above(preference("application", "json"))
             && html.is_above(preference("application", "problem+json"));
         if is_page { Self::Page } else { Self::Json }
     }
 }
 
-/// Returns whether this value may hold a range of the type `text`.
-fn names_text(accept: &str) -> bool {
-    accept.as_bytes().windows(5).any(|bytes| bytes.eq_ignore_ascii_case(b"text/"))
-}
-
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use http::header::ACCEPT;
 
     use super::*;
 
@@ -82,6 +74,8 @@ mod tests {
             "text",
             "text/",
             ";q=1,/,text/;;=",
+            "*/*, application/*;q=0.9",
+            "text/plain;q=0, */*, application/*;q=0.9",
         ] {
             assert_eq!(of(&[accept]), Representation::Json, "{accept}");
         }

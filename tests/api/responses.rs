@@ -78,3 +78,12 @@ async fn a_browser_gets_a_page_for_every_rejection() {
         assert!(response.text.contains("href=\"/signup?ui_locales=en\""), "{}", response.text);
     }
 }
+
+#[tokio::test]
+async fn a_client_gets_a_page_only_if_it_names_html_or_text() {
+    let app = TestApp::spawn().await;
+    for accept in ["*/*, application/*;q=0.9", "text/plain;q=0, */*, application/*;q=0.9"] {
+        let post = app.post().header(ACCEPT, accept).json(&serde_json::json!({}));
+        assert_eq!(TestResponse::receive(post).await.problem(), "invalid_fields", "{accept}");
+    }
+}

@@ -43,8 +43,9 @@ pub(super) struct Pages {
     pub(super) challenges: Arc<Challenges>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) greetings: SealedGreetings,
-    /// The origins of forms that pages may link back to.
-    pub(super) origins: AllowedOrigins,
+    /// The origins of forms that pages may link back to. `None` on the admin listener, which has no
+    /// form of its own either.
+    pub(super) origins: Option<AllowedOrigins>,
 }
 
 impl Pages {
@@ -165,6 +166,7 @@ impl Pages {
     /// The link back from a page without the form: to the built-in form, or to the page of another
     /// site whose form was posted. No link while sign-ups are closed.
     fn back(&self, code: ProblemCode, referrer: Option<&HeaderValue>) -> Option<BackLink> {
+        let origins = self.origins.as_ref()?;
         if code == ProblemCode::SignupsClosed {
             return None;
         }
@@ -174,7 +176,7 @@ impl Pages {
         let mut page = Url::parse(referrer?.to_str().ok()?).ok()?;
         page.set_username("").and_then(|()| page.set_password(None)).ok()?;
         let origin = page.origin().ascii_serialization();
-        self.origins.contains(&origin).then_some(BackLink::Site(page))
+        origins.contains(&origin).then_some(BackLink::Site(page))
     }
 
     /// The form with its values, and with `key` if it is valid, else a new one.

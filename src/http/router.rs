@@ -63,7 +63,7 @@ pub struct RouterState {
 
 /// The router of the public listener.
 pub fn public(state: &RouterState) -> Router {
-    let pages = pages(state, state.allowed_origins.clone());
+    let pages = pages(state, Some(state.allowed_origins.clone()));
     let pipeline = &state.pipeline;
     let sign_up = post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&pages)));
     let challenge = get(handlers::challenge).with_state(Arc::clone(pipeline));
@@ -102,7 +102,7 @@ pub fn public(state: &RouterState) -> Router {
 
 /// The router of the admin listener: probes and metrics.
 pub fn admin(state: &RouterState) -> Router {
-    let observer = observer(state, pages(state, AllowedOrigins::from_iter([])));
+    let observer = observer(state, pages(state, None));
     // A scraper's address does not matter, even behind a proxy.
     let observer = Observer { proxies: Arc::new(Proxies::none()), ..observer };
     let routes = Router::new()
@@ -130,7 +130,7 @@ where
 /// A check's result as the layer expects it.
 type Checked = Result<(), Response>;
 
-fn pages(state: &RouterState, origins: AllowedOrigins) -> Arc<Pages> {
+fn pages(state: &RouterState, origins: Option<AllowedOrigins>) -> Arc<Pages> {
     Arc::new(Pages {
         page: Arc::clone(&state.page),
         challenges: Arc::clone(&state.pipeline.challenges),

@@ -87,3 +87,13 @@ async fn a_client_gets_a_page_only_if_it_names_html_or_text() {
         assert_eq!(TestResponse::receive(post).await.problem(), "invalid_fields", "{accept}");
     }
 }
+
+#[tokio::test]
+async fn a_page_of_the_admin_listener_links_to_no_form() {
+    let app = TestApp::spawn().await;
+    let request = app.client.get(format!("http://{}/nothing", app.admin));
+    let response = TestResponse::receive(request.header(ACCEPT, NAVIGATION)).await;
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
+    assert!(response.text.starts_with("<!doctype html>"), "{}", response.text);
+    assert!(!response.text.contains("/signup"), "{}", response.text);
+}

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 use url::Url;
 
 use super::negotiation::set_language;
-use super::problem::{ADVICE, HEADING, Problem, ProblemCode};
+use super::problem::{ADVICE, HEADING, NextStep, Problem, ProblemCode};
 use super::request_id::RequestId;
 use super::sealed_greeting::SealedGreetings;
 use crate::abuse::Challenges;
@@ -24,17 +24,6 @@ use crate::texts::Locale;
 /// Cached by the user's browser only, so that its Back button shows the form as it was, with its
 /// idempotency key. Any other use has to be revalidated.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
-
-/// The user's next step after a problem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NextStep {
-    /// Correct or resend the form, as the same sign-up.
-    Retry,
-    /// Correct or resend the form, as a new sign-up.
-    StartOver,
-    /// No form helps.
-    None,
-}
 
 /// The pages of a deployment, with the sources of the values that make each form unique.
 #[derive(Debug)]
@@ -146,7 +135,7 @@ impl Pages {
             reference: code.status().is_server_error().then(|| id.to_string()),
             back: None,
         };
-        let (values, key) = match (&problem.form, next_step(code)) {
+        let (values, key) = match (&problem.form, code.next_step()) {
             (Some(values), NextStep::Retry) => (values, values.key.as_deref()),
             (Some(values), NextStep::StartOver) => (values, None),
             (None, _) | (_, NextStep::None) => {
@@ -192,38 +181,6 @@ impl Pages {
         let key = posted.map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned);
         let view = FormView { values, alert, key: &key, form_token };
         self.page.form(Messages::for_locale(locale), &view)
-    }
-}
-
-/// Returns the user's next step after a problem.
-const fn next_step(code: ProblemCode) -> NextStep {
-    match code {
-        ProblemCode::InvalidFields
-        | ProblemCode::ChallengeRequired
-        | ProblemCode::ChallengeFailed
-        | ProblemCode::UsernameTaken
-        | ProblemCode::IdempotencyInProgress
-        | ProblemCode::RateLimited
-        | ProblemCode::UpstreamBusy
-        | ProblemCode::Unavailable
-        | ProblemCode::ChallengeUnavailable
-        | ProblemCode::UpstreamUnavailable
-        | ProblemCode::OutcomeUnknown
-        // After an error that the user did not cause, the form keeps its values.
-        | ProblemCode::Internal
-        | ProblemCode::UpstreamRejected => NextStep::Retry,
-        // The old key would replay `email_taken`, or belongs to other values.
-        ProblemCode::EmailTaken | ProblemCode::IdempotencyKeyReused => NextStep::StartOver,
-        ProblemCode::MalformedBody
-        | ProblemCode::MalformedRequest
-        | ProblemCode::OriginNotAllowed
-        | ProblemCode::SignupsClosed
-        | ProblemCode::NotFound
-        | ProblemCode::MethodNotAllowed
-        | ProblemCode::RequestTimeout
-        | ProblemCode::BodyTooLarge
-        | ProblemCode::UnsupportedMediaType
-        | ProblemCode::HeadersTooLarge => NextStep::None,
     }
 }
 

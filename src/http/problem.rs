@@ -37,10 +37,13 @@ pub(super) const fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(if wait.subsec_nanos() > 0 { 1 } else { 0 })
 }
 
-/// Declares [`ProblemCode`] from one entry for each code: its variant, its name on the wire, its status
-/// and its source.
+/// Declares [`ProblemCode`] from one entry for each code: its variant, its name on the wire, its status,
+/// its source, its usual wait in seconds (0 for none) and the user's next step.
 macro_rules! problem_codes {
-    ($(#[doc = $doc:literal] $code:ident $name:literal $status:ident $source:ident;)*) => {
+    ($(
+        #[doc = $doc:literal]
+        $code:ident $name:literal $status:ident $source:ident $wait:literal $next_step:ident;
+    )*) => {
         /// The kind of a problem, which front ends decide on. `docs/api.md` says when each is used.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ProblemCode {
@@ -71,61 +74,84 @@ macro_rules! problem_codes {
                     $(Self::$code => ProblemSource::$source,)*
                 }
             }
+
+            /// The wait of a problem that a repetition of the request may resolve, where nothing
+            /// else is known about it. Every 503 has one.
+            const fn default_wait(self) -> Option<Duration> {
+                let seconds = match self {
+                    $(Self::$code => $wait,)*
+                };
+                if seconds == 0 { None } else { Some(Duration::from_secs(seconds)) }
+            }
+
+            /// The user's next step after it.
+            pub(super) const fn next_step(self) -> NextStep {
+                match self {
+                    $(Self::$code => NextStep::$next_step,)*
+                }
+            }
         }
     };
 }
 
 problem_codes! {
     /// The body is missing, or is not JSON, a form, UTF-8 or an object.
-    MalformedBody "malformed_body" BAD_REQUEST Request;
+    MalformedBody "malformed_body" BAD_REQUEST Request 0 None;
     /// The request has no valid `Host`, or several.
-    MalformedRequest "malformed_request" BAD_REQUEST Request;
+    MalformedRequest "malformed_request" BAD_REQUEST Request 0 None;
     /// Pages of this origin may not post here.
-    OriginNotAllowed "origin_not_allowed" FORBIDDEN Request;
+    OriginNotAllowed "origin_not_allowed" FORBIDDEN Request 0 None;
     /// A proof of work or a captcha is required.
-    ChallengeRequired "challenge_required" FORBIDDEN Form;
+    ChallengeRequired "challenge_required" FORBIDDEN Form 0 Retry;
     /// The proof is wrong, has expired or was used before.
-    ChallengeFailed "challenge_failed" FORBIDDEN Form;
+    ChallengeFailed "challenge_failed" FORBIDDEN Form 0 Retry;
     /// Sign-ups are closed.
-    SignupsClosed "signups_closed" FORBIDDEN Request;
+    SignupsClosed "signups_closed" FORBIDDEN Request 0 None;
     /// No such route.
-    NotFound "not_found" NOT_FOUND Request;
+    NotFound "not_found" NOT_FOUND Request 0 None;
     /// The route takes other methods.
-    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED Request;
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED Request 0 None;
     /// The body did not arrive in time, or the service needed its memory for others or stops.
-    RequestTimeout "request_timeout" REQUEST_TIMEOUT Request;
+    RequestTimeout "request_timeout" REQUEST_TIMEOUT Request 0 None;
     /// The e-mail address belongs to a user.
-    EmailTaken "email_taken" CONFLICT Form;
+    // The old key would replay it.
+    EmailTaken "email_taken" CONFLICT Form 0 StartOver;
     /// The username belongs to a user.
-    UsernameTaken "username_taken" CONFLICT Form;
+    UsernameTaken "username_taken" CONFLICT Form 0 Retry;
     /// An attempt with the same idempotency key is in progress.
-    IdempotencyInProgress "idempotency_in_progress" CONFLICT Form;
+    // The running attempt is done soon, in the usual case.
+    IdempotencyInProgress "idempotency_in_progress" CONFLICT Form 1 Retry;
     /// The idempotency key belongs to another e-mail address or password.
-    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY Form;
+    // The old key belongs to other values.
+    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY Form 0 StartOver;
     /// The body is larger than 64 KiB, or has more than 64 parts or 1,000 members.
-    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE Request;
+    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE Request 0 None;
     /// The body has an unsupported media type or charset, or a content coding.
-    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE Request;
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE Request 0 None;
     /// Fields violate their rules.
-    InvalidFields "invalid_fields" UNPROCESSABLE_ENTITY Form;
+    InvalidFields "invalid_fields" UNPROCESSABLE_ENTITY Form 0 Retry;
     /// The head of the request is too large.
-    HeadersTooLarge "headers_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE Request;
+    HeadersTooLarge "headers_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE Request 0 None;
     /// Too many requests from an address or for an e-mail address, or too many of a client under way.
-    RateLimited "rate_limited" TOO_MANY_REQUESTS Request;
+    RateLimited "rate_limited" TOO_MANY_REQUESTS Request 0 Retry;
     /// An error of this service.
-    Internal "internal" INTERNAL_SERVER_ERROR Operator;
+    // After an error that the user did not cause, the form keeps its values.
+    Internal "internal" INTERNAL_SERVER_ERROR Operator 0 Retry;
     /// The tenant rejected the call for a reason that only the operator can fix.
-    UpstreamRejected "upstream_rejected" BAD_GATEWAY Operator;
+    UpstreamRejected "upstream_rejected" BAD_GATEWAY Operator 0 Retry;
     /// The tenant's rate limit is reached.
-    UpstreamBusy "upstream_busy" SERVICE_UNAVAILABLE Dependency;
+    // A place is free soon, in the usual case.
+    UpstreamBusy "upstream_busy" SERVICE_UNAVAILABLE Dependency 1 Retry;
     /// The service takes no sign-ups now; nothing was sent to the tenant.
-    Unavailable "unavailable" SERVICE_UNAVAILABLE Dependency;
+    // A database restarts.
+    Unavailable "unavailable" SERVICE_UNAVAILABLE Dependency 3 Retry;
     /// The captcha service does not respond; nothing was sent to the tenant.
-    ChallengeUnavailable "challenge_unavailable" SERVICE_UNAVAILABLE Dependency;
+    ChallengeUnavailable "challenge_unavailable" SERVICE_UNAVAILABLE Dependency 1 Retry;
     /// The tenant cannot be reached; it is certain that nothing was created.
-    UpstreamUnavailable "upstream_unavailable" GATEWAY_TIMEOUT Dependency;
+    UpstreamUnavailable "upstream_unavailable" GATEWAY_TIMEOUT Dependency 0 Retry;
     /// The user may or may not exist now.
-    OutcomeUnknown "outcome_unknown" GATEWAY_TIMEOUT Dependency;
+    // A lookup may find the outcome by then.
+    OutcomeUnknown "outcome_unknown" GATEWAY_TIMEOUT Dependency 2 Retry;
 }
 
 /// The source of a problem, which decides the level of its log event.
@@ -141,40 +167,15 @@ pub(super) enum ProblemSource {
     Request,
 }
 
-impl ProblemCode {
-    /// The wait of a problem that a repetition of the request may resolve, where nothing else is
-    /// known about it. Every 503 has one.
-    const fn default_wait(self) -> Option<Duration> {
-        let seconds = match self {
-            // The running attempt or the busy part is done soon, in the usual case.
-            Self::IdempotencyInProgress | Self::UpstreamBusy | Self::ChallengeUnavailable => 1,
-            // A lookup may find the outcome by then.
-            Self::OutcomeUnknown => 2,
-            // A database restarts.
-            Self::Unavailable => 3,
-            Self::MalformedBody
-            | Self::MalformedRequest
-            | Self::OriginNotAllowed
-            | Self::ChallengeRequired
-            | Self::ChallengeFailed
-            | Self::SignupsClosed
-            | Self::NotFound
-            | Self::MethodNotAllowed
-            | Self::RequestTimeout
-            | Self::EmailTaken
-            | Self::UsernameTaken
-            | Self::IdempotencyKeyReused
-            | Self::BodyTooLarge
-            | Self::UnsupportedMediaType
-            | Self::InvalidFields
-            | Self::HeadersTooLarge
-            | Self::RateLimited
-            | Self::Internal
-            | Self::UpstreamRejected
-            | Self::UpstreamUnavailable => return None,
-        };
-        Some(Duration::from_secs(seconds))
-    }
+/// The user's next step after a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NextStep {
+    /// Correct or resend the form, as the same sign-up.
+    Retry,
+    /// Correct or resend the form, as a new sign-up.
+    StartOver,
+    /// No form helps.
+    None,
 }
 
 /// An error on its way to the client, with its cause for the log.

@@ -25,7 +25,7 @@ impl Rate {
 pub enum AttemptCost {
     /// One permit.
     One,
-    /// Two permits, which halves every limit.
+    /// Two permits, which halves every limit: the price of an attempt without a challenge.
     Two,
 }
 

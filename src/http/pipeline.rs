@@ -64,29 +64,15 @@ pub(super) struct PostHead {
     _under_way: Option<FormUnderWay>,
 }
 
-/// A form after every rule was applied.
+/// A form that meets every rule.
 #[derive(Debug)]
 pub(super) struct ParsedForm {
     head: PostHead,
-    checked: Result<(NewUser, Option<IdempotencyKey>), Problem>,
+    /// The new user.
+    pub(super) user: NewUser,
+    key: Option<IdempotencyKey>,
     signals: ClientSignals,
     locale: Option<Locale>,
-}
-
-impl ParsedForm {
-    /// The new user, if every rule is met.
-    pub(super) fn user(&self) -> Option<&NewUser> {
-        self.checked.as_ref().ok().map(|(user, _)| user)
-    }
-}
-
-/// The use of challenges for a new attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ChallengeMode {
-    /// As the settings and the current pressure require.
-    AsConfigured,
-    /// Never. The attempt counts twice against the limits instead.
-    Skipped,
 }
 
 impl SignupPipeline {
@@ -112,42 +98,40 @@ impl SignupPipeline {
         Ok((PostHead { id, client, report, key, deadline, _under_way: under_way }, form))
     }
 
-    /// Applies every rule. `run` reports all errors together. `negotiated` is the language of the
-    /// request, for a form that names none.
+    /// Applies every rule. `negotiated` is the language of the request, for a form that names none.
+    ///
+    /// # Errors
+    /// All errors of the form together.
     pub(super) fn parse(
         &self,
         head: PostHead,
         submission: &Submission<'_>,
         negotiated: Locale,
-    ) -> ParsedForm {
+    ) -> Result<ParsedForm, Problem> {
         let locale = locale(submission);
         let order = locale.unwrap_or(negotiated).name_order();
         let checked = self.check(submission, head.key.clone(), order);
+        let (user, key) = checked.map_err(|problem| Problem { locale, ..problem })?;
         let signals = self.challenges.client_signals(submission);
-        ParsedForm { head, checked, signals, locale }
+        Ok(ParsedForm { head, user, key, signals, locale })
     }
 
-    /// Admits the attempt and creates the user.
+    /// Admits the attempt and creates the user. An attempt that costs two permits has no challenge.
     ///
     /// # Errors
-    /// The errors of the form, the rejection of a stage, or an outcome without a user.
+    /// The rejection of a stage, or an outcome without a user.
     pub(super) async fn run(
         &self,
         form: ParsedForm,
-        challenge: ChallengeMode,
+        cost: AttemptCost,
     ) -> Result<SignedUp, Problem> {
-        let ParsedForm { head, checked, signals, locale } = form;
-        let in_language = |problem| Problem { locale, ..problem };
-        let (user, key) = checked.map_err(in_language)?;
+        let ParsedForm { head, user, key, signals, locale } = form;
         let is_own_form = self.challenges.is_own_form(&signals);
-        let signals = match challenge {
-            ChallengeMode::AsConfigured => Some(signals),
-            ChallengeMode::Skipped => None,
-        };
-        let admission = self.admission(signals, head.client, user.email.clone(), head.report);
+        let admission = self.admission(signals, head.client, user.email.clone(), cost, head.report);
         let request_id = head.id.to_string();
         let request = signup::Request { user, key, request_id, is_own_form };
-        self.create(request, admission, head.deadline).await.map_err(in_language)
+        let created = self.create(request, admission, head.deadline).await;
+        created.map_err(|problem| Problem { locale, ..problem })
     }
 
     /// Creates the user, or stops waiting at the deadline.
@@ -173,26 +157,23 @@ impl SignupPipeline {
         SignedUp::from_result(result)
     }
 
-    /// The checks that a new attempt has to pass: the challenge, then the limits. Without signals
-    /// there is no challenge, and the attempt counts twice, which halves the limits.
+    /// The checks that a new attempt has to pass: the challenge, then the limits.
     fn admission(
         &self,
-        signals: Option<ClientSignals>,
+        signals: ClientSignals,
         client: ClientAddress,
         email: EmailAddress,
+        cost: AttemptCost,
         report: RateLimitReport,
     ) -> Admission {
         let (challenges, limits) = (Arc::clone(&self.challenges), Arc::clone(&self.limits));
         let existence = self.existence;
         Admission::new(async move {
             let address = client.ip();
-            let (proof, cost) = match signals {
-                Some(signals) => {
-                    let is_limited = || limits.needs_proof(address, &email);
-                    let proof = challenges.admit(signals, address, is_limited).await?;
-                    (proof, AttemptCost::One)
-                }
-                None => (None, AttemptCost::Two),
+            let is_limited = || limits.needs_proof(address, &email);
+            let proof = match cost {
+                AttemptCost::One => challenges.admit(signals, address, is_limited).await?,
+                AttemptCost::Two => None,
             };
             let charges =
                 limits.acquire_attempt(address, &email, proof.is_some(), cost, &report)?;

@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
 use super::super::negotiation::Negotiated;
-use super::super::pipeline::{ChallengeMode, SignupPipeline};
-use super::super::problem::{Problem, ProblemCode};
+use super::super::pipeline::SignupPipeline;
+use super::super::problem::Problem;
 use super::super::request_id::RequestId;
 use super::super::schemas;
 use super::fields::Auth0Compat;
 use super::user;
 use crate::form::Submission;
+use crate::limits::AttemptCost;
 
 /// The state of the endpoint.
 #[derive(Debug)]
@@ -52,23 +53,18 @@ pub(in super::super) async fn dbconnections_signup(
     settings.strip(&mut members)?;
     let submission = Submission::new(members);
     let given = user::given_fields(&submission);
-    let parsed = pipeline.parse(head, &submission, negotiated.locale);
+    let parsed = pipeline.parse(head, &submission, negotiated.locale)?;
     // The raw body, with the password, does not outlive its parsing.
     drop(submission);
     drop(form);
-    let synthetic_user = parsed.user().map(user::synthetic_user);
-    let mode = if settings.without_challenge {
-        ChallengeMode::Skipped
-    } else {
-        ChallengeMode::AsConfigured
-    };
+    let synthetic_user = user::synthetic_user(&parsed.user);
+    let cost = if settings.without_challenge { AttemptCost::Two } else { AttemptCost::One };
 
-    let signed_up = pipeline.run(parsed, mode).await?;
+    let signed_up = pipeline.run(parsed, cost).await?;
 
-    let form = synthetic_user.as_ref();
-    let user = signed_up.user.as_deref().or(form.filter(|_| pipeline.existence.is_uniform()));
-    let body = user.map(|user| user::body(user, &given, form).to_string());
-    let body = body.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
+    // It has none where new and known addresses get the same response.
+    let user = signed_up.user.as_deref().unwrap_or(&synthetic_user);
+    let body = user::body(user, &given, &synthetic_user).to_string();
     let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
     signed_up.mark(&mut response);
     Ok(response)

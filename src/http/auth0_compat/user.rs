@@ -17,13 +17,13 @@ pub(super) fn given_fields(form: &Submission<'_>) -> Vec<Field> {
 
 /// The response for a new user: the id without its provider, the address, the given attributes. Those
 /// that are not known of the user, as without `read:users` after a repeated form, are the form's.
-pub(super) fn body(user: &User, given: &[Field], form: Option<&User>) -> Value {
+pub(super) fn body(user: &User, given: &[Field], form: &User) -> Value {
     let id = strip_provider(&user.user_id);
     let mut members = Map::new();
     members.insert("_id".to_owned(), id.into());
     members.insert("email_verified".to_owned(), user.email_verified.unwrap_or(false).into());
     members.insert("email".to_owned(), json!(user.email));
-    let attribute = |field| user.attribute(field).or_else(|| form?.attribute(field));
+    let attribute = |field| user.attribute(field).or_else(|| form.attribute(field));
     let attributes = given.iter().filter_map(|field| Some((field.name(), attribute(*field)?)));
     members.extend(attributes.map(|(name, value)| (name.to_owned(), value.into())));
     Value::Object(members)

@@ -11,13 +11,14 @@ use serde::Serialize;
 
 use super::super::negotiation::{Negotiated, parameter};
 use super::super::pages::Pages;
-use super::super::pipeline::{ChallengeMode, SignupPipeline};
+use super::super::pipeline::SignupPipeline;
 use super::super::problem::{Problem, ProblemCode};
 use super::super::representation::Representation;
 use super::super::request_id::RequestId;
 use super::super::schemas;
 use crate::auth0::User;
 use crate::form::Submission;
+use crate::limits::AttemptCost;
 use crate::page::FormValues;
 
 /// Signs a user up.
@@ -63,7 +64,10 @@ pub(in super::super) async fn signup(
     drop(submission);
     drop(form);
 
-    let signed_up = pipeline.run(parsed, ChallengeMode::AsConfigured).await;
+    let signed_up = match parsed {
+        Ok(parsed) => pipeline.run(parsed, AttemptCost::One).await,
+        Err(problem) => Err(problem),
+    };
 
     let signed_up = signed_up.map_err(|problem| Problem { form: values.clone(), ..problem })?;
     let mut response = match values {

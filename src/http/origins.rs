@@ -67,9 +67,19 @@ impl Origins {
     /// # Errors
     /// When the origin is not allowed.
     pub(super) fn check_page(&self, request: &Request) -> Result<(), Problem> {
-        let origin = origin(request.headers());
-        let is_allowed =
-            self.is_known(request.headers(), origin) && self.is_same_or_allowed(request, origin);
+        let is_allowed = match (origin(request.headers()), &self.own) {
+            (Some(origin), own) if own.as_ref() == Some(origin) || self.may_read(origin) => true,
+            // No other origin is the service's own, even if its browser says so: a name of an
+            // attacker's may resolve to this service (DNS rebinding). Only a page of its own whose
+            // user hides the origin is posted from `null`.
+            (Some(origin), Some(own)) => {
+                let host = request.headers().get(HOST);
+                origin == NULL
+                    && host.is_some_and(|host| is_host_of(own, host.as_bytes()))
+                    && is_same_site(request, Some(origin))
+            }
+            (origin, _) => is_same_site(request, origin),
+        };
         if is_allowed { Ok(()) } else { Err(problem()) }
     }
 
@@ -84,35 +94,22 @@ impl Origins {
         let is_allowed = !self.required || has(SEC_FETCH_SITE) || has(ORIGIN) || is_server();
         if is_allowed { Ok(()) } else { Err(problem()) }
     }
+}
 
-    /// Returns whether the origin is known, even if its browser calls it this service's own: a name of
-    /// an attacker's may resolve to this service (DNS rebinding). While the own origin is not known,
-    /// every origin counts as known.
-    fn is_known(&self, headers: &HeaderMap, origin: Option<&HeaderValue>) -> bool {
-        let (Some(own), Some(origin)) = (&self.own, origin) else { return true };
-        // A page of the service's own has no such origin, unless its user hides it.
-        if origin == NULL {
-            return headers.get(HOST).is_some_and(|host| is_host_of(own, host.as_bytes()));
+/// Returns whether a browser calls the request its page's own or its user's or, where it does not say,
+/// whether the page's origin is on the requested host. A program sends neither header.
+fn is_same_site(request: &Request, origin: Option<&HeaderValue>) -> bool {
+    let headers = request.headers();
+    let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes).unwrap_or_default();
+    match (site, origin) {
+        (b"same-origin" | b"none", _) | (b"", None) => true,
+        (b"", Some(origin)) => {
+            let authority =
+                request.uri().authority().map(|authority| authority.as_str().as_bytes());
+            let host = authority.or_else(|| Some(headers.get(HOST)?.as_bytes()));
+            host.is_some_and(|host| is_host_of(origin, host))
         }
-        own == origin || self.may_read(origin)
-    }
-
-    fn is_same_or_allowed(&self, request: &Request, origin: Option<&HeaderValue>) -> bool {
-        let headers = request.headers();
-        if origin.is_some_and(|origin| self.own.as_ref() == Some(origin) || self.may_read(origin)) {
-            return true;
-        }
-        let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes).unwrap_or_default();
-        match (site, origin) {
-            (b"same-origin" | b"none", _) | (b"", None) => true,
-            (b"", Some(origin)) => {
-                let authority =
-                    request.uri().authority().map(|authority| authority.as_str().as_bytes());
-                let host = authority.or_else(|| Some(headers.get(HOST)?.as_bytes()));
-                host.is_some_and(|host| is_host_of(origin, host))
-            }
-            _ => false,
-        }
+        _ => false,
     }
 }
 

@@ -96,23 +96,22 @@ impl<'c> Checker<'c> {
         field: Field,
         parse: impl FnOnce(&str) -> Result<T, Violation>,
     ) -> Option<T> {
-        let parsed = match (self.form.field(field), self.rules.presence_of(field)) {
-            (FieldValue::Invalid, Presence::Off) => {
+        let presence = self.rules.presence_of(field);
+        let parsed = match self.form.field(field) {
+            FieldValue::Invalid if presence == Presence::Off => {
                 // The field does not exist, so any other error of its value is meaningless.
                 self.errors.retain(|error| error.pointer != field.pointer());
                 Err(Violation::UnknownField)
             }
-            (FieldValue::Invalid, _) | (FieldValue::Absent, Presence::Off) => return None,
-            (value @ FieldValue::Text(_), Presence::Off) if value.trimmed().is_some() => {
-                Err(Violation::UnknownField)
-            }
-            (value, presence) => match value.trimmed() {
-                None if presence == Presence::Required => Err(Violation::Required),
-                None => return None,
-                Some(text) if text.chars().any(char::is_control) => {
+            FieldValue::Invalid => return None,
+            value => match (value.trimmed(), presence) {
+                (None, Presence::Required) => Err(Violation::Required),
+                (None, Presence::Optional | Presence::Off) => return None,
+                (Some(_), Presence::Off) => Err(Violation::UnknownField),
+                (Some(text), _) if text.chars().any(char::is_control) => {
                     Err(Violation::ControlCharacter)
                 }
-                Some(text) => parse(text),
+                (Some(text), _) => parse(text),
             },
         };
         parsed.map_err(|v| self.errors.push(FieldError::at(field.pointer(), v))).ok()

@@ -201,17 +201,16 @@ pub fn members_from_pairs<'a>(
     pairs: impl IntoIterator<Item = (Cow<'a, str>, BodyValue<'a>)>,
 ) -> BodyMembers<'a> {
     let mut metadata = BodyMembers::new();
-    let mut members: BodyMembers<'a> = pairs
-        .into_iter()
-        .filter(|(name, value)| name != USER_METADATA || is_filled(value))
-        .filter_map(|(name, value)| match metadata_key(&name) {
-            Some(key) => {
-                metadata.push((Cow::Owned(key.to_owned()), value));
-                None
-            }
-            None => Some((name, value)),
-        })
-        .collect();
+    let mut members = BodyMembers::new();
+    for (name, value) in pairs {
+        if name == USER_METADATA && !is_filled(&value) {
+            continue;
+        }
+        match metadata_key(&name) {
+            Some(key) => metadata.push((Cow::Owned(key.to_owned()), value)),
+            None => members.push((name, value)),
+        }
+    }
     merge_checkbox(&mut members, ControlField::Terms.name());
     let mut keys: Vec<_> = duplicate_names(&metadata).into_iter().collect();
     keys.truncate(MAX_ERRORS);

@@ -77,7 +77,7 @@ pub fn public(state: &RouterState) -> Router {
         .route("/signup/policy", policy)
         .route("/signup/common-passwords.txt", common_passwords)
         .merge(handlers::web_files())
-        .route("/openapi.json", get(handlers::openapi).with_state(openapi::bytes))
+        .route("/openapi.json", get(async || handlers::openapi(openapi::bytes())))
         .merge(auth0_routes(state))
         .merge(probes(state));
     let observer = Observer {

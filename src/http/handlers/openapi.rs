@@ -1,6 +1,5 @@
 //! `GET /openapi.json`: this service's description.
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::HeaderValue;
@@ -13,10 +12,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
     tag = "operations",
     responses((status = 200, description = "This document", content_type = "application/json", body = serde_json::Value))
 )]
-pub(in super::super) async fn openapi(State(document): State<fn() -> Bytes>) -> Response {
+pub(in super::super) fn openapi(document: Bytes) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")),
     ];
-    (headers, document()).into_response()
+    (headers, document).into_response()
 }

@@ -4,9 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::body::Body;
+use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, Request};
 
 use crate::abuse::forwarded::{Hop, hops};
 use crate::auth0::classify::classify;
@@ -18,9 +17,8 @@ use crate::http::body::Form;
 
 /// Reads and validates a body as `POST /signup` does, without calling the tenant.
 pub async fn form(content_type: &'static str, body: &[u8], rules: &Rules) {
-    let mut request = Request::new(Body::from(body.to_vec()));
-    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let Ok((form, _)) = Form::read(request, Duration::from_mins(1)).await else { return };
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+    let Ok(form) = Form::from_bytes(&headers, body.to_vec().into()) else { return };
     let Ok(members) = form.members().await else { return };
     drop(Submission::new(members).validate(rules, NameOrder::GivenFirst));
 }

@@ -13,7 +13,7 @@ use super::idempotency_key;
 use super::origins::Origins;
 use super::problem::{Problem, ProblemCode};
 use super::request_id::RequestId;
-use super::server::FormUnderWay;
+use super::server::{FormUnderWay, RequestConnection};
 use super::signed_up::SignedUp;
 use crate::abuse::{
     Challenges, ClientAddress, ClientSignals, ExistencePolicy, Limits, RateLimitReport,
@@ -61,7 +61,7 @@ pub(super) struct PostHead {
     key: Result<Option<IdempotencyKey>, Violation>,
     deadline: Instant,
     /// Counts the form until the response.
-    _under_way: Option<FormUnderWay>,
+    _under_way: FormUnderWay,
 }
 
 /// A form that meets every rule.
@@ -84,6 +84,7 @@ impl SignupPipeline {
         &self,
         request: Request,
         id: RequestId,
+        connection: RequestConnection,
     ) -> Result<(PostHead, Form), Problem> {
         let deadline = Instant::now() + self.request_timeout;
         self.origins.check_present(&request)?;
@@ -94,7 +95,7 @@ impl SignupPipeline {
         let client = client(&request);
         let report = request.extensions().get::<RateLimitReport>().cloned().unwrap_or_default();
         let key = idempotency_key::from_header(request.headers());
-        let (form, under_way) = Form::read(request, self.body_timeout).await?;
+        let (form, under_way) = Form::read(request, self.body_timeout, connection).await?;
         Ok((PostHead { id, client, report, key, deadline, _under_way: under_way }, form))
     }
 

@@ -12,6 +12,7 @@ use super::super::pipeline::SignupPipeline;
 use super::super::problem::Problem;
 use super::super::request_id::RequestId;
 use super::super::schemas;
+use super::super::server::RequestConnection;
 use super::fields::Auth0Compat;
 use super::user;
 use crate::form::Submission;
@@ -44,11 +45,12 @@ pub(in super::super) struct Auth0Endpoint {
 pub(in super::super) async fn dbconnections_signup(
     State(endpoint): State<Arc<Auth0Endpoint>>,
     Extension(id): Extension<RequestId>,
+    Extension(connection): Extension<RequestConnection>,
     Extension(negotiated): Extension<Negotiated>,
     request: Request,
 ) -> Result<Response, Problem> {
     let Auth0Endpoint { pipeline, settings } = &*endpoint;
-    let (head, form) = pipeline.receive(request, id).await?;
+    let (head, form) = pipeline.receive(request, id, connection).await?;
     let mut members = form.members().await?;
     settings.strip(&mut members)?;
     let submission = Submission::new(members);

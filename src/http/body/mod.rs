@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use self::media_type::MediaType;
 use super::extensions::client;
 use super::problem::{Problem, ProblemCode};
-use super::server::{FormUnderWay, RequestConnection, UnfinishedBody};
+use super::server::{FormUnderWay, RequestConnection};
 use crate::form::BodyMembers;
 
 /// The most bytes of a body.
@@ -46,10 +46,11 @@ impl Form {
     /// service needs its memory for others, 429 when the client has too many unfinished bodies, or
     /// already has as many forms under way as the remaining memory would hold, 503 when no
     /// memory is left.
-    pub(crate) async fn read(
+    pub(in crate::http) async fn read(
         request: Request<Body>,
         limit: Duration,
-    ) -> Result<(Self, Option<FormUnderWay>), Problem> {
+        connection: RequestConnection,
+    ) -> Result<(Self, FormUnderWay), Problem> {
         let client = client(&request);
         let (head, body) = request.into_parts();
         let media_type = MediaType::from_headers(&head.headers)?;
@@ -57,33 +58,30 @@ impl Form {
         if announced > MAX_BODY {
             return Err(Problem::new(ProblemCode::BodyTooLarge));
         }
-        let connection: Option<&RequestConnection> = head.extensions.get();
         let too_many = || Problem::new(ProblemCode::RateLimited).retry_after(BUSY);
-        // A request without a connection, as in a fuzz target, does not count.
-        let waiting = connection.map(|connection| connection.wait_for_body(client));
-        let waiting = waiting.map(|waiting| waiting.ok_or_else(too_many)).transpose()?;
+        let waiting = connection.wait_for_body(client).ok_or_else(too_many)?;
         // The head's buffer is as large as a head may be.
         drop(head);
-        let cut = async {
-            match &waiting {
-                Some(waiting) => waiting.cut().await,
-                None => std::future::pending().await,
-            }
-        };
         let collected = tokio::select! {
             collected = timeout(limit, collect(body, announced)) => collected.ok(),
-            () = cut => None,
+            () = waiting.cut() => None,
         };
         let bytes = collected.ok_or_else(|| Problem::new(ProblemCode::RequestTimeout))??;
-        if let Some(waiting) = &waiting {
-            waiting.set_read();
-        }
-        let complete = |waiting: UnfinishedBody| match waiting.room() {
-            0 => Err(Problem::new(ProblemCode::Unavailable)),
-            room => waiting.complete(room).ok_or_else(too_many),
+        waiting.set_read();
+        let under_way = match waiting.room() {
+            0 => return Err(Problem::new(ProblemCode::Unavailable)),
+            room => waiting.complete(room).ok_or_else(too_many)?,
         };
-        let under_way = waiting.map(complete).transpose()?;
         Ok((Self { media_type, bytes: bytes.into() }, under_way))
+    }
+
+    /// A form with this body, as a fuzz target makes it without a connection.
+    ///
+    /// # Errors
+    /// 415 for another media type than those of forms.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn from_bytes(headers: &HeaderMap, bytes: Bytes) -> Result<Self, Problem> {
+        Ok(Self { media_type: MediaType::from_headers(headers)?, bytes })
     }
 
     /// Decodes the body into its members, in their order.

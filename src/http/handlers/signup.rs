@@ -16,6 +16,7 @@ use super::super::problem::{Problem, ProblemCode};
 use super::super::representation::Representation;
 use super::super::request_id::RequestId;
 use super::super::schemas;
+use super::super::server::RequestConnection;
 use crate::auth0::User;
 use crate::form::Submission;
 use crate::limits::AttemptCost;
@@ -47,11 +48,12 @@ use crate::page::FormValues;
 pub(in super::super) async fn signup(
     State((pipeline, pages)): State<(Arc<SignupPipeline>, Arc<Pages>)>,
     Extension(id): Extension<RequestId>,
+    Extension(connection): Extension<RequestConnection>,
     Extension(negotiated): Extension<Negotiated>,
     request: Request,
 ) -> Result<Response, Problem> {
     let ui_locales = parameter(request.uri(), "ui_locales");
-    let (head, form) = pipeline.receive(request, id).await?;
+    let (head, form) = pipeline.receive(request, id, connection).await?;
     let submission = Submission::new(form.members().await?);
     let values = match negotiated.representation {
         Representation::Page => {

@@ -44,7 +44,7 @@ pub use self::listen::listen;
 pub use self::live_router::{LiveRouter, Routing};
 use self::response_body::TrackedBody;
 use self::timeout_stream::TimeoutStream;
-pub(super) use self::unfinished_body::{FormUnderWay, RequestConnection, UnfinishedBody};
+pub(super) use self::unfinished_body::{FormUnderWay, RequestConnection};
 use crate::telemetry::{ConnectionEnd, HttpMetrics, LogGate};
 
 /// The largest head that hyper reads: what `head_limits` allows, and a little more, for which the

@@ -28,7 +28,7 @@ pub(in crate::http) struct UnfinishedBody {
 
 /// A complete form that is being handled. Its client may have only so many at once.
 #[derive(Debug)]
-pub(crate) struct FormUnderWay {
+pub(in crate::http) struct FormUnderWay {
     _counted: Counted,
     _memory: FormMemory,
 }
@@ -43,11 +43,11 @@ impl RequestConnection {
     }
 
     /// Starts to wait for a body of this client; `None` if the client has too many unfinished ones.
-    pub(in crate::http) fn wait_for_body(&self, client: ClientAddress) -> Option<UnfinishedBody> {
+    pub(in crate::http) fn wait_for_body(self, client: ClientAddress) -> Option<UnfinishedBody> {
         let client = Network::from(client.ip());
         let counted = self.table.count_unfinished_body(client)?;
         self.connection.wait_for_body(client);
-        Some(UnfinishedBody { request: self.clone(), client, _counted: counted })
+        Some(UnfinishedBody { request: self, client, _counted: counted })
     }
 }
 

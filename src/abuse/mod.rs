@@ -38,7 +38,7 @@ pub use client_signals::ClientSignals;
 pub use existence::ExistencePolicy;
 pub use form_token::{FillTime, FormTokens};
 pub use issued_challenge::{CHALLENGE_PATH, ChallengeInfo, IssueError, IssuedChallenge};
-pub use limits::Limits;
+pub use limits::{AcquiredPermits, Limits};
 pub use network::Network;
 pub use proxies::{Proxies, Resolved};
 pub use rate_limit_report::{Quota, RateLimitReport};

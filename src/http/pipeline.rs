@@ -16,8 +16,8 @@ use super::request_id::RequestId;
 use super::server::{FormUnderWay, RequestConnection};
 use super::signed_up::SignedUp;
 use crate::abuse::{
-    Challenges, ClientAddress, ClientSignals, ExistencePolicy, Limits, RateLimitReport,
-    SignupSwitch,
+    AcquiredPermits, Challenges, ClientAddress, ClientSignals, ExistencePolicy, Limits,
+    RateLimitReport, SignupSwitch,
 };
 use crate::domain::rules::NameOrder;
 use crate::domain::{EmailAddress, FieldError, IdempotencyKey, NewUser, Rules, Violation};
@@ -176,7 +176,7 @@ impl SignupPipeline {
                 AttemptCost::One => challenges.admit(signals, address, is_limited).await?,
                 AttemptCost::Two => None,
             };
-            let charges =
+            let AcquiredPermits { charges, keys } =
                 limits.acquire_attempt(address, &email, proof.is_some(), cost, &report)?;
             let counts = cost == AttemptCost::One && challenges.count_attempt(address);
             let recorder = ResultRecorder::new(move |result| {
@@ -185,7 +185,7 @@ impl SignupPipeline {
                     challenges.record_outcome(result, existence.hides(&result.outcome));
                 }
                 if let Outcome::Rejected(rejection) = result.outcome {
-                    limits.record_shared_rejection(rejection, &report);
+                    limits.record_shared_rejection(rejection, &keys, &report);
                 }
             });
             Ok(Admitted { cost: AdmissionCost { charges, proof }, recorder })

@@ -6,16 +6,19 @@
 //! by the database is recorded here, so that this replica's memory stops a flood before it
 //! reaches the database. `docs/limits.md` has the numbers and the reasons.
 
+mod bucket_keys;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use self::bucket_keys::BucketKeys;
 use super::active_limit::{ActiveLimit, quota};
 use super::email_key::normalize_mailbox;
 use super::gcra::BucketState;
 use super::network::{Network, any_contains};
 use super::network_limiter::{BucketNames, NetworkLimiter, block_rate, site_rate};
-use super::rate_limit_report::{BucketKeys, RateLimitReport};
+use super::rate_limit_report::RateLimitReport;
 use super::state::AbuseState;
 use crate::config::{EmailKeySettings, LimitSettings};
 use crate::context::Context;
@@ -45,6 +48,15 @@ pub struct Limits {
     key: SubKey,
     /// Attempts are also charged in a database that replicas share.
     shared: bool,
+}
+
+/// The permits of an attempt that passed the limits of this replica.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AcquiredPermits {
+    /// The charges to make in a shared database, at most one for each bucket.
+    pub charges: Vec<PermitCharge>,
+    /// The buckets of the permits.
+    pub keys: BucketKeys,
 }
 
 /// The application of a limit to an attempt.
@@ -180,9 +192,8 @@ impl Limits {
         })
     }
 
-    /// Takes the permits for an attempt, and returns the charges to make in a shared database, at
-    /// most one for each bucket. A valid proof lifts the limits, up to a cap for its network and
-    /// e-mail address.
+    /// Takes the permits for an attempt. A valid proof lifts the limits, up to a cap for its network
+    /// and e-mail address.
     ///
     /// The narrowest limit comes first, and an attempt that any of them rejects takes no permit
     /// (unless another attempt takes the last one in between): a client that has used up its own
@@ -197,7 +208,7 @@ impl Limits {
         has_proof: bool,
         cost: AttemptCost,
         report: &RateLimitReport,
-    ) -> Result<Vec<PermitCharge>, Rejection> {
+    ) -> Result<AcquiredPermits, Rejection> {
         let keys = self.keys(address, email, has_proof, cost);
         let is_exempt = self.is_exempt(address);
         let applies = |active: &ActiveLimit| Applies::new(active.limit, has_proof, is_exempt);
@@ -220,15 +231,18 @@ impl Limits {
                 }
             }
         }
-        report.record_keys(keys);
-        Ok(charges)
+        Ok(AcquiredPermits { charges, keys })
     }
 
-    /// Records that the shared limits rejected an attempt that passed here.
-    pub fn record_shared_rejection(&self, rejection: Rejection, report: &RateLimitReport) {
+    /// Records that the shared limits rejected an attempt that took permits of these buckets here.
+    pub fn record_shared_rejection(
+        &self,
+        rejection: Rejection,
+        keys: &BucketKeys,
+        report: &RateLimitReport,
+    ) {
         let Rejection::Limited { limit, retry_after } = rejection else { return };
-        let Some(keys) = report.keys() else { return };
-        for (active, key) in self.for_attempts(&keys).filter(|(active, _)| active.limit == limit) {
+        for (active, key) in self.for_attempts(keys).filter(|(active, _)| active.limit == limit) {
             active.limiter.block_for(key, retry_after);
             active.limiter.metrics().rejected_shared();
             report.record(quota(limit, BucketState { remaining: 0, next_in: retry_after }));

@@ -238,7 +238,7 @@ fn only_per_client_limits_are_reported() {
 fn shared_limits_are_charged_by_digest_and_their_rejection_is_recorded() {
     let limits = limits(settings(), true);
     let report = RateLimitReport::default();
-    let charges = limits
+    let AcquiredPermits { charges, keys } = limits
         .acquire_attempt(address("2001:db8::1"), &email(0), false, AttemptCost::One, &report)
         .unwrap();
     let charged: Vec<_> = charges.iter().map(|charge| charge.limit).collect();
@@ -249,10 +249,8 @@ fn shared_limits_are_charged_by_digest_and_their_rejection_is_recorded() {
 
     let wait = Duration::from_secs(90);
     let rejection = Rejection::Limited { limit: Limit::Address, retry_after: wait };
-    // A duplicate request that only waited for the attempt.
-    limits.record_shared_rejection(rejection, &RateLimitReport::default());
     assert_eq!(attempt(&limits, "2001:db8::1", &email(1), false), None);
-    limits.record_shared_rejection(rejection, &report);
+    limits.record_shared_rejection(rejection, &keys, &report);
     assert_eq!(report.quota().map(|quota| (quota.remaining, quota.next_in)), Some((0, wait)));
     assert_eq!(attempt(&limits, "2001:db8::1", &email(2), false), Some(Limit::Address));
 }
@@ -265,14 +263,14 @@ fn a_limit_that_is_off_spends_nothing() {
     for _ in 0..100 {
         let report = RateLimitReport::default();
         assert!(limits.acquire_post(address("192.0.2.1"), &report).is_ok());
-        let charges = limits.acquire_attempt(
+        let acquired = limits.acquire_attempt(
             address("192.0.2.1"),
             &email(0),
             false,
             AttemptCost::One,
             &report,
         );
-        assert_eq!(charges, Ok(Vec::new()));
+        assert!(acquired.unwrap().charges.is_empty());
     }
 }
 
@@ -287,7 +285,7 @@ async fn an_attempt_that_counts_twice_waits_for_two_permits_and_a_rejection_take
         limits.acquire_attempt(from, &email(number), false, cost, &report)
     };
     for number in 0..2 {
-        let mut charges = acquire(number).unwrap();
+        let mut charges = acquire(number).unwrap().charges;
         charges.dedup_by_key(|charge| charge.bucket);
         let bursts: Vec<_> = charges.iter().map(|charge| charge.rate.burst).collect();
         assert_eq!(bursts, [2, 1, 4], "address, e-mail address, service");

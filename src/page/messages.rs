@@ -12,7 +12,7 @@ use super::model::BackLink;
 use crate::config::Label;
 use crate::domain::{Field, PasswordRule, Violation};
 use crate::form::ControlField;
-use crate::texts::Locale;
+use crate::texts::{Locale, PerLocale};
 
 /// Defines [`Messages`]: the common fields, and a field for each attribute of the message `page`,
 /// with the same name.
@@ -84,15 +84,13 @@ const KEY: &str = "page";
 /// A wait of at least this many seconds is given in minutes.
 const MINUTES_FROM_S: u64 = 120;
 
-/// The texts of every language, in the order of [`Locale::ALL`].
-static MESSAGES: LazyLock<[Messages; Locale::ALL.len()]> =
-    LazyLock::new(|| Locale::ALL.map(Messages::new));
+/// The texts of every language.
+static MESSAGES: LazyLock<PerLocale<Messages>> = LazyLock::new(|| PerLocale::new(Messages::new));
 
 impl Messages {
     /// The texts of a language.
     pub fn for_locale(locale: Locale) -> &'static Self {
-        let [first, ..] = &*MESSAGES;
-        MESSAGES.iter().find(|messages| messages.locale == locale).unwrap_or(first)
+        MESSAGES.get(locale)
     }
 
     /// The name of a field.

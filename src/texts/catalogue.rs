@@ -7,13 +7,13 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
 
-use super::Locale;
+use super::{Locale, PerLocale};
 
 /// The texts of a language.
 type Bundle = FluentBundle<FluentResource>;
 
-/// The texts of every language, in the order of [`Locale::ALL`].
-static BUNDLES: LazyLock<[Bundle; Locale::ALL.len()]> = LazyLock::new(|| Locale::ALL.map(bundle));
+/// The texts of every language.
+static BUNDLES: LazyLock<PerLocale<Bundle>> = LazyLock::new(|| PerLocale::new(bundle));
 
 /// Parses all texts, so that the first request does not have to.
 pub fn load() {
@@ -57,23 +57,20 @@ fn arabic_form(numbers: &[FluentValue<'_>]) -> &'static str {
 }
 
 impl Locale {
-    fn bundle(self) -> Option<&'static Bundle> {
-        let at = Self::ALL.iter().position(|locale| *locale == self)?;
-        BUNDLES.get(at)
+    fn bundle(self) -> &'static Bundle {
+        BUNDLES.get(self)
     }
 
     /// A text without parameters.
     pub fn text(self, key: &str) -> Cow<'static, str> {
-        let pattern = self.bundle().and_then(|bundle| {
-            let value = bundle.get_message(key)?.value()?;
-            Some(bundle.format_pattern(value, None, &mut Vec::new()))
-        });
-        pattern.unwrap_or_default()
+        let bundle = self.bundle();
+        let value = bundle.get_message(key).and_then(|message| message.value());
+        value.map(|value| bundle.format_pattern(value, None, &mut Vec::new())).unwrap_or_default()
     }
 
     /// An attribute of a text, without parameters. `None` if there is none.
     pub fn attribute(self, key: &str, attribute: &str) -> Option<Cow<'static, str>> {
-        let bundle = self.bundle()?;
+        let bundle = self.bundle();
         let value = bundle.get_message(key)?.get_attribute(attribute)?.value();
         Some(bundle.format_pattern(value, None, &mut Vec::new()))
     }
@@ -85,15 +82,13 @@ impl Locale {
         attribute: Option<&str>,
         parameters: &FluentArgs<'_>,
     ) -> String {
-        let formatted = self.bundle().and_then(|bundle| {
-            let message = bundle.get_message(key)?;
-            let value = match attribute {
-                Some(attribute) => message.get_attribute(attribute)?.value(),
-                None => message.value()?,
-            };
-            let text = bundle.format_pattern(value, Some(parameters), &mut Vec::new());
-            Some(text.into_owned())
+        let bundle = self.bundle();
+        let value = bundle.get_message(key).and_then(|message| match attribute {
+            Some(attribute) => Some(message.get_attribute(attribute)?.value()),
+            None => message.value(),
         });
-        formatted.unwrap_or_default()
+        let text =
+            value.map(|value| bundle.format_pattern(value, Some(parameters), &mut Vec::new()));
+        text.unwrap_or_default().into_owned()
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::domain::rules::NameOrder;
 
-/// Defines [`Locale`] from one line for each language: its tag, its writing direction, and the
-/// wider or older tags that it serves too.
+/// Defines [`Locale`] and [`PerLocale`] from one line for each language: its tag, its writing
+/// direction, and the wider or older tags that it serves too.
 macro_rules! locales {
     ($($(#[$attribute:meta])* $name:ident $tag:literal $direction:literal [$($alias:literal)*];)+) => {
         /// A language that has every text.
@@ -45,6 +45,27 @@ macro_rules! locales {
                         include_str!(concat!("../../locales/", $tag, "/field_errors.ftl")),
                         include_str!(concat!("../../locales/", $tag, "/page.ftl")),
                     ],)+
+                }
+            }
+        }
+
+        /// One value for each language.
+        #[derive(Debug)]
+        #[expect(non_snake_case, reason = "a field has the name of its language")]
+        pub struct PerLocale<T> {
+            $($name: T,)+
+        }
+
+        impl<T> PerLocale<T> {
+            /// Makes the value of each language.
+            pub fn new(value: impl Fn(Locale) -> T) -> Self {
+                Self { $($name: value(Locale::$name),)+ }
+            }
+
+            /// The value of a language.
+            pub const fn get(&self, locale: Locale) -> &T {
+                match locale {
+                    $(Locale::$name => &self.$name,)+
                 }
             }
         }

@@ -12,7 +12,7 @@ mod negotiation;
 mod tests;
 
 pub use catalogue::load;
-pub use locale::Locale;
+pub use locale::{Locale, PerLocale};
 pub use negotiation::quality;
 
 #[cfg(test)]

@@ -1,11 +1,6 @@
 //! The document of `GET /signup/policy`: enough for a front end to build a form. It never contains
 //! dictionary words, lists of domains, limits or the connection's name.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use http::HeaderValue;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -18,21 +13,12 @@ use crate::domain::rules::Presence;
 use crate::domain::{Field, PictureSchemes, Rules, Terms, Violation};
 use crate::page::messages::Messages;
 use crate::page::web_file::pinned_files;
-use crate::page::{Page, metadata_name, password_checks, password_rules_attribute};
-use crate::texts::Locale;
+use crate::page::{Asset, Page, metadata_name, password_checks, password_rules_attribute};
+use crate::texts::{Locale, PerLocale};
 
 /// The document in every language, made once.
 #[derive(Debug)]
-pub struct SignupPolicy(Vec<(Locale, PolicyDocument)>);
-
-/// The document in one language.
-#[derive(Debug)]
-pub(super) struct PolicyDocument {
-    /// Its bytes.
-    pub(super) body: Bytes,
-    /// Its strong validator: a digest of the bytes.
-    pub(super) etag: HeaderValue,
-}
+pub struct SignupPolicy(PerLocale<Asset>);
 
 impl SignupPolicy {
     /// The policy of a deployment with these rules.
@@ -42,15 +28,14 @@ impl SignupPolicy {
         existence: &ExistencePolicy,
         page: &Page,
     ) -> Self {
-        let document =
-            |locale| document(rules, challenges, existence, page, Messages::for_locale(locale));
-        let documents = Locale::ALL.map(|locale| (locale, document(locale)));
-        Self(documents.into())
+        Self(PerLocale::new(|locale| {
+            document(rules, challenges, existence, page, Messages::for_locale(locale))
+        }))
     }
 
     /// The document in this language.
-    pub(super) fn in_language(&self, locale: Locale) -> Option<&PolicyDocument> {
-        self.0.iter().find(|(known, _)| *known == locale).map(|(_, document)| document)
+    pub(super) const fn in_language(&self, locale: Locale) -> &Asset {
+        self.0.get(locale)
     }
 }
 
@@ -60,7 +45,7 @@ fn document(
     existence: &ExistencePolicy,
     page: &Page,
     messages: &Messages,
-) -> PolicyDocument {
+) -> Asset {
     let policy = json!({
         "fields": fields(rules, page, messages),
         "user_metadata": keys(rules, page, messages),
@@ -77,10 +62,7 @@ fn document(
         "direction": messages.dir,
         "texts": messages.texts(),
     });
-    let body = policy.to_string();
-    let hash = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, body.as_bytes()));
-    let etag = HeaderValue::try_from(format!("\"{hash}\""));
-    PolicyDocument { body: body.into(), etag: etag.unwrap_or(HeaderValue::from_static("\"\"")) }
+    Asset::new(policy.to_string().into())
 }
 
 /// The accepted fields with their constraints.

@@ -35,7 +35,8 @@ impl Asset {
         Self::new(words.collect::<Vec<_>>().join("\n").into())
     }
 
-    pub(super) fn new(content: Bytes) -> Self {
+    /// A file with this content.
+    pub fn new(content: Bytes) -> Self {
         let digest = digest(&SHA256, &content);
         let tag = digest.as_ref().get(..TAG_LENGTH).unwrap_or_default();
         let tag = BASE64_URL_SAFE_NO_PAD.encode(tag);

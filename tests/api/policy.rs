@@ -1,7 +1,7 @@
 //! `GET /signup/policy`, from which front ends build forms.
 
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT_LANGUAGE, IF_NONE_MATCH, ORIGIN};
+use reqwest::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, IF_NONE_MATCH, ORIGIN};
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, TestResponse};
@@ -158,6 +158,10 @@ async fn the_policy_can_be_cached_and_read_from_every_origin() {
     assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
     assert_eq!(again.header("etag"), Some(etag.as_str()));
     assert_eq!(again.header("access-control-allow-origin"), Some("*"));
+
+    let compressed = TestResponse::receive(get().header(ACCEPT_ENCODING, "gzip")).await;
+    assert_eq!(compressed.header("content-encoding"), Some("gzip"));
+    assert_ne!(compressed.header("etag"), Some(etag.as_str()));
 
     let german =
         TestResponse::receive(get().header(ACCEPT_LANGUAGE, "de").header(IF_NONE_MATCH, etag))

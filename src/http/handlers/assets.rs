@@ -67,7 +67,8 @@ pub(in super::super) async fn common_passwords(
     serve(&asset, "text/plain; charset=utf-8", &headers, CACHE)
 }
 
-fn serve(
+/// Responds with a file that pages of every origin may load, or with 304 if the client has it.
+pub(super) fn serve(
     asset: &Asset,
     content_type: &'static str,
     headers: &HeaderMap,

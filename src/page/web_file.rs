@@ -10,29 +10,44 @@ use serde_json::{Value, json};
 use super::asset::Asset;
 
 /// The module that enhances forms.
-pub static SCRIPT: LazyLock<WebFile> =
-    LazyLock::new(|| WebFile::new("/signup.js", JAVASCRIPT, include_str!("assets/signup.js")));
+pub static SCRIPT: LazyLock<WebFile> = LazyLock::new(|| {
+    let summary = "The module that enhances forms";
+    WebFile::new("/signup.js", summary, JAVASCRIPT, include_str!("assets/signup.js"))
+});
 /// The part of the module that it loads when it is wanted.
 pub static EXTRAS: LazyLock<WebFile> = LazyLock::new(|| {
-    WebFile::new("/signup-extras.js", JAVASCRIPT, include_str!("assets/signup-extras.js"))
+    let summary = "The part of the module that it loads when it is wanted";
+    WebFile::new("/signup-extras.js", summary, JAVASCRIPT, include_str!("assets/signup-extras.js"))
 });
 /// The style of forms.
 pub static STYLE: LazyLock<WebFile> = LazyLock::new(|| {
-    WebFile::new("/signup.css", "text/css; charset=utf-8", include_str!("assets/signup.css"))
+    let summary = "The style of forms";
+    WebFile::new("/signup.css", summary, CSS, include_str!("assets/signup.css"))
 });
 /// The types of the module.
 pub static TYPES: LazyLock<WebFile> = LazyLock::new(|| {
-    WebFile::new("/signup.d.ts", "text/plain; charset=utf-8", include_str!("assets/signup.d.ts"))
+    let summary = "The types of the module, for TypeScript";
+    WebFile::new("/signup.d.ts", summary, TEXT, include_str!("assets/signup.d.ts"))
 });
 /// The source map of the module.
-pub static SCRIPT_MAP: LazyLock<WebFile> =
-    LazyLock::new(|| WebFile::new("/signup.js.map", JSON, include_str!("assets/signup.js.map")));
+pub static SCRIPT_MAP: LazyLock<WebFile> = LazyLock::new(|| {
+    let summary = "The source map of the module";
+    WebFile::new("/signup.js.map", summary, JSON, include_str!("assets/signup.js.map"))
+});
 /// The source map of its second part.
 pub static EXTRAS_MAP: LazyLock<WebFile> = LazyLock::new(|| {
-    WebFile::new("/signup-extras.js.map", JSON, include_str!("assets/signup-extras.js.map"))
+    let summary = "The source map of the module's second part";
+    WebFile::new(
+        "/signup-extras.js.map",
+        summary,
+        JSON,
+        include_str!("assets/signup-extras.js.map"),
+    )
 });
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// The length of the digest in a path, in bytes. A path of another content would be a collision of 64
@@ -46,6 +61,8 @@ pub struct WebFile {
     pub path: &'static str,
     /// The path of exactly this content: `/signup-0123456789abcdef.js`.
     pub versioned_path: String,
+    /// Its description, without a full stop.
+    pub summary: &'static str,
     /// The value of the attribute `integrity` (Subresource Integrity, 3.5).
     pub integrity: String,
     /// The value of `Content-Type`.
@@ -60,18 +77,28 @@ impl WebFile {
         [&SCRIPT, &EXTRAS, &STYLE, &TYPES, &SCRIPT_MAP, &EXTRAS_MAP]
     }
 
-    fn new(path: &'static str, content_type: &'static str, content: &'static str) -> Self {
+    fn new(
+        path: &'static str,
+        summary: &'static str,
+        content_type: &'static str,
+        content: &'static str,
+    ) -> Self {
         let digest = digest(&SHA256, content.as_bytes());
         let short = digest.as_ref().iter().take(DIGEST_LENGTH).map(|byte| format!("{byte:02x}"));
         let short: String = short.collect();
-        let (stem, kind) = path.split_once('.').unwrap_or((path, ""));
         Self {
             path,
-            versioned_path: format!("{stem}-{short}.{kind}"),
+            versioned_path: versioned_path(path, &short),
+            summary,
             integrity: format!("sha256-{}", BASE64_STANDARD.encode(digest)),
             content_type,
             asset: Asset::new(content.as_bytes().into()),
         }
+    }
+
+    /// The versioned path with `{digest}` in place of the digest.
+    pub fn path_template(&self) -> String {
+        versioned_path(self.path, "{digest}")
     }
 
     /// The versioned path below this path, and the digest.
@@ -81,6 +108,11 @@ impl WebFile {
             "integrity": self.integrity,
         })
     }
+}
+
+fn versioned_path(path: &str, digest: &str) -> String {
+    let (stem, kind) = path.split_once('.').unwrap_or((path, ""));
+    format!("{stem}-{digest}.{kind}")
 }
 
 /// The files that a page can pin, as `GET /signup/policy` names them.

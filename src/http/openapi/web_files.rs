@@ -4,34 +4,25 @@ use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, OpenApi, PathItem, RefOr, Required, Response};
 
-/// The documented paths, each with what is there and its media type.
-const FILES: [(&str, &str, &str); 9] = [
-    ("/signup.js", "The module that enhances forms", "text/javascript"),
-    ("/signup-{digest}.js", "The module of this release, to be pinned", "text/javascript"),
-    (
-        "/signup-extras-{digest}.js",
-        "The part of the module that it loads when it is wanted",
-        "text/javascript",
-    ),
-    ("/signup.js.map", "The source map of the module", "application/json"),
-    ("/signup-extras.js.map", "The source map of its second part", "application/json"),
-    ("/signup.css", "The style of forms", "text/css"),
-    ("/signup-{digest}.css", "The style of this release, to be pinned", "text/css"),
-    ("/signup.d.ts", "The types of the module, for TypeScript", "text/plain"),
-    ("/signup-{digest}.d.ts", "The types of this release, to be pinned", "text/plain"),
-];
+use crate::page::web_file::WebFile;
 
 /// Adds the operations.
 pub(super) fn add(document: &mut OpenApi) {
-    for (path, summary, media_type) in FILES {
-        let item = PathItem::new(HttpMethod::Get, operation(path, summary, media_type));
-        document.paths.paths.insert(path.to_owned(), item);
+    for file in WebFile::all() {
+        let (media_type, _) = file.content_type.split_once(';').unwrap_or((file.content_type, ""));
+        let pinned = format!("{}, in one version, to be pinned.", file.summary);
+        for (path, summary) in
+            [(file.path.to_owned(), format!("{}.", file.summary)), (file.path_template(), pinned)]
+        {
+            let item = PathItem::new(HttpMethod::Get, operation(&path, summary, media_type));
+            document.paths.paths.insert(path, item);
+        }
     }
 }
 
-fn operation(path: &str, summary: &str, media_type: &str) -> Operation {
+fn operation(path: &str, summary: String, media_type: &str) -> Operation {
     let mut operation = Operation::new();
-    operation.summary = Some(format!("{summary}."));
+    operation.summary = Some(summary);
     operation.tags = Some(vec!["page".to_owned()]);
     let id = path.trim_start_matches('/').replace(['.', '-', '{', '}'], "_");
     operation.operation_id = Some(id);

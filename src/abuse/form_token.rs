@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::digest::{Digests, SubKey};
 
@@ -27,7 +27,7 @@ pub struct FormTokens {
 
 /// The fill time of a form according to its token, compared with the accepted ages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FillTime {
+pub(super) enum FillTime {
     /// As long as a person takes.
     InTime,
     /// Shorter than a person takes.
@@ -49,7 +49,7 @@ impl FormTokens {
     pub fn issue(&self, now: Duration) -> String {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX).to_be_bytes();
         let signature = tag(&self.key, millis);
-        URL_SAFE_NO_PAD.encode([millis.as_slice(), &signature].concat())
+        BASE64_URL_SAFE_NO_PAD.encode([millis.as_slice(), &signature].concat())
     }
 
     /// Returns a token for a form that is shown again. A person who has filled it in already need not take as
@@ -72,7 +72,7 @@ impl FormTokens {
     }
 
     /// Checks a token at this time.
-    pub fn check(&self, token: &str, now: Duration) -> FillTime {
+    pub(super) fn check(&self, token: &str, now: Duration) -> FillTime {
         let Some(allowed) = &self.age else { return FillTime::InTime };
         let Some(issued_at) = self.issued_at(token) else { return FillTime::Forged };
         // If a replica whose clock is ahead issued it, its age is zero.
@@ -88,7 +88,7 @@ impl FormTokens {
         if token.len() != LENGTH {
             return None;
         }
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
         let (millis, signature) = bytes.split_first_chunk::<TIME>()?;
         let signed_by = |key: &SubKey| same(&tag(key, *millis), signature);
         let known = signed_by(&self.key) || self.previous.as_ref().is_some_and(signed_by);

@@ -36,7 +36,7 @@ pub use challenges::Challenges;
 pub use client_address::ClientAddress;
 pub use client_signals::ClientSignals;
 pub use existence::ExistencePolicy;
-pub use form_token::{FillTime, FormTokens};
+pub use form_token::FormTokens;
 pub use issued_challenge::{CHALLENGE_PATH, ChallengeInfo, IssueError, IssuedChallenge};
 pub use limits::{AcquiredPermits, Limits};
 pub use network::Network;

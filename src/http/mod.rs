@@ -1,6 +1,6 @@
 //! The HTTP interface: routes and layers, request bodies, responses and problems.
 //!
-//! No other module serves HTTP. [`Problem`] is the only way from an error to a response: handlers
+//! No other module serves HTTP. [`problem::Problem`] is the only way from an error to a response: handlers
 //! return it, and the outermost layer renders it.
 
 mod accept;
@@ -41,6 +41,4 @@ pub use base_path::below;
 pub use origins::Origins;
 pub use pipeline::SignupPipeline;
 pub use policy::SignupPolicy;
-pub use problem::{Problem, ProblemCode};
-pub use request_id::RequestId;
 pub use router::{RouterState, admin, public};

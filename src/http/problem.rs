@@ -46,23 +46,23 @@ macro_rules! problem_codes {
     )*) => {
         /// The kind of a problem, which front ends decide on. `docs/api.md` says when each is used.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum ProblemCode {
+        pub(super) enum ProblemCode {
             $(#[doc = $doc] $code,)*
         }
 
         impl ProblemCode {
             /// Every code.
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$code),*];
+            pub(super) const ALL: [Self; [$($name),*].len()] = [$(Self::$code),*];
 
             /// The code on the wire.
-            pub const fn name(self) -> &'static str {
+            pub(super) const fn name(self) -> &'static str {
                 match self {
                     $(Self::$code => $name,)*
                 }
             }
 
             /// The status of the response.
-            pub const fn status(self) -> StatusCode {
+            pub(super) const fn status(self) -> StatusCode {
                 match self {
                     $(Self::$code => StatusCode::$status,)*
                 }
@@ -180,7 +180,7 @@ pub(super) enum NextStep {
 
 /// An error on its way to the client, with its cause for the log.
 #[derive(Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Its kind.
     pub(super) code: ProblemCode,
     /// The fields that violate their rules.
@@ -203,7 +203,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of this kind, with its usual wait and nothing else added.
-    pub const fn new(code: ProblemCode) -> Self {
+    pub(super) const fn new(code: ProblemCode) -> Self {
         Self {
             code,
             errors: Vec::new(),
@@ -218,19 +218,19 @@ impl Problem {
     }
 
     /// The problem of fields that violate their rules.
-    pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
+    pub(super) fn invalid_fields(errors: Vec<FieldError>) -> Self {
         Self { errors, ..Self::new(ProblemCode::InvalidFields) }
     }
 
     /// Adds the time after which a retry may succeed.
     #[must_use]
-    pub const fn retry_after(mut self, wait: Duration) -> Self {
+    pub(super) const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
 
     /// Its cause, for the log.
-    pub fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+    pub(super) fn cause(&self) -> Option<&(dyn StdError + 'static)> {
         let cause: &(dyn StdError + 'static) = self.cause.as_deref()?;
         Some(cause)
     }

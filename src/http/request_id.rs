@@ -17,14 +17,14 @@ const MAX_LENGTH: usize = 64;
 
 /// A UUID v7, which is unique and ordered by time, or the id that a trusted proxy set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestId {
+pub(super) struct RequestId {
     text: [u8; MAX_LENGTH],
     length: usize,
 }
 
 impl RequestId {
     /// A new id, for this time since the Unix epoch.
-    pub fn new(now: Duration) -> Self {
+    pub(super) fn new(now: Duration) -> Self {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let uuid = Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();
         let mut text = [0; MAX_LENGTH];

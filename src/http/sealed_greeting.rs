@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, RandomizedNonceKey};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::digest::{Digests, SubKey};
@@ -48,12 +48,12 @@ impl SealedGreetings {
             return String::new();
         };
         let sealed: Vec<u8> = nonce.as_ref().iter().chain(&bytes).copied().collect();
-        URL_SAFE_NO_PAD.encode(sealed)
+        BASE64_URL_SAFE_NO_PAD.encode(sealed)
     }
 
     /// Opens a greeting. Returns an empty one if this deployment did not seal it, or long ago.
     pub(super) fn open(&self, sealed: &str, now: Duration) -> Greeting {
-        let Ok(sealed) = URL_SAFE_NO_PAD.decode(sealed) else { return Greeting::default() };
+        let Ok(sealed) = BASE64_URL_SAFE_NO_PAD.decode(sealed) else { return Greeting::default() };
         let keys = std::iter::once(&self.key).chain(&self.previous);
         keys.into_iter().find_map(|key| open(key, &sealed, now)).unwrap_or_default()
     }

@@ -12,7 +12,7 @@ use crate::texts::Locale;
 
 /// The error response of a problem. `page` has the password rules and the labels of fields; without
 /// it, the rules are left out and fields have their names in code.
-pub(in super::super) fn error(
+pub(in crate::http) fn error(
     problem: &Problem,
     page: Option<&Page>,
     locale: Locale,

@@ -4,11 +4,11 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 /// An error as Auth0's endpoint responds. Lock chooses its text by `code`.
-pub(in super::super) struct ErrorResponse {
+pub(in crate::http) struct ErrorResponse {
     /// The status that Auth0 returns, which may differ from the problem's.
-    pub(in super::super) status: StatusCode,
+    pub(in crate::http) status: StatusCode,
     /// The body.
-    pub(in super::super) body: Value,
+    pub(in crate::http) body: Value,
 }
 
 impl ErrorResponse {

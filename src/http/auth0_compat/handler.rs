@@ -20,9 +20,9 @@ use crate::limits::AttemptCost;
 
 /// The state of the endpoint.
 #[derive(Debug)]
-pub(in super::super) struct Auth0Endpoint {
-    pub(in super::super) pipeline: Arc<SignupPipeline>,
-    pub(in super::super) settings: Arc<Auth0Compat>,
+pub(in crate::http) struct Auth0Endpoint {
+    pub(in crate::http) pipeline: Arc<SignupPipeline>,
+    pub(in crate::http) settings: Arc<Auth0Compat>,
 }
 
 /// Signs a user up.
@@ -42,7 +42,7 @@ pub(in super::super) struct Auth0Endpoint {
     ),
     responses((status = 200, description = "The user exists now", body = schemas::Auth0SignedUp))
 )]
-pub(in super::super) async fn dbconnections_signup(
+pub(in crate::http) async fn dbconnections_signup(
     State(endpoint): State<Arc<Auth0Endpoint>>,
     Extension(id): Extension<RequestId>,
     Extension(connection): Extension<RequestConnection>,
@@ -81,6 +81,6 @@ pub(in super::super) async fn dbconnections_signup(
         (status = 200, description = "No captcha is required", content_type = "application/json", body = serde_json::Value, example = json!({"required": false})),
     )
 )]
-pub(in super::super) async fn dbconnections_challenge() -> Response {
+pub(in crate::http) async fn dbconnections_challenge() -> Response {
     ([(CONTENT_TYPE, "application/json")], r#"{"required":false}"#).into_response()
 }

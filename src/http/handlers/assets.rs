@@ -29,7 +29,7 @@ const CACHE_FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The routes of the files. A path with the digest of another release is unknown here.
-pub(in super::super) fn web_files() -> Router {
+pub(in crate::http) fn web_files() -> Router {
     WebFile::all().into_iter().fold(Router::new(), |router, file| {
         router
             .route(file.path, get(async |headers: HeaderMap| current(file, &headers)))
@@ -60,7 +60,7 @@ fn versioned(file: &WebFile, headers: &HeaderMap) -> Response {
         (status = 304, description = "The caller's copy is current"),
     )
 )]
-pub(in super::super) async fn common_passwords(
+pub(in crate::http) async fn common_passwords(
     State(asset): State<Arc<Asset>>,
     headers: HeaderMap,
 ) -> Response {

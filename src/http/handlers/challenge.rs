@@ -34,7 +34,7 @@ use super::super::schemas;
         })),
     )
 )]
-pub(in super::super) async fn challenge(
+pub(in crate::http) async fn challenge(
     State(pipeline): State<Arc<SignupPipeline>>,
     request: Request,
 ) -> Result<Response, Problem> {

@@ -12,7 +12,7 @@ use super::super::metrics_format::MetricsFormat;
 use crate::telemetry::Metrics;
 
 /// The metrics, in the text format that the scraper prefers.
-pub(in super::super) async fn metrics(
+pub(in crate::http) async fn metrics(
     State(metrics): State<Arc<Metrics>>,
     headers: HeaderMap,
 ) -> Response {

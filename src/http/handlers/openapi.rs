@@ -12,7 +12,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
     tag = "operations",
     responses((status = 200, description = "This document", content_type = "application/json", body = serde_json::Value))
 )]
-pub(in super::super) fn openapi(document: Bytes) -> Response {
+pub(in crate::http) fn openapi(document: Bytes) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")),

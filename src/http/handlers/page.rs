@@ -23,7 +23,7 @@ use crate::page::{FORM, example as example_form};
     ),
     responses((status = 200, description = "The page", content_type = "text/html", body = String))
 )]
-pub(in super::super) async fn form(
+pub(in crate::http) async fn form(
     State(pages): State<Arc<Pages>>,
     Extension(negotiated): Extension<Negotiated>,
     uri: Uri,
@@ -43,7 +43,7 @@ pub(in super::super) async fn form(
     ),
     responses((status = 200, description = "The page", content_type = "text/html", body = String))
 )]
-pub(in super::super) async fn success(
+pub(in crate::http) async fn success(
     State(pages): State<Arc<Pages>>,
     Extension(negotiated): Extension<Negotiated>,
     uri: Uri,
@@ -52,7 +52,7 @@ pub(in super::super) async fn success(
 }
 
 /// Redirects from the root to the form, with the query.
-pub(in super::super) async fn root(State(pages): State<Arc<Pages>>, uri: Uri) -> Redirect {
+pub(in crate::http) async fn root(State(pages): State<Arc<Pages>>, uri: Uri) -> Redirect {
     let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
     Redirect::temporary(&format!("{}{FORM}{query}", pages.page.settings().base_path))
 }
@@ -64,7 +64,7 @@ const EXAMPLE_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// The example of a form of another page. Only the demo serves it.
-pub(in super::super) async fn example(headers: HeaderMap) -> impl IntoResponse {
+pub(in crate::http) async fn example(headers: HeaderMap) -> impl IntoResponse {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| is_plain(host));
     let page = example_form::page(&format!("http://{}", host.unwrap_or("127.0.0.1:8080")));
     ([(CONTENT_SECURITY_POLICY, EXAMPLE_POLICY)], Html(page))

@@ -29,7 +29,7 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60");
         (status = 304, description = "The caller's copy is current"),
     )
 )]
-pub(in super::super) async fn policy(
+pub(in crate::http) async fn policy(
     State(policy): State<Arc<SignupPolicy>>,
     Extension(negotiated): Extension<Negotiated>,
     headers: HeaderMap,

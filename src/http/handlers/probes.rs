@@ -60,7 +60,7 @@ impl From<Report> for ReadinessBody {
     tag = "operations",
     responses((status = 200, description = "The process runs", content_type = "application/json", body = serde_json::Value, example = json!({"status": "alive"})))
 )]
-pub(in super::super) async fn livez() -> Response {
+pub(in crate::http) async fn livez() -> Response {
     respond(StatusCode::OK, &LivenessBody { status: "alive" })
 }
 
@@ -85,7 +85,7 @@ struct LivenessBody {
         })),
     )
 )]
-pub(in super::super) async fn readyz(State(readiness): State<Readiness>) -> Response {
+pub(in crate::http) async fn readyz(State(readiness): State<Readiness>) -> Response {
     let report = readiness.report().await;
     let code = if report.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     respond(code, &ReadinessBody::from(report))

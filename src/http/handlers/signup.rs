@@ -45,7 +45,7 @@ use crate::page::FormValues;
         (status = 303, description = "The same for a browser that prefers text/html"),
     )
 )]
-pub(in super::super) async fn signup(
+pub(in crate::http) async fn signup(
     State((pipeline, pages)): State<(Arc<SignupPipeline>, Arc<Pages>)>,
     Extension(id): Extension<RequestId>,
     Extension(connection): Extension<RequestConnection>,

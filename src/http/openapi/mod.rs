@@ -74,8 +74,7 @@ pub(super) fn bytes() -> Bytes {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::ProblemCode;
-    use super::super::problem::Problem;
+    use super::super::problem::{Problem, ProblemCode};
     use super::*;
     use crate::domain::{FieldError, PasswordRule, Violation};
     use crate::form::ControlField;

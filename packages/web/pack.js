@@ -19,6 +19,8 @@ const LOWERED = `
   :where(:root:has(meta[name="color-scheme"][content*="dark"])) { --lightningcss-light: ; --lightningcss-dark: initial; }
 }
 `;
+/** What follows in signup.css is not in the element. */
+const ONLY_PAGES = "/* Only in forms of the page:";
 /** A heading of the page in the element. */
 const IN_ELEMENT = `
 ::slotted(:is(h1, h2)) { margin: 0 0 .7692em; font-size: 1.625em; font-weight: 700; line-height: 1.2; }
@@ -26,7 +28,9 @@ const IN_ELEMENT = `
 
 const style = await readFile(at("src/signup.css"), "utf8");
 await writeFile(at("src/bundled.css"), style + LOWERED);
-const { code } = await transform(style + IN_ELEMENT, { loader: "css", minify: true });
+const [shared, more] = style.split(ONLY_PAGES);
+if (!more) throw new Error(`signup.css has no "${ONLY_PAGES}"`);
+const { code } = await transform(shared + IN_ELEMENT, { loader: "css", minify: true });
 await writeFile(
   at("src/style.js"),
   `// Made by pack.js from signup.css.\n\nexport const STYLE = ${JSON.stringify(code.trim())};\n`,

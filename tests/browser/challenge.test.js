@@ -1,10 +1,11 @@
 // A form that looks automated, and forms that always need a proof.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { ADA, Service, browser, done, fill, holdProofs, loading, open } from "./support.js";
+import { ADA, Service, browser, done, fill, holdProofs, loading, open, site } from "./support.js";
 
 const chromium = await browser();
 const service = await Service.start({
@@ -66,6 +67,25 @@ test("the honeypot is out of sight and out of reach", async (t) => {
   const box = await honeypot.boundingBox();
   assert.ok(box.x + box.width <= 0, JSON.stringify(box));
   assert.equal(await honeypot.getAttribute("tabindex"), "-1");
+});
+
+test("the honeypot of docs/challenges.md is out of sight on a page with a Content-Security-Policy", async (t) => {
+  const guide = await readFile(new URL("../../docs/challenges.md", import.meta.url), "utf8");
+  const [, honeypot, style] = /The honeypot in your own form[^]*?```html\n([^]*?)```[^]*?```css\n([^]*?)```/.exec(guide);
+  const head = `<!doctype html><html lang="en"><meta http-equiv="Content-Security-Policy"
+    content="style-src 'self' ${service.url}"><title>Join</title>`;
+  const linked = `<link rel="stylesheet" href="${service.url}/signup.css">`;
+  const shop = await site({
+    "/ours": `${head}${linked}<form data-signup action="${form}">${honeypot}</form>`,
+    "/own": `${head}<link rel="stylesheet" href="/own.css"><form action="${form}">${honeypot}</form>`,
+    "/own.css": style,
+  });
+  for (const path of ["/ours", "/own"]) {
+    const page = await open(chromium, t, shop + path);
+    const box = await page.locator("[name=subject]").boundingBox();
+    assert.ok(box.x + box.width <= 0, `${path}: ${JSON.stringify(box)}`);
+    assert.deepEqual(page.consoleErrors, []);
+  }
 });
 
 test("a proof lifts a rate limit that accepts one", async (t) => {

@@ -82,7 +82,7 @@ export function SignupForm({ url, policy: given, lang, fallback, success, onResu
   return h("div", { lang: policy.language, dir: policy.direction }, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },
     lang && h("input", { type: "hidden", name: "ui_locales", value: lang }),
     // A new function each time, as the page may have changed its direction.
-    children && h("div", { "data-signup-own": "", style: { display: "contents" }, ref: (element) => setAsAround(element) }, children),
+    children && h("div", { "data-signup-own": "", ref: (element) => setAsAround(element) }, children),
     h("div", { "data-signup-alert": "", hidden: true }),
     fieldsOf(policy).map((field) => h(SignupField, { key: field.name, texts: policy.texts, field })),
     h("button", null,

@@ -545,6 +545,20 @@ test("React: the message of a success goes with its form", async (t) => {
   assert.equal(await page.locator(".signup-done").count(), 0);
 });
 
+test("React: a form from the server needs no inline style, which a Content-Security-Policy may forbid", async (t) => {
+  files["/server.js"] = await bundle(`
+    import { renderToString } from "react-dom/server";
+    import { SignupForm } from "./react.js";
+    const policy = await (await fetch("${url}/policy")).json();
+    document.querySelector("main").innerHTML = renderToString(<SignupForm url="${url}" policy={policy}><h1>Join</h1></SignupForm>);`);
+  const csp = `<meta http-equiv="Content-Security-Policy" content="style-src ${service.url}">`;
+  files["/server"] = pageOf("/server.js", "").replace("<title>", `${csp}<link rel="stylesheet" href="${url}.css"><title>`);
+  const page = await open(chromium, t, `${shop}/server`);
+  await page.locator("[data-signup-own] h1").waitFor();
+  assert.equal(await page.locator("[data-signup-own]").evaluate((own) => getComputedStyle(own).display), "contents");
+  assert.deepEqual(page.consoleErrors, []);
+});
+
 test("React: a form of one's own is enhanced once in strict mode, and cleaned up", async (t) => {
   files["/hook.js"] = await bundle(`
     import { StrictMode, useState } from "react";

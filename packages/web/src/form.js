@@ -330,7 +330,7 @@ class SignupForm {
       this.#progress();
       // Later the page may show something else in place of the form.
       if (!isNow && !form.getClientRects().length) return;
-      this.#removeMessage ??= showSuccess(form, { status, texts: this.texts, data: this.#data, policy: this.#policy });
+      this.#removeMessage ??= showSuccess(form, { status, email, texts: this.texts, data: this.#data, policy: this.#policy });
     };
     // After the Back button the page may be as it was left, with a form that is of no use.
     const onReturn = ({ persisted }) => persisted && showMessage();

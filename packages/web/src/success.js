@@ -3,16 +3,13 @@
 import { interpolate, make, paragraphs } from "./dom.js";
 
 /** Replaces a form by the message of its success. Returns what undoes that. `data` is what was sent. */
-export function showSuccess(form, { status, texts, data, policy }) {
+export function showSuccess(form, { status, email, texts, data, policy }) {
   const given = (name) => String(data.get(name) ?? "").trim();
   const name = given("given_name") || given("nickname") || given("name");
-  const email = given("email");
   const isCreated = status === "created";
-  const title = (!isCreated && texts.accepted_title) || texts.success_title;
-  const greeting = isCreated && name && texts.success_title_name;
-  const heading = greeting ? interpolate(greeting, name) : title;
-  const naming = email && texts[`${status}_email`];
-  const lines = [naming ? interpolate(naming, email) : texts[status]];
+  const title = isCreated ? name && texts.success_title_name : texts.accepted_title;
+  const heading = interpolate(title || texts.success_title, name);
+  const lines = [interpolate((email && texts[`${status}_email`]) || texts[status], email)];
   if (isCreated) lines.push(texts.confirm_email, texts.then_log_in);
   const area = form.closest("[data-signup-area]") ?? form;
   const message = make("div", { className: "signup-done", tabIndex: -1, part: "done" },
@@ -31,15 +28,15 @@ export function showSuccess(form, { status, texts, data, policy }) {
 
 /** Returns the links to log in and to reset a password, if the service has their addresses. */
 export function accountLinks({ login_url, reset_url }, texts, email) {
-  const links = [];
-  const add = (href, className, text, hint) => {
+  const link = (href, className, text, hint) => {
     // Whatever the policy says, a link runs no script.
-    if (!/^https?:/.test(href)) return;
+    if (!/^https?:/.test(href)) return undefined;
     const url = new URL(href);
     if (hint) url.searchParams.set("login_hint", hint);
-    links.push(make("a", { href: url, className }, text));
+    return make("a", { href: url, className }, text);
   };
-  add(login_url, "primary", texts.log_in, email);
-  add(reset_url, "secondary", texts.reset_password);
-  return links.length ? make("p", { className: "account-links" }, ...links) : undefined;
+  const links = make("p", { className: "account-links" },
+    link(login_url, "primary", texts.log_in, email),
+    link(reset_url, "secondary", texts.reset_password));
+  return links.firstChild && links;
 }

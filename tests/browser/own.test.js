@@ -336,7 +336,7 @@ test("a policy brings no link that runs a script, and each login_hint in an addr
 
 test("after a success the form has ended, and cannot be sent again", async (t) => {
   for (const cancels of [false, true]) {
-    const page = await open(chromium, t, publish(unstyled() + script));
+    const page = await open(chromium, t, publish(unstyled("<div data-signup-rules></div>") + script));
     await ready(page);
     const sent = posts(page);
     const result = page.nextResult();
@@ -351,6 +351,8 @@ test("after a success the form has ended, and cannot be sent again", async (t) =
     assert.equal(await form.isVisible(), cancels);
     assert.equal(await page.locator(".signup-done").count(), cancels ? 0 : 1);
     assert.equal(await page.inputValue("[name=password]"), "");
+    assert.notEqual(await page.locator("[data-rule]").count(), 0);
+    assert.equal(await page.locator("[data-met=true]").count(), 0, "no rule is met by an empty password");
     await form.evaluate((element) => {
       element.elements.password.value = "Analytical-Engine-1837";
       element.requestSubmit();

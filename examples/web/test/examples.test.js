@@ -55,7 +55,16 @@ for (const name of ["plain", "react", "vue", "svelte"]) {
     const email = address("ada+1");
     await complete(page, email);
     assert.deepEqual(await axeViolations(page), []);
+    let reportShown;
+    const shown = new Promise((resolve) => (reportShown = resolve));
+    await page.exposeFunction("reportShown", reportShown);
+    await page.evaluate(() => addEventListener("signup:done", (event) => {
+      const [form] = event.composedPath();
+      setTimeout(() => reportShown(Boolean(form.getRootNode().querySelector(".signup-done"))));
+    }));
     await send(page);
+    // Until the login opens, the form does not look as if nothing had happened. The plain one opens a page of its own.
+    if (name !== "plain") assert.ok(await shown, "the message of the success");
     await logIn(page, email, service.tenant);
     const [create, ...more] = await service.creates(email);
     assert.deepEqual(more, []);

@@ -292,6 +292,7 @@ class SignupForm {
       this.#inTab((tab, name) => delete tab[name]);
       const password = findInput(form, "password") ?? {};
       password.value = "";
+      this.#rules.check();
     }
     if (!form.isConnected) {
       // Added again, it is a new form.

@@ -7,8 +7,8 @@ export interface SignupHookOptions {
   url?: string | undefined;
   /** Called with every result, before it is shown. */
   onResult?: ((result: Result) => void) | undefined;
-  /** Called after a sign-up. The form's own message is then not shown. */
-  onDone?: ((done: SignupDone) => void) | undefined;
+  /** Called after a sign-up, before the form's message of it is shown or `success` opened. `event.preventDefault()` keeps both away. */
+  onDone?: ((done: SignupDone, event: CustomEvent<SignupDone>) => void) | undefined;
   texts?: Partial<Texts> | undefined;
 }
 

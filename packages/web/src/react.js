@@ -28,21 +28,15 @@ export function useSignup({ url, ...options } = {}) {
       enhanced.destroy();
       [policy, enhanced] = start();
     };
-    const listeners = {
-      "signup:result": ({ detail }) => {
-        setResult(detail);
-        latest.current.onResult?.(detail);
-      },
-      "signup:done": (event) => {
-        if (!latest.current.onDone) return;
-        event.preventDefault();
-        latest.current.onDone(event.detail);
-      },
-    };
-    const all = Object.entries(listeners);
-    all.forEach(([name, listener]) => form.addEventListener(name, listener));
+    const controller = new AbortController();
+    const { signal } = controller;
+    form.addEventListener("signup:result", ({ detail }) => {
+      setResult(detail);
+      latest.current.onResult?.(detail);
+    }, { signal });
+    form.addEventListener("signup:done", (event) => latest.current.onDone?.(event.detail, event), { signal });
     return () => {
-      all.forEach(([name, listener]) => form.removeEventListener(name, listener));
+      controller.abort();
       update.current = undefined;
       enhanced.destroy();
     };

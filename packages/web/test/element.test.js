@@ -589,6 +589,26 @@ test("React: a form of one's own is enhanced once in strict mode, and cleaned up
   assert.deepEqual(page.consoleErrors, []);
 });
 
+test("React: the message of a success stands while onDone opens another page, unless it is cancelled", async (t) => {
+  files["/leaves.js"] = await bundle(`
+    import { createRoot } from "react-dom/client";
+    import { SignupForm } from "./react.js";
+    const onDone = ({ email }, event) => {
+      globalThis.email = email;
+      if (location.search) event.preventDefault();
+    };
+    createRoot(document.querySelector("main")).render(<SignupForm url="${url}" onDone={onDone} />);`);
+  files["/leaves"] = pageOf("/leaves.js", "");
+  for (const [path, count] of [["/leaves", 1], ["/leaves?cancelled", 0]]) {
+    const page = await visit(t, path);
+    await complete(page, `leaves${count}@example.com`);
+    await send(page);
+    await page.locator("form[data-signup-done]").waitFor({ state: "attached" });
+    assert.equal(await page.locator(".signup-done:visible").count(), count, path);
+    assert.equal(await page.evaluate(() => globalThis.email), `leaves${count}@example.com`);
+  }
+});
+
 /** A form of one's own whose inputs have their values from React. */
 const CONTROLLED = `
   import { useState } from "react";

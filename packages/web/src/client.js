@@ -7,11 +7,14 @@ import { signUp } from "./sign-up.js";
 const BELOW = /\/(policy|challenge|success|common-passwords\.txt)$/;
 /** The files that the built-in page loads, beside the service's `/signup`. */
 const FILES = /\/signup(-extras)?(-[0-9a-f]{16})?\.(js|css)(\.map)?$/;
-/** The request headers that `forward` passes on. With those of the origin the service judges the page. */
+/**
+ * The request headers that `forward` passes on. With those of the origin the service judges the page. Not
+ * `x-request-id`: the service believes it of a proxy, and visitors would choose their ids.
+ */
 const REQUEST_HEADERS = [
   ...["accept", "accept-language", "content-type", "idempotency-key", "if-none-match"],
   ...["origin", "sec-fetch-site", "referer"],
-  ...["traceparent", "tracestate", "baggage", "x-request-id"],
+  ...["traceparent", "tracestate", "baggage"],
 ];
 /** The response headers that belong to one connection, or to a body that `fetch` has decoded. */
 const OWN_HEADERS = ["connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"];
@@ -20,6 +23,9 @@ const TIMEOUT_MS = 25_000;
 
 /** The bytes that the service accepts. */
 const MAX_BODY = 64 * 1024;
+
+/** Returns a path without slashes at its end, such as the one that Next.js adds with `trailingSlash`. */
+const withoutSlash = (path) => path.replace(/\/+$/, "");
 
 /** Reads a body, but little more than the service accepts: it rejects what is too large. */
 async function readBody({ body }) {
@@ -36,7 +42,7 @@ async function readBody({ body }) {
 /** Returns a client of the service at this URL. `options`: see client.d.ts. */
 export function createSignup({ url, token, ...defaults }) {
   const service = new URL(url, globalThis.document?.baseURI);
-  service.pathname = service.pathname.replace(/\/+$/, "");
+  service.pathname = withoutSlash(service.pathname);
   if (token && globalThis.document) throw new TypeError("a token of http.server_clients is not for pages");
 
   /** The headers that name a visitor to the service. */
@@ -62,11 +68,14 @@ export function createSignup({ url, token, ...defaults }) {
       if (!["GET", "HEAD", "POST"].includes(method)) {
         return new Response(null, { status: 405, headers: { Allow: "GET, HEAD, POST" } });
       }
-      const asked = new URL(request.url);
-      const file = FILES.exec(asked.pathname)?.[0];
+      const { pathname, search } = new URL(request.url);
+      const path = withoutSlash(pathname);
+      const file = FILES.exec(path)?.[0];
+      const below = BELOW.exec(path)?.[0] ?? "";
+      if (!file && !below && path.includes("/signup/")) return new Response(null, { status: 404 });
       const target = new URL(file ? `.${file}` : service, service);
-      if (!file) target.pathname += BELOW.exec(asked.pathname)?.[0] ?? "";
-      target.search = asked.search;
+      if (!file) target.pathname += below;
+      target.search = search;
       const headers = new Headers(headersFor(clientAddress));
       for (const name of REQUEST_HEADERS) {
         const value = request.headers.get(name);

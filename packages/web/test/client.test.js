@@ -196,6 +196,26 @@ test("forward reaches what is below the sign-up, and nothing else", async () => 
   assert.equal((await forward("/signup", { method: "DELETE" })).status, 405);
 });
 
+test("forward takes paths with a slash at their end, and no others below its own", async () => {
+  assert.ok((await (await forward("/signup/policy/")).json()).fields.email);
+  assert.ok((await (await forward("/signup/challenge/")).json()).required !== undefined);
+  const html = { headers: { accept: "text/html" } };
+  const post = new Request("https://app.example.com/signup/", { ...form({ ...ADA, email: "slashed@example.com" }), ...html });
+  const { headers } = await signup.forward(post, { clientAddress: "203.0.113.11" });
+  const done = await forward(headers.get("location").replace("?", "/?"), html);
+  assert.match(await done.text(), /Welcome, Ada/);
+  for (const path of ["/signup/unknown", "/signup/policy/more", "/app/signup/unknown/"]) {
+    assert.equal((await forward(path)).status, 404, path);
+  }
+});
+
+test("forward lets no visitor choose the request's id", async () => {
+  const chosen = "chosen-by-visitor-0001";
+  const response = await forward("/signup/policy", { headers: { "x-request-id": chosen } });
+  assert.match(response.headers.get("x-request-id"), /^[\w.-]{8,64}$/);
+  assert.notEqual(response.headers.get("x-request-id"), chosen);
+});
+
 test("forward reaches the files of the built-in page, also below its own path", async () => {
   const { assets } = await (await forward("/signup/policy")).json();
   for (const path of ["/signup.js", "/signup/signup.js", assets.extras.path, `/signup${assets.extras.path}`]) {

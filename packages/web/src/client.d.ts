@@ -35,11 +35,11 @@ export interface SignupClient {
     data: FormData | URLSearchParams | Fields,
     options?: Omit<SignUpOptions, "onChallenge"> & VisitorOptions,
   ): Promise<Result>;
-  /** Gets the policy; undefined on failure. */
+  /** Gets the policy; undefined on failure. On a server never from a cache, so that a page has the terms in force. */
   policy(options?: { lang?: string | undefined; signal?: AbortSignal | undefined }): Promise<Policy | undefined>;
   /**
    * Passes a request of a page on to the service and returns its response: problems, pages and redirects as they
-   * are. For a route handler at the path of the service, `/signup` and below. A response of 502 without a body means
+   * are. For a route handler at the path of the service, `/signup` and below: other paths there get 404. A response of 502 without a body means
    * that the service could not be reached; `enhance` and `signUp` then send it again as the same sign-up.
    */
   forward(request: Request, options?: VisitorOptions): Promise<Response>;

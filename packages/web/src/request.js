@@ -31,10 +31,12 @@ export async function call(url, { lang, signal, as = "json", headers: more, ...i
   signal?.throwIfAborted();
   const controller = new AbortController();
   const own = { signal: controller.signal };
+  // Next.js renders a page of a server once, when it is built, unless it fetches what is not to be kept.
+  const cache = globalThis.document ? "default" : "no-store";
   const abort = () => controller.abort();
   signal?.addEventListener("abort", abort, own);
   const exchange = async () => {
-    const response = await fetch(url, { ...init, headers, credentials: "omit", ...own });
+    const response = await fetch(url, { cache, ...init, headers, credentials: "omit", ...own });
     const body = await response[as]().catch(() => undefined);
     signal?.throwIfAborted();
     return { response, body };

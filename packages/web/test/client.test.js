@@ -154,6 +154,13 @@ test("the policy is in the language of the client", async () => {
   assert.equal(policy.fields.email.label, "E-Mail-Adresse");
 });
 
+test("a server never takes a policy that was kept, which a page would be built from for good", async (t) => {
+  const { url, requests } = await proxy(t, { status: 200, body: "{}" });
+  await createSignup({ url }).policy();
+  // How `fetch` sends `cache: "no-store"`, by which Next.js draws the page for each visitor.
+  assert.equal(requests[0].headers["cache-control"], "no-cache");
+});
+
 const forward = (path, init) =>
   signup.forward(new Request(`https://app.example.com${path}`, init), { clientAddress: "203.0.113.9" });
 const form = (values) => ({ method: "POST", body: new URLSearchParams(values) });

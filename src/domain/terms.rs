@@ -45,15 +45,15 @@ impl Terms {
     ///
     /// # Errors
     ///
-    /// [`Violation::TermsRequired`], also if the value names another version: the terms that the
-    /// person saw are no longer the ones that would be recorded as accepted.
+    /// [`Violation::TermsRequired`], and [`Violation::TermsChanged`] if the value names another version:
+    /// the terms that the person saw are no longer the ones that would be recorded as accepted.
     pub fn accepted_version(&self, value: Option<&str>) -> Result<Option<TermsVersion>, Violation> {
         match parse_consent(value) {
             Some(true) => Ok(Some(self.version.clone())),
             Some(false) if self.required => Err(Violation::TermsRequired),
             Some(false) => Ok(None),
             None if value == Some(self.version.as_str()) => Ok(Some(self.version.clone())),
-            None => Err(Violation::TermsRequired),
+            None => Err(Violation::TermsChanged),
         }
     }
 }
@@ -104,7 +104,7 @@ mod tests {
             assert_eq!(accepted("v2"), Ok(Some("v2".to_owned())));
             assert_eq!(accepted("true"), Ok(Some("v2".to_owned())));
             // A form that was opened under the previous terms.
-            assert_eq!(accepted("v1"), Err(Violation::TermsRequired));
+            assert_eq!(accepted("v1"), Err(Violation::TermsChanged));
         }
     }
 }

@@ -47,6 +47,8 @@ pub enum Violation {
     DomainNotAllowed,
     /// The terms are not accepted.
     TermsRequired,
+    /// Other terms are accepted than those in force.
+    TermsChanged,
     /// No field has this name.
     UnknownField,
     /// The name occurs more than once in the body.
@@ -171,7 +173,7 @@ impl Violation {
             Self::Malformed => "malformed",
             Self::NotAllowed | Self::NotListed { .. } | Self::OutOfRange { .. } => "not_allowed",
             Self::DomainNotAllowed => "domain_not_allowed",
-            Self::TermsRequired => "terms_required",
+            Self::TermsRequired | Self::TermsChanged => "terms_required",
             Self::UnknownField => "unknown_field",
             Self::DuplicateField => "duplicate_field",
             Self::WrongType { .. } => "wrong_type",

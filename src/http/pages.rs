@@ -113,7 +113,7 @@ impl Pages {
             .map(|error| ErrorLine {
                 field: error.field(),
                 code: error.violation.code(),
-                message: locale.field_error(error).into_owned(),
+                message: locale.field_error_on_new_form(error).into_owned(),
             })
             .collect();
         if code == ProblemCode::UsernameTaken {
@@ -221,6 +221,7 @@ mod tests {
             Violation::OutOfRange { min: None, max: Some(9) },
             Violation::DomainNotAllowed,
             Violation::TermsRequired,
+            Violation::TermsChanged,
             Violation::UnknownField,
             Violation::DuplicateField,
             Violation::WrongType { expected: "string" },
@@ -239,7 +240,8 @@ mod tests {
         used.extend(violations().iter().map(|violation| violation.code().to_owned()));
         let types = CharacterType::ALL.map(CharacterType::name);
         used.extend(types.map(|kind| format!("character_type.{kind}")));
-        used.extend(["not_listed", "out_of_range"].map(str::to_owned));
+        used.extend(["not_listed", "out_of_range", "terms_changed"].map(str::to_owned));
+        used.insert("terms_changed.on_new_form".to_owned());
         used.extend(["out_of_range.min", "out_of_range.max"].map(str::to_owned));
         used.insert("character_type.separator".to_owned());
         used.insert("password.character_types_all".to_owned());

@@ -45,6 +45,7 @@ pub(super) fn violation_params(violation: &Violation) -> Map<String, Value> {
         | Violation::NotAllowed
         | Violation::DomainNotAllowed
         | Violation::TermsRequired
+        | Violation::TermsChanged
         | Violation::UnknownField
         | Violation::DuplicateField
         | Violation::ControlCharacter => return Map::new(),

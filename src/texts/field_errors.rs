@@ -17,6 +17,12 @@ const PASSWORD_RULE: &str = "password_rule";
 /// The message whose attributes are the kinds of personal information.
 const PERSONAL_INFORMATION: &str = "personal_information";
 
+/// The message of an acceptance of other terms.
+const TERMS_CHANGED: &str = "terms_changed";
+
+/// The attribute for a form that has the terms in force.
+const ON_NEW_FORM: &str = "on_new_form";
+
 /// The maximum number of values that a message lists.
 const MAX_VALUES: usize = 8;
 
@@ -28,6 +34,15 @@ impl Locale {
             self.attribute(code, field)
         });
         own.unwrap_or_else(|| self.violation(&error.violation))
+    }
+
+    /// The message of an error on a form that is rendered again, and so has the terms in force.
+    pub fn field_error_on_new_form(self, error: &FieldError) -> Cow<'static, str> {
+        let own = match error.violation {
+            Violation::TermsChanged => self.attribute(TERMS_CHANGED, ON_NEW_FORM),
+            _ => None,
+        };
+        own.unwrap_or_else(|| self.field_error(error))
     }
 
     /// The message of a violation, the same for every field.
@@ -43,6 +58,7 @@ impl Locale {
                 self.with("not_listed", None, [("values", values.into())])
             }
             Violation::OutOfRange { min, max } => self.range(*min, *max),
+            Violation::TermsChanged => self.text(TERMS_CHANGED),
             Violation::Password(rule) => {
                 let (key, name) = split(rule);
                 self.rule(key, name, rule)

@@ -90,6 +90,8 @@ async fn missing_acceptance_is_reported_with_the_other_errors() {
     // From a form that was opened under earlier terms.
     let stale = app.sign_up(&ada_with("terms", "2025-01")).await;
     assert_eq!(stale.errors(), [error("terms_required")]);
+    let message = &stale.json()["errors"][0]["message"];
+    assert_eq!(message, "The terms have changed. Reload the page to accept the new ones.");
     let wrong = app.sign_up(&ada_with("terms", 1)).await;
     assert_eq!(wrong.errors(), [error("wrong_type")]);
     assert_eq!(wrong.json()["errors"][0]["params"]["expected"], "boolean");
@@ -193,6 +195,11 @@ async fn the_plain_form_has_a_checkbox_that_keeps_its_state() {
     let ticked = post(faulty).await.text;
     let kept = r#"data-signup-label="Terms" value="2026-11" checked required>"#;
     assert!(ticked.contains(kept) && !ticked.contains("Accept the terms"), "{ticked}");
+    let stale = post(ada_with("terms", "2025-01")).await.text;
+    let unaccepted = r#"value="2026-11" required aria-invalid="true""#;
+    // It does have the new terms, so it asks for no reload.
+    let message = "<span>The terms have changed. Accept the new ones to continue.</span>";
+    assert!(stale.contains(unaccepted) && stale.contains(message), "{stale}");
     assert_eq!(post(ada_with("terms", "true")).await.status, StatusCode::SEE_OTHER);
     assert_eq!(app.the_create()["app_metadata"]["terms"]["version"], "2026-11");
 }

@@ -87,6 +87,7 @@ fn invalid_fields(errors: &[FieldError], page: Option<&Page>, locale: Locale) ->
         | Violation::OutOfRange { .. }
         | Violation::DomainNotAllowed
         | Violation::TermsRequired
+        | Violation::TermsChanged
         | Violation::ControlCharacter
         | Violation::Password(_) => true,
     };

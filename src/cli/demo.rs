@@ -27,7 +27,7 @@ pub(super) struct Demo {
     #[arg(long, default_value_t = 8080)]
     port: u16,
     /// The origins of pages that may post to the service, comma separated; the default is every page
-    /// that a web server of this machine serves
+    /// on localhost, *.localhost, 127.0.0.1 or `::1`, at any port
     #[arg(long, value_delimiter = ',', value_parser = parse_origin)]
     origins: Option<Vec<AllowedOrigin>>,
 }
@@ -97,8 +97,9 @@ fn print_instructions(tenant: &str, address: SocketAddr) {
          curl -s {tenant}/_emulator/users\n\
          curl -s {tenant}/_emulator/journal\n\
          \n\
-         A form of your own is on http://{address}/example. Any page that a web server of this machine\n\
-         serves may have it. It is dark where the page has <meta name=\"color-scheme\" content=\"light dark\">:\n\
+         A form of your own is on http://{address}/example. Any page on localhost, *.localhost, 127.0.0.1\n\
+         or [::1] may have it, others with --origins. It is dark where the page has\n\
+         <meta name=\"color-scheme\" content=\"light dark\">:\n\
          \n\
          {}\n",
         example::lines(&format!("http://{address}"))

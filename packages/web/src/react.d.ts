@@ -1,5 +1,6 @@
-import type { ComponentProps, ReactNode, RefCallback } from "react";
+import type { ComponentProps, DetailedHTMLProps, HTMLAttributes, ReactNode, RefCallback } from "react";
 
+import type { SignupAttributes, SignupElement } from "./element.js";
 import type { Policy, Result, SignupDone, Texts } from "./signup.js";
 
 export interface SignupHookOptions {
@@ -41,3 +42,14 @@ export interface SignupFormProps
 
 /** A sign-up form that is drawn from the policy of the service. Children stand at its top: a heading. */
 export function SignupForm(props: SignupFormProps): ReactNode;
+
+declare module "react" {
+  namespace JSX {
+    interface IntrinsicElements {
+      /** The element of `auth0-signup/element`. */
+      "auth0-signup": SignupAttributes & {
+        policy?: Policy | undefined;
+      } & DetailedHTMLProps<HTMLAttributes<SignupElement>, SignupElement>;
+    }
+  }
+}

@@ -146,6 +146,28 @@ async fn another_form_is_not_given_the_user() {
 }
 
 #[tokio::test]
+async fn a_key_with_another_password_is_not_given_the_user_of_a_lost_row() {
+    let app = TestApp::spawn().await;
+    assert_eq!(sign_up(&app, Some(KEY)).await.status, StatusCode::CREATED);
+    let id = app.creates()[0].json()["user_id"].clone();
+    app.until_resolved().await;
+    lose_rows(&app);
+    // One password in 256 shares the 8 bits that are in the id.
+    for number in 0..4 {
+        app.auth0.fault(Route::CreateUser, Fault::answer(403));
+        let form = ada_with("password", format!("Another-Password-{number}"));
+        assert_eq!(with_form(&app, Some(KEY), &form).await.problem(), "upstream_rejected");
+        if number == 3 || app.creates().last().unwrap().json()["user_id"] != id {
+            let response = with_form(&app, Some(KEY), &form).await;
+            assert_eq!(response.problem(), "email_taken", "{response:?}");
+            break;
+        }
+    }
+    let own = sign_up(&app, Some("another-key-of-more-than-16")).await;
+    assert_eq!(own.problem(), "email_taken");
+}
+
+#[tokio::test]
 async fn a_password_with_the_same_eight_bits_is_not_given_the_user() {
     let app = TestApp::spawn().await;
     assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);

@@ -86,7 +86,7 @@ pub(super) struct AttemptRunner<'a> {
     /// The start of this work.
     pub(super) started_at: Instant,
     /// A time before this process took the attempt, at which it was alive.
-    alive: Option<AliveSince>,
+    pub(super) alive: Option<AliveSince>,
     /// True if the tenant may still be working on a call of this request.
     may_still_run: AtomicBool,
     /// True once this work has started to send a call, unless the call was not sent or was rejected.

@@ -190,7 +190,7 @@ impl Signups {
     ///
     /// The attempt runs in its own task, which shutdown waits for: dropping this future does not
     /// cancel it. If `deadline` passes first, the outcome is [`Outcome::Unreachable`] when nothing
-    /// was sent and nothing will be, otherwise [`Outcome::Unknown`].
+    /// was sent and nothing will be, by this process or another, otherwise [`Outcome::Unknown`].
     pub async fn create(
         &self,
         request: Request,
@@ -216,14 +216,20 @@ impl Signups {
             }
         };
         let (outcome, send_state) = (leader.subscribe(), leader.send_state().clone());
+        let alive = inner.heartbeat.alive_since();
         let inner = Arc::clone(inner);
         // Boxed: it has kilobytes, which every function on the way to the task would copy.
-        let run = Box::pin(async move { inner.run_and_announce(request, admission, leader).await });
+        let run = Box::pin(async move {
+            inner.run_and_announce(request, admission, leader, alive).await;
+        });
         drop(self.0.context.lifecycle.spawn(in_active_trace(run)));
-        match timeout_at(deadline, wait_for_outcome(outcome)).await {
-            Ok(result) => result,
-            Err(_) => SignupResult::out_of_time(!send_state.give_up()),
+        if let Ok(result) = timeout_at(deadline, wait_for_outcome(outcome)).await {
+            return result;
         }
+        // In this order: nothing is sent from here on. Before, another process may have sent the call once
+        // this one counted as dead.
+        let is_unsent = send_state.give_up() && !self.0.heartbeat.has_lapsed_since(alive);
+        SignupResult::out_of_time(!is_unsent)
     }
 
     /// Checks that the ledger can record the start of an attempt.

@@ -200,6 +200,32 @@ impl SignupResult {
         })
     }
 
+    /// Returns whether it says that the attempt created no user. That is not true if another process has taken the
+    /// attempt over, which may create one. A rejection of the password is: the key is bound to it, so every call of
+    /// the attempt has the same.
+    pub(super) const fn rules_out_user(&self) -> bool {
+        match &self.outcome {
+            Outcome::PasswordRejected(rule) => {
+                matches!(rule, PasswordRule::ContainsUserInfo { .. })
+            }
+            Outcome::EmailTaken
+            | Outcome::UsernameTaken
+            | Outcome::UsernameRejected
+            | Outcome::Busy { .. }
+            | Outcome::UpstreamRejected
+            | Outcome::Internal
+            | Outcome::Unreachable { .. }
+            | Outcome::Abandoned => true,
+            Outcome::Created(_)
+            | Outcome::Unknown
+            // Only says that this request sent nothing.
+            | Outcome::LedgerUnavailable
+            | Outcome::Rejected(_)
+            | Outcome::KeyReused
+            | Outcome::InProgress => false,
+        }
+    }
+
     /// The same result for a duplicate request. Only an outcome that later requests get too counts
     /// as replayed; the requests that waited for any other share it.
     #[must_use]

@@ -8,6 +8,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use super::Inner;
 use super::active_attempts::ActiveAttempt;
 use super::call::PreparedCall;
+use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use super::replay::TAKE_OVER_MARGIN;
@@ -56,10 +57,38 @@ impl Inner {
         Basis::Worked { process, connection_ended_at, restarts: call.restarts }
     }
 
-    /// Records the result of an attempt. A created user is its own basis and replaces `basis`.
+    /// Records the result of an attempt, and returns the one that its client gets. If another process has taken the
+    /// attempt over, that is the result there. If that is possible and the ledger does not show it, the outcome
+    /// is unknown.
+    pub(super) async fn finish_first(
+        self: &Arc<Self>,
+        request: &KeyedRequest,
+        call: &PreparedCall,
+        result: SignupResult,
+        basis: Basis,
+        alive: Option<AliveSince>,
+    ) -> SignupResult {
+        let written = self.finish(request, call, &result, basis, Urgency::Awaited).await;
+        if !result.rules_out_user() {
+            return result;
+        }
+        match written {
+            Ok(false) => Box::pin(self.result_elsewhere(request, call.id)).await,
+            Err(error) if self.heartbeat.has_lapsed_since(alive) => {
+                SignupResult::because(Outcome::Unknown, error)
+            }
+            Ok(true) | Err(_) => result,
+        }
+    }
+
+    /// Records the result of an attempt. A created user is its own basis and replaces `basis`. Returns `false` if
+    /// the result is void: the attempt has another one, or another process has taken it over.
     ///
     /// If the first try fails, the client gets its result without waiting for further ones. If they
     /// fail too, the attempt stays open and the reconciler finds the same result.
+    ///
+    /// # Errors
+    /// When the first try fails.
     pub(super) async fn finish(
         self: &Arc<Self>,
         request: &KeyedRequest,
@@ -67,8 +96,8 @@ impl Inner {
         result: &SignupResult,
         basis: Basis,
         urgency: Urgency,
-    ) {
-        let Some(resolution) = result.resolution(&call.user_id) else { return };
+    ) -> Result<bool, LedgerError> {
+        let Some(resolution) = result.resolution(&call.user_id) else { return Ok(false) };
         let is_created = matches!(result.outcome, Outcome::Created(_));
         let finish = FinishAttempt {
             id: call.id,
@@ -88,32 +117,35 @@ impl Inner {
                 let write = Box::pin(self.write_missing(start(), &finish, &call.active));
                 request.ledger_wait.limit(write).await
             }
-            written => written.map(drop),
+            written => written,
         };
-        if let Err(error) = written {
+        if let Err(error) = &written {
             let (inner, start, active) = (Arc::clone(self), start(), call.active.clone());
+            let error = error.clone();
             let retry = async move {
                 let finish = FinishAttempt { urgency: Urgency::Awaited, ..finish };
                 inner.retry_finish(start, finish, &active, error).await;
             };
             drop(self.context.lifecycle.spawn(retry));
         }
+        written
     }
 
     /// Writes the whole row of an attempt whose result met none: a failover, a restored backup or a failed
-    /// commit has lost its start. If another process has taken the attempt over, waits in the background.
+    /// commit has lost its start. If another process has taken the attempt over, waits in the background. Returns
+    /// whether the result is recorded.
     async fn write_missing(
         self: &Arc<Self>,
         start: NewAttempt,
         finish: &FinishAttempt,
         active: &ActiveAttempt,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         if let Some(attempt) = self.ledger.get(finish.id).await? {
             let own = self.heartbeat.process();
             if attempt.leased_worker().is_some_and(|(worker, _)| worker.process != own) {
                 self.finish_once_given_back(finish.clone(), active.clone());
             }
-            return Ok(());
+            return Ok(false);
         }
         // The new row is this process's own, and knows of no call.
         let basis = match finish.basis {
@@ -134,7 +166,7 @@ impl Inner {
                 "the ledger has lost the start of an attempt"
             );
         }
-        Ok(())
+        Ok(is_written)
     }
 
     /// Records a result once the process that has taken the attempt over gives it back. If that does not, the
@@ -168,10 +200,10 @@ impl Inner {
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 let written = match self.ledger.finish(finish.clone()).await {
                     Ok(false) => self.write_missing(start.clone(), &finish, active).await,
-                    written => written.map(drop),
+                    written => written,
                 };
                 match written {
-                    Ok(()) => return true,
+                    Ok(_) => return true,
                     Err(again) => error = again,
                 }
             }

@@ -16,7 +16,7 @@ use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
 use crate::auth0::{Priority, User};
 use crate::clock::LedgerTime;
-use crate::ledger::{Attempt, AttemptState, Basis, Lease, LedgerError, RESTARTS, Urgency};
+use crate::ledger::{Attempt, AttemptId, AttemptState, Basis, Lease, LedgerError, RESTARTS};
 
 /// Interval at which an attempt of another replica is polled.
 const POLL: Duration = Duration::from_millis(100);
@@ -198,7 +198,8 @@ impl Inner {
         if !matches!(result.outcome, Outcome::Unknown) {
             let connection_ended_at = attempt.connection_ended_at;
             let basis = Basis::NotFound { connection_ended_at };
-            self.finish(runner.request, runner.call, &result, basis, Urgency::Awaited).await;
+            let AttemptRunner { request, call, alive, .. } = runner;
+            return self.finish_first(request, call, result, basis, *alive).await;
         }
         result
     }
@@ -217,15 +218,7 @@ impl Inner {
         let take_over = self.ledger.take_over(call.id, lease, attempt.connection_ended_at);
         match request.ledger_wait.limit(take_over).await {
             Ok(Some(ends_at)) => self.repeat(attempt, runner, ends_at).await,
-            // Resolved meanwhile, deleted by an operator, or resumed by another replica.
-            Ok(None) => {
-                let current = async { self.wait_for_worker(self.ledger.get(call.id).await?).await };
-                match current.await {
-                    Ok(Some(attempt)) => self.recorded_result(request, &attempt).await,
-                    Ok(None) => SignupResult::new(Outcome::InProgress),
-                    Err(error) => SignupResult::because(Outcome::Unknown, error),
-                }
-            }
+            Ok(None) => self.result_elsewhere(request, call.id).await,
             // Nothing was sent now, but the tenant may have acted on an earlier call.
             Err(error) => SignupResult::because(Outcome::Unknown, error),
         }
@@ -248,11 +241,26 @@ impl Inner {
             let give_back = self.ledger.give_back(attempt.clone(), ends_at);
             // Ignored: then the attempt counts as under way until the end of the lease.
             drop(request.ledger_wait.limit(give_back).await);
+            result
         } else {
             let basis = self.worked(call, Some(ends_at));
-            self.finish(request, call, &result, basis, Urgency::Awaited).await;
+            self.finish_first(request, call, result, basis, runner.alive).await
         }
-        result
+    }
+
+    /// Returns the result of an attempt that was resolved meanwhile, deleted by an operator, or taken over by
+    /// another process, once that has ended its work.
+    pub(super) async fn result_elsewhere(
+        &self,
+        request: &KeyedRequest,
+        id: AttemptId,
+    ) -> SignupResult {
+        let current = async { self.wait_for_worker(self.ledger.get(id).await?).await };
+        match current.await {
+            Ok(Some(attempt)) => self.recorded_result(request, &attempt).await,
+            Ok(None) => SignupResult::new(Outcome::InProgress),
+            Err(error) => SignupResult::because(Outcome::Unknown, error),
+        }
     }
 
     /// Returns the result that is recorded for an attempt.

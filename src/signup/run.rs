@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::call::{AttemptRunner, PreparedCall};
+use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
@@ -29,18 +30,20 @@ enum Start {
 }
 
 impl Inner {
-    /// Runs a sign-up and sends its result to every waiter.
+    /// Runs a sign-up and sends its result to every waiter. `alive`: a time before it, at which this process was
+    /// alive.
     pub(super) async fn run_and_announce(
         self: &Arc<Self>,
         mut request: KeyedRequest,
         admission: Admission,
         leader: Leader,
+        alive: Option<AliveSince>,
     ) {
-        match self.run_attempt(&request, admission, &leader).await {
+        match self.run_attempt(&request, admission, &leader, alive).await {
             Ok((call, result)) => {
                 // Every call has ended.
                 request.user.password.wipe();
-                self.conclude(&request, &call, result, leader).await;
+                self.conclude(&request, &call, result, leader, alive).await;
             }
             Err(early) => leader.announce(&request, early),
         }
@@ -52,8 +55,8 @@ impl Inner {
         request: &KeyedRequest,
         admission: Admission,
         leader: &Leader,
+        alive: Option<AliveSince>,
     ) -> Result<(PreparedCall, SignupResult), SignupResult> {
-        let alive = self.heartbeat.alive_since();
         let call = match self.look_up_key(request, leader).await? {
             Start::Restarted(call) => call,
             Start::New(now) => {
@@ -150,22 +153,28 @@ impl Inner {
 
     /// Sends the result of an attempt to its waiters, and records it.
     ///
-    /// A result that can be found again is recorded after the response. Until then, duplicate
-    /// requests join this one.
+    /// A result that can be found again is recorded after the response, unless another process may have taken the
+    /// attempt over. Until then, duplicate requests join this one.
     async fn conclude(
         self: &Arc<Self>,
         request: &KeyedRequest,
         call: &PreparedCall,
         result: SignupResult,
         leader: Leader,
+        alive: Option<AliveSince>,
     ) {
-        if self.can_be_found_again(&result) {
+        let basis = self.worked(call, None);
+        let is_certain = !result.rules_out_user() || !self.heartbeat.has_lapsed_since(alive);
+        let result = if is_certain && self.can_be_found_again(&result) {
             leader.announce(request, result.clone());
-            self.finish(request, call, &result, self.worked(call, None), Urgency::Unawaited).await;
+            // Ignored: the client has it.
+            drop(self.finish(request, call, &result, basis, Urgency::Unawaited).await);
+            result
         } else {
-            self.finish(request, call, &result, self.worked(call, None), Urgency::Awaited).await;
+            let result = self.finish_first(request, call, result, basis, alive).await;
             leader.announce(request, result.clone());
-        }
+            result
+        };
         drop(leader);
         if matches!(result.outcome, Outcome::EmailTaken) {
             Box::pin(self.follow_up_conflict(request, call, result)).await;
@@ -191,7 +200,8 @@ impl Inner {
         match checked.outcome {
             Outcome::EmailTaken => {}
             Outcome::Created(_) => {
-                self.finish(request, call, &checked, Basis::Observed, Urgency::Unawaited).await;
+                let (basis, urgency) = (Basis::Observed, Urgency::Unawaited);
+                drop(self.finish(request, call, &checked, basis, urgency).await);
                 return;
             }
             other if OPEN_CONFLICT_LOG.is_due() => tracing::warn!(

@@ -209,3 +209,57 @@ async fn a_process_that_counted_as_dead_reads_its_attempt_before_it_sends() {
     let attempts = app.attempts().await;
     assert_eq!(attempts[0].state, AttemptState::Open, "not this process's to end");
 }
+
+/// Another process has taken the attempt over and created the user when a rejection arrives.
+#[tokio::test]
+async fn a_rejection_is_not_reported_for_an_attempt_that_another_process_has_ended() {
+    for status in [403, 409] {
+        let app = TestApp::spawn().await;
+        app.learn_whether_ids_are_kept().await;
+        let gate = Gate::new();
+        app.auth0.fault(Route::CreateUser, Fault::answer(status).behind(&gate));
+        let response = tokio::spawn(TestResponse::receive(
+            app.post().json(&ada()).header("idempotency-key", KEY),
+        ));
+        gate.arrived(1).await;
+        let ledger = rusqlite::Connection::open(app.database()).unwrap();
+        let end = "UPDATE attempts SET state = 1, outcome_code = 'created', worker = NULL, \
+                   next_check_at = NULL WHERE state = 0";
+        ledger.execute_batch(end).unwrap();
+        gate.open();
+        let response = response.await.unwrap();
+        assert_eq!(response.status, StatusCode::CREATED, "{status}: {response:?}");
+        assert_eq!(app.attempts().await[0].state, AttemptState::Created, "{status}");
+    }
+}
+
+/// The time of the request ends in the queue for the tenant, after the heartbeat has lapsed.
+#[tokio::test]
+async fn a_process_that_counted_as_dead_does_not_claim_that_nothing_was_created() {
+    let app = TestApp::builder()
+        .set("auth0.timeout_ms", "1500")
+        .set("auth0.budget.initial_burst", "1")
+        .set("auth0.budget.max_wait_ms", "2500")
+        .set("http.request_timeout_ms", "4000")
+        .spawn()
+        .await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::hang().always());
+    let app = Arc::new(app);
+    let sign_up = |email: &'static str| {
+        let app = Arc::clone(&app);
+        tokio::spawn(async move { app.sign_up(&ada_with("email", email)).await })
+    };
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let all = ["ada@example.com", "grace@example.com", "eve@example.com"].map(sign_up);
+    // Until their starts are recorded, no heartbeat is.
+    tokio::time::sleep(Duration::from_millis(2_400)).await;
+    ledger.execute_batch("COMMIT").unwrap();
+    // One is sent at once, another one a second later, and the third would be after two.
+    for response in all {
+        let response = response.await.unwrap();
+        assert_eq!(response.problem(), "outcome_unknown", "{response:?}");
+    }
+    assert!(app.creates().len() < 3);
+}

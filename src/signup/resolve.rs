@@ -45,7 +45,8 @@ impl AttemptRunner<'_> {
         let was_same_call = !self.is_resumed || (is_absent && self.absence_is_proof);
         match &result.outcome {
             Outcome::Created(_) | Outcome::EmailTaken => result,
-            // The same call gets the same rejection: the first one created nothing either.
+            // The same call gets the same rejection: the first one created nothing either. A username may be taken by
+            // that call, which a lookup has just ruled out.
             Outcome::PasswordRejected(PasswordRule::ContainsUserInfo { .. })
             | Outcome::UsernameRejected
             | Outcome::UsernameTaken
@@ -118,6 +119,11 @@ impl AttemptRunner<'_> {
         let is_about_email = matches!(taken.outcome, Outcome::EmailTaken);
         match self.look_up_address(Priority::Check).await {
             Ok(AddressLookup::Own(user)) => user.into(),
+            // The call met what a call without a response has left, whose user is not there yet: a custom
+            // database stores the address before Auth0 does.
+            Ok(AddressLookup::NoUser) if self.may_have_acted() && !self.absence_is_proof => {
+                SignupResult::new(Outcome::Unknown)
+            }
             Ok(AddressLookup::NoUser) if is_about_email => self.conflict_without_user(taken),
             Ok(AddressLookup::Unclear) => SignupResult::new(Outcome::Unknown),
             // The user may be the one that a call without a response created.

@@ -496,3 +496,54 @@ async fn a_taken_username_says_nothing_about_a_call_with_another_one() {
     let again = app.sign_up_with_key(KEY, &ada_with("username", "ada")).await;
     assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
 }
+
+/// What the repeated call of a lost one gets from a custom database that has stored the user by then, or from any
+/// tenant about somebody else's user: the outcome code, and the response.
+fn conflicts() -> [(&'static str, Fault); 2] {
+    let email = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.","errorCode":"auth0_idp_error"}"#;
+    let username = r#"{"statusCode":400,"error":"Bad Request","message":"The username provided is in use already."}"#;
+    [
+        ("email_taken", Fault::answer(409).body(email)),
+        ("username_taken", Fault::answer(400).body(username)),
+    ]
+}
+
+#[tokio::test]
+async fn a_conflict_with_a_call_that_still_runs_is_not_taken() {
+    let cases = conflicts().map(async |(code, conflict)| {
+        let app = TestApp::builder().set("auth0.timeout_ms", "1000").spawn().await;
+        app.learn_whether_ids_are_kept().await;
+        let gate = Gate::new();
+        app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+        app.auth0.fault(Route::CreateUser, conflict);
+        let first = app.sign_up_with_key(KEY, &ada()).await;
+        assert_eq!(first.problem(), "outcome_unknown", "{code}: {first:?}");
+        assert_eq!(app.creates().last().unwrap().status.map(|status| status / 100), Some(4));
+        assert_eq!(app.attempts().await[0].state, AttemptState::Unknown, "{code}");
+        gate.open();
+        gate.done(1).await;
+        let again = app.sign_up_with_key(KEY, &ada()).await;
+        assert_eq!(again.status, StatusCode::CREATED, "{code}: {again:?}");
+    });
+    futures_util::future::join_all(cases).await;
+}
+
+#[tokio::test]
+async fn a_conflict_without_a_user_is_believed_once_the_lost_call_has_certainly_ended() {
+    let cases = conflicts().map(async |(code, conflict)| {
+        let builder = TestApp::builder().set("reconciliation.not_created_after_ms", "2000");
+        let app = builder.set("fields.username", "optional").spawn().await;
+        app.learn_whether_ids_are_kept().await;
+        app.auth0.fault(Route::CreateUser, Fault::close());
+        app.auth0.fault(Route::CreateUser, conflict.always());
+        // A username alone, or nothing but the address.
+        let form = if code == "email_taken" { ada() } else { ada_with("username", "ada") };
+        let first = app.sign_up_with_key(KEY, &form).await;
+        assert_eq!(first.problem(), "outcome_unknown", "{code}: {first:?}");
+        eventually("the conflict is believed", async || {
+            (app.sign_up_with_key(KEY, &form).await.problem() == code).then_some(())
+        })
+        .await;
+    });
+    futures_util::future::join_all(cases).await;
+}

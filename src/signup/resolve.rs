@@ -112,7 +112,10 @@ impl AttemptRunner<'_> {
     /// Decides whose user a create call met: this sign-up's own, or another, which is `taken`.
     pub(super) async fn check_conflict(&self, taken: SignupResult) -> SignupResult {
         let Self { service, request, .. } = self;
-        if service.taken_addresses.contains(&request.email.current, Instant::now()) {
+        // What is remembered says nothing about a call that the tenant may have acted on since.
+        if !self.may_have_acted()
+            && service.taken_addresses.contains(&request.email.current, Instant::now())
+        {
             return taken;
         }
         self.meet_user();

@@ -289,6 +289,30 @@ async fn an_address_of_older_users_is_looked_up_once_in_ten_minutes() {
     assert_eq!(app.creates().iter().filter(|call| call.status == Some(409)).count(), 5);
 }
 
+/// The older user is deleted, and another replica creates one for the address, then dies.
+#[tokio::test]
+async fn what_is_remembered_of_an_address_does_not_decide_a_resumed_attempt() {
+    let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
+    let tenant = Emulator::builder().tenant(|tenant| tenant.scopes = scopes.into());
+    let app = app_with_user(tenant, Duration::from_hours(25)).await;
+    assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
+    app.delete_the_user().await;
+    app.learn_whether_ids_are_kept().await;
+    // The row and the user of such an attempt, of which this process has learned nothing.
+    let busy = Fault::answer(429).header("retry-after", "1").after_acting();
+    app.auth0.fault(Route::CreateUser, busy.always());
+    assert_eq!(sign_up(&app, Some(KEY)).await.problem(), "upstream_busy");
+    app.auth0.clear_faults();
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let lose = "UPDATE attempts SET state = 0, outcome_code = NULL, finished_at = NULL, \
+                worker = x'00000000000000000000000000000000', next_check_at = started_at + 60000 \
+                WHERE state = 4";
+    assert_eq!(ledger.execute(lose, []).unwrap(), 1);
+    app.auth0.fault(Route::GetUser, Fault::answer(503).always());
+    let again = sign_up(&app, Some(KEY)).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+}
+
 #[tokio::test]
 async fn a_user_older_than_the_key_is_taken() {
     let app = TestApp::spawn().await;

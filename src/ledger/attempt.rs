@@ -265,6 +265,10 @@ pub enum Basis {
         process: Uuid,
         /// The end of the call that the row had when the work began.
         connection_ended_at: Option<LedgerTime>,
+        /// The time by which calls of other work on the attempt have certainly ended. If this process took it over,
+        /// `connection_ended_at` is the latest end of its own call, which an unknown outcome replaces by the true one,
+        /// but not by an earlier one than this.
+        earlier_calls_end: Option<LedgerTime>,
         /// The number of times that the attempt had started again.
         restarts: u8,
     },
@@ -284,6 +288,14 @@ impl Basis {
             Self::Worked { connection_ended_at, .. } | Self::NotFound { connection_ended_at } => {
                 Some(connection_ended_at.map_or(-1, LedgerTime::as_millis))
             }
+        }
+    }
+
+    /// The end of calls of other work, in milliseconds.
+    pub(crate) fn earlier_calls_end(self) -> Option<i64> {
+        match self {
+            Self::Worked { earlier_calls_end, .. } => earlier_calls_end.map(LedgerTime::as_millis),
+            Self::Observed | Self::NotFound { .. } => None,
         }
     }
 

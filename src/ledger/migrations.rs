@@ -63,7 +63,7 @@ pub(super) const SQLITE: [Script; 7] = [
     },
 ];
 
-pub(super) const POSTGRES: [Script; 10] = [
+pub(super) const POSTGRES: [Script; 11] = [
     Script {
         version: 1,
         name: "attempts",
@@ -113,6 +113,11 @@ pub(super) const POSTGRES: [Script; 10] = [
         version: 10,
         name: "limits_ahead",
         sql: include_str!("../../migrations/postgres/0010_limits_ahead.sql"),
+    },
+    Script {
+        version: 11,
+        name: "earlier_calls",
+        sql: include_str!("../../migrations/postgres/0011_earlier_calls.sql"),
     },
 ];
 

@@ -47,14 +47,15 @@ static LOST_START_LOG: LogGate = LogGate::new();
 
 impl Inner {
     /// The basis of a result that this process has worked out. `connection_ended_at`: the end of the call that
-    /// was recorded before.
+    /// was recorded before. `earlier_calls_end`: that of other work.
     pub(super) const fn worked(
         &self,
         call: &PreparedCall,
         connection_ended_at: Option<LedgerTime>,
+        earlier_calls_end: Option<LedgerTime>,
     ) -> Basis {
-        let process = self.heartbeat.process();
-        Basis::Worked { process, connection_ended_at, restarts: call.restarts }
+        let (process, restarts) = (self.heartbeat.process(), call.restarts);
+        Basis::Worked { process, connection_ended_at, earlier_calls_end, restarts }
     }
 
     /// Records the result of an attempt, and returns the one that its client gets. If another process has taken the
@@ -148,12 +149,16 @@ impl Inner {
             return Ok(false);
         }
         // The new row is this process's own, and knows of no call.
+        let worked = |earlier_calls_end| Basis::Worked {
+            process: self.heartbeat.process(),
+            connection_ended_at: None,
+            earlier_calls_end,
+            restarts: 0,
+        };
         let basis = match finish.basis {
             Basis::Observed => Basis::Observed,
-            Basis::Worked { .. } | Basis::NotFound { .. } => {
-                let process = self.heartbeat.process();
-                Basis::Worked { process, connection_ended_at: None, restarts: 0 }
-            }
+            Basis::Worked { earlier_calls_end, .. } => worked(earlier_calls_end),
+            Basis::NotFound { connection_ended_at } => worked(connection_ended_at),
         };
         let finish = FinishAttempt { basis, ..finish.clone() };
         let id = finish.id;

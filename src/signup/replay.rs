@@ -244,7 +244,9 @@ impl Inner {
             drop(request.ledger_wait.limit(give_back).await);
             result
         } else {
-            let basis = self.worked(call, Some(ends_at));
+            // A process that counted as dead may still work on its call, until its lease ends.
+            let earlier_calls_end = attempt.connection_ended_at.or(attempt.next_check_at);
+            let basis = self.worked(call, Some(ends_at), earlier_calls_end);
             self.finish_first(request, call, result, basis, runner.alive).await
         }
     }

@@ -163,7 +163,7 @@ impl Inner {
         leader: Leader,
         alive: Option<AliveSince>,
     ) {
-        let basis = self.worked(call, None);
+        let basis = self.worked(call, None, None);
         let is_certain = !result.rules_out_user() || !self.heartbeat.has_lapsed_since(alive);
         let result = if is_certain && self.can_be_found_again(&result) {
             leader.announce(request, result.clone());

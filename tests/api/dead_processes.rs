@@ -233,6 +233,22 @@ async fn a_rejection_is_not_reported_for_an_attempt_that_another_process_has_end
     }
 }
 
+/// It may only be slow, so its own call may last as long as its lease.
+#[tokio::test]
+async fn a_repeated_call_does_not_end_that_of_a_process_that_counted_as_dead() {
+    let app = TestApp::spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    app.auth0.fault(Route::CreateUser, Fault::close().always());
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "outcome_unknown");
+    lose_worker(&app);
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger.execute("UPDATE attempts SET connection_ended_at = NULL", []).unwrap();
+    let lease_ends_at = app.attempts().await[0].next_check_at;
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "outcome_unknown");
+    let attempt = &app.attempts().await[0];
+    assert!(attempt.connection_ended_at > lease_ends_at, "{attempt:?}");
+}
+
 /// The time of the request ends in the queue for the tenant, after the heartbeat has lapsed.
 #[tokio::test]
 async fn a_process_that_counted_as_dead_does_not_claim_that_nothing_was_created() {

@@ -434,6 +434,25 @@ async fn a_taken_address_is_recorded_when_the_client_comes_back() {
     assert_eq!(app.attempts().await[0].state, AttemptState::Exists);
 }
 
+#[tokio::test]
+async fn a_client_that_came_back_does_not_delay_the_outcome() {
+    let settings = TestApp::builder().set("reconciliation.not_created_after_ms", "1000");
+    let app = settings.spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    app.auth0.fault(Route::CreateUser, Fault::close().always());
+    for _ in 0..2 {
+        assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "outcome_unknown");
+    }
+    let attempts = app.attempts().await;
+    let ahead = attempts[0].connection_ended_at.unwrap().since(attempts[0].finished_at.unwrap());
+    assert!(ahead <= Duration::from_millis(1), "{ahead:?}");
+    eventually("the outcome is known", async || {
+        let attempts = app.attempts().await;
+        (attempts[0].state == AttemptState::NotCreated).then_some(())
+    })
+    .await;
+}
+
 /// A sign-up that starts with the process does so before the tenant has shown its time.
 #[tokio::test]
 async fn a_user_of_an_attempt_that_started_without_the_tenants_time_is_recognised() {

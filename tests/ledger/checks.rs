@@ -104,7 +104,12 @@ async fn an_attempt_of_a_living_process_is_left_to_it(backend: Backend) {
     assert_eq!(claim(Uuid::now_v7(), &[]).await, []);
     // Those under way do not count against the limit.
     assert_eq!(claim(PROCESS, &under_way).await, [forgotten]);
-    let basis = Basis::Worked { process: PROCESS, connection_ended_at: None, restarts: 0 };
+    let basis = Basis::Worked {
+        process: PROCESS,
+        connection_ended_at: None,
+        earlier_calls_end: None,
+        restarts: 0,
+    };
     for id in under_way {
         assert!(ledger.finish(FinishAttempt { basis, ..not_created(id) }).await.unwrap());
     }

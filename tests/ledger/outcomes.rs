@@ -166,7 +166,8 @@ async fn concurrent_resolutions_of_one_attempt_keep_created(backend: Backend) {
 async fn a_response_is_void_once_a_request_has_resumed_the_attempt(backend: Backend) {
     let ledger = backend.open().await;
     let worked = |process, connection_ended_at, finish| {
-        let basis = Basis::Worked { process, connection_ended_at, restarts: 0 };
+        let basis =
+            Basis::Worked { process, connection_ended_at, earlier_calls_end: None, restarts: 0 };
         FinishAttempt { basis, ..finish }
     };
     let other = Lease { process: Uuid::from_u128(99), ..lease() };
@@ -194,7 +195,12 @@ async fn a_response_is_void_once_the_attempt_has_started_again(backend: Backend)
     begin(&ledger, &attempt).await;
     assert!(ledger.finish(restartable(attempt.id)).await.unwrap());
     assert_eq!(ledger.restart(attempt.id, lease()).await.unwrap(), Some(1));
-    let basis = |restarts| Basis::Worked { process: PROCESS, connection_ended_at: None, restarts };
+    let basis = |restarts| Basis::Worked {
+        process: PROCESS,
+        connection_ended_at: None,
+        earlier_calls_end: None,
+        restarts,
+    };
     let late = FinishAttempt { basis: basis(0), ..restartable(attempt.id) };
     assert!(!ledger.finish(late).await.unwrap());
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
@@ -221,7 +227,12 @@ async fn an_attempt_that_is_given_back_is_as_before(backend: Backend) {
         assert_eq!(Attempt { read_at: before.read_at, ..row }, before);
         assert!(!ledger.give_back(before, taken).await.unwrap());
         // The process that had it was only slow.
-        let basis = Basis::Worked { process: PROCESS, connection_ended_at: None, restarts: 0 };
+        let basis = Basis::Worked {
+            process: PROCESS,
+            connection_ended_at: None,
+            earlier_calls_end: None,
+            restarts: 0,
+        };
         let late = FinishAttempt { basis, ..not_created(attempt.id) };
         assert_eq!(ledger.finish(late).await.unwrap(), !ended);
         backend.set_time(NOW).await;

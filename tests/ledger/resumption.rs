@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use auth0_signup::ledger::{AttemptState, BeginResult, HEARTBEAT_LAPSE, Lease, RESTARTS, Worker};
+use auth0_signup::ledger::{
+    AttemptState, Basis, BeginResult, FinishAttempt, HEARTBEAT_LAPSE, Lease, RESTARTS, Worker,
+};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
@@ -18,6 +20,7 @@ on_both! {
     of_two_restarts_one_succeeds,
     of_two_takeovers_one_succeeds,
     a_takeover_never_shortens_the_time_of_an_earlier_call,
+    a_repeated_call_without_a_result_has_its_true_end,
     a_worker_is_alive_until_its_heartbeat_lapses,
     pin_support_is_kept_for_each_connection,
 }
@@ -133,6 +136,40 @@ async fn a_takeover_never_shortens_the_time_of_an_earlier_call(backend: Backend)
     assert!(ledger.finish(unknown(attempt.id)).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!((row.connection_ended_at, row.next_check_at, row.worker), (until, until, None));
+}
+
+async fn a_repeated_call_without_a_result_has_its_true_end(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    ledger.finish(unknown(attempt.id)).await.unwrap();
+    let ended = Some(time(NOW));
+    // Ends with an unknown outcome what was taken over until then. Returns the recorded end.
+    let end = async |connection_ended_at, earlier_calls_end| {
+        let process = PROCESS;
+        let basis = Basis::Worked { process, connection_ended_at, earlier_calls_end, restarts: 0 };
+        assert!(ledger.finish(FinishAttempt { basis, ..unknown(attempt.id) }).await.unwrap());
+        let row = get(&ledger, attempt.id).await;
+        assert_eq!(row.next_check_at, row.connection_ended_at);
+        row.connection_ended_at
+    };
+    // In the same millisecond each call has an end of its own all the same.
+    let until = ledger.take_over(attempt.id, lease(), ended).await.unwrap();
+    let first = end(until, ended).await;
+    assert_eq!(first, Some(time(NOW + Duration::from_millis(1))));
+
+    let later = NOW + Duration::from_secs(1);
+    backend.set_time(later).await;
+    let until = ledger.take_over(attempt.id, lease(), first).await.unwrap();
+    let second = end(until, first).await;
+    assert_eq!(second, Some(time(later)));
+
+    // Another process had taken it over, and may still call.
+    let other = ledger.take_over(attempt.id, OTHER, second).await.unwrap();
+    assert_eq!(other, Some(time(later + OTHER.lasts)));
+    let until = ledger.take_over(attempt.id, lease(), other).await.unwrap();
+    let third = end(until, other).await;
+    assert_eq!(third, other.map(|other| other + Duration::from_millis(1)));
 }
 
 async fn a_worker_is_alive_until_its_heartbeat_lapses(backend: Backend) {

@@ -335,7 +335,8 @@ impl Ledger for Postgres {
             .bind(basis.expected_connection_ended_at())
             .bind(basis.expected_worker())
             .bind(resolution.frees_key())
-            .bind(basis.expected_restarts().map(i16::from));
+            .bind(basis.expected_restarts().map(i16::from))
+            .bind(basis.earlier_calls_end());
         let is_ours = |attempt: &Attempt| {
             attempt.state == resolution.state()
                 && attempt.outcome_code.as_deref() == Some(outcome_code)

@@ -47,13 +47,14 @@ const GIVE_BACK: &str = "\
     next_check_at = ?7, connection_ended_at = ?8 \
     WHERE id = ?1 AND state = 3 AND connection_ended_at = ?2";
 
-/// An unknown outcome (3) is due at the end of its calls; any other is not checked again.
+/// An unknown outcome (3) is due at the end of its calls; any other is not checked again. The call has just
+/// ended; those before it may end later.
 const FINISH: &str = "\
     UPDATE attempts SET state = ?3, outcome_code = ?4, auth0_user_id = ?5, \
     auth0_request_id = coalesce(?6, auth0_request_id), finished_at = ?1, \
     connection_ended_at = \
-    iif(?3 = 3, max(?1, coalesce(connection_ended_at, 0)), connection_ended_at), \
-    next_check_at = iif(?3 = 3, max(?1, coalesce(connection_ended_at, 0)), NULL), \
+    iif(?3 = 3, max(?1, coalesce(?10 + 1, connection_ended_at, 0)), connection_ended_at), \
+    next_check_at = iif(?3 = 3, max(?1, coalesce(?10 + 1, connection_ended_at, 0)), NULL), \
     worker = NULL, lease_owner = NULL \
     WHERE id = ?2 AND (state IN (0, 3) OR (?3 = 1 AND state IN (2, 4))) \
     AND (?7 IS NULL OR coalesce(connection_ended_at, -1) = ?7) AND (?8 IS NULL OR worker = ?8) \
@@ -187,6 +188,7 @@ pub(super) fn finish(
         finish.basis.expected_connection_ended_at(),
         finish.basis.expected_worker().map(uuid::Uuid::into_bytes),
         finish.basis.expected_restarts(),
+        finish.basis.earlier_calls_end(),
     ];
     let is_written = execute(connection, FINISH, params)? == 1;
     if is_written && finish.resolution.frees_key() {

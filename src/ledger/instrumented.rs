@@ -227,7 +227,11 @@ impl Ledger for InstrumentedLedger {
         measure(&self.keeps_user_ids, self.ledger.keeps_user_ids(connection)).await
     }
 
-    async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError> {
+    async fn record_user_ids(
+        &self,
+        connection: DigestPair,
+        keeps: bool,
+    ) -> Result<(), LedgerError> {
         measure(&self.record_user_ids, self.ledger.record_user_ids(connection, keeps)).await
     }
 

@@ -218,11 +218,13 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be read.
     async fn keeps_user_ids(&self, connection: &DigestPair) -> Result<Option<bool>, LedgerError>;
 
-    /// Records whether a connection keeps pinned user ids.
+    /// Records whether a connection keeps pinned user ids, under both secrets: after the rotation the
+    /// previous one is gone.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError>;
+    async fn record_user_ids(&self, connection: DigestPair, keeps: bool)
+    -> Result<(), LedgerError>;
 
     /// Checks that the ledger can be written, by writing. Waits for the disk as the start of an attempt
     /// would: `synced` is that of its [`Lease`].

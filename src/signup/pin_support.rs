@@ -56,11 +56,14 @@ impl PinSupport {
     }
 
     /// Adopts what another process has recorded, unless this one has learned something since `before`.
-    fn adopt(&self, before: UserIds, kept: bool) {
+    /// Returns whether that was news.
+    fn adopt(&self, before: UserIds, kept: bool) -> bool {
         let mut ids = self.0.lock();
-        if *ids == before {
+        let is_news = *ids == before && before != UserIds::pinned(kept);
+        if is_news {
             *ids = UserIds::pinned(kept);
         }
+        is_news
     }
 
     /// Returns whether create calls pin ids.
@@ -95,12 +98,17 @@ impl Inner {
     /// changes nothing: while it is unknown, nothing is repeated that may create a second user.
     ///
     /// That ids are ignored stands until this process creates a user that keeps its own.
-    pub(super) async fn keeps_user_ids(&self, wait: &LedgerWait) -> bool {
+    pub(super) async fn keeps_user_ids(self: &Arc<Self>, wait: &LedgerWait) -> bool {
         if !self.pin_support.is_ignored() {
             let before = self.pin_support.user_ids();
             let connection = self.connection.digests(&self.context.digests);
             match wait.limit(self.ledger.keeps_user_ids(&connection)).await {
-                Ok(Some(kept)) => self.pin_support.adopt(before, kept),
+                Ok(Some(kept)) => {
+                    // Perhaps recorded under one secret only, before the rotation.
+                    if self.pin_support.adopt(before, kept) && connection.previous.is_some() {
+                        self.record_user_ids(kept);
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(
                     error = chain(&error),
@@ -113,13 +121,17 @@ impl Inner {
 
     /// Learns from a user that was created with a pinned id, and records what is new.
     pub(super) fn learn_pin_support(self: &Arc<Self>, kept: bool) {
-        if !self.pin_support.learn(kept) {
-            return;
+        if self.pin_support.learn(kept) {
+            self.record_user_ids(kept);
         }
+    }
+
+    /// Records whether pinned ids are kept, in a task of its own.
+    fn record_user_ids(self: &Arc<Self>, kept: bool) {
         let inner = Arc::clone(self);
         let record = async move {
-            let connection = inner.connection.digests(&inner.context.digests).current;
-            if let Err(error) = inner.ledger.record_user_ids(&connection, kept).await {
+            let connection = inner.connection.digests(&inner.context.digests);
+            if let Err(error) = inner.ledger.record_user_ids(connection, kept).await {
                 tracing::warn!(
                     error = chain(&error),
                     "the ledger does not record whether the connection keeps pinned ids"

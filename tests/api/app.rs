@@ -272,8 +272,10 @@ impl TestApp {
 
     /// Restarts with changed settings: keys of `config/default.toml`.
     pub(crate) async fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
-        let changed = settings.iter().map(|(key, value)| (variable(key), value.into()));
-        self.setup.settings.extend(changed);
+        for (key, value) in settings {
+            self.setup.settings.retain(|(name, _)| *name != variable(key));
+            self.setup.settings.push((variable(key), value.into()));
+        }
         self.stop().await.unwrap();
         Self::start(self.auth0, self.folder, self.setup).await
     }

@@ -127,6 +127,26 @@ async fn a_result_that_a_failover_lost_is_found_without_a_restart() {
     assert_eq!(app.creates().len(), 1);
 }
 
+/// The runbook's steps: both secrets, then the new one first, then the new one alone.
+#[tokio::test]
+async fn what_is_known_about_ids_outlasts_a_rotation_of_the_secret() {
+    for database in [None, Some(database().await)] {
+        let mut builder = TestApp::builder().set("secrets.key", OLD);
+        if let Some(url) = &database {
+            builder = builder.set("database.url", url);
+        }
+        let mut app = builder.spawn().await;
+        app.learn_whether_ids_are_kept().await;
+        for (key, other) in [(OLD, NEW), (NEW, OLD), (NEW, "")] {
+            app = app.restart_with(&[("secrets.key", key), ("secrets.previous_key", other)]).await;
+            app.until_ready().await;
+        }
+        app.auth0.fault(Route::CreateUser, Fault::close());
+        let lost = app.sign_up(&ada()).await;
+        assert_eq!(lost.status, StatusCode::CREATED, "{database:?}: {lost:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_replica_knows_what_another_has_learned_about_ids() {
     let (one, other, database) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;

@@ -436,8 +436,12 @@ impl Ledger for Postgres {
         if known.rows.is_empty() { Ok(None) } else { rows::value(&known.rows, 0).map(Some) }
     }
 
-    async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError> {
-        let record = statement(statements::RECORD_USER_IDS).bind(bytes(connection)).bind(keeps);
+    async fn record_user_ids(
+        &self,
+        connection: DigestPair,
+        keeps: bool,
+    ) -> Result<(), LedgerError> {
+        let record = statement(statements::RECORD_USER_IDS).bind(both(&connection)).bind(keeps);
         self.run(record).await.map(drop)
     }
 

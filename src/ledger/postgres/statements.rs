@@ -96,7 +96,8 @@ macro_rules! heartbeat {
 pub(super) const HEARTBEAT: &str = heartbeat!();
 
 pub(super) const RECORD_USER_IDS: &str = "\
-    INSERT INTO connections (digest, keeps_user_ids) VALUES ($1, $2) \
+    INSERT INTO connections (digest, keeps_user_ids) \
+    SELECT digest, $2 FROM unnest($1::bytea[]) AS digest ORDER BY digest \
     ON CONFLICT (digest) DO UPDATE SET keeps_user_ids = excluded.keeps_user_ids";
 
 pub(super) const KEEPS_USER_IDS: &str = "\

@@ -295,8 +295,11 @@ impl Ledger for Sqlite {
         self.reader.read(move |database, _| upkeep::keeps_user_ids(database, &connection)).await
     }
 
-    async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError> {
-        let connection = *connection;
+    async fn record_user_ids(
+        &self,
+        connection: DigestPair,
+        keeps: bool,
+    ) -> Result<(), LedgerError> {
         let record = move |database: &_, _| upkeep::record_user_ids(database, &connection, keeps);
         self.writer.run(Durability::Soon, record).await
     }

@@ -220,8 +220,14 @@ pub(super) fn keeps_user_ids(
     Ok(None)
 }
 
-pub(super) fn record_user_ids(connection: &Connection, digest: &Digest, keeps: bool) -> Result<()> {
-    execute(connection, RECORD_USER_IDS, params![digest.as_bytes(), keeps])?;
+pub(super) fn record_user_ids(
+    connection: &Connection,
+    digests: &DigestPair,
+    keeps: bool,
+) -> Result<()> {
+    for digest in digests.iter() {
+        execute(connection, RECORD_USER_IDS, params![digest.as_bytes(), keeps])?;
+    }
     Ok(())
 }
 

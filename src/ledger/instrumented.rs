@@ -13,7 +13,7 @@ use super::{
     Ledger, LedgerError, NewAttempt, NextCheck, PendingAttempts, Swept, UrlChange,
 };
 use crate::clock::LedgerTime;
-use crate::digest::{Digest, DigestPair};
+use crate::digest::DigestPair;
 use crate::telemetry::{LedgerMetrics, OperationMetrics};
 
 /// The interval at which the pending attempts are counted.
@@ -158,7 +158,7 @@ impl Ledger for InstrumentedLedger {
     async fn record_once(
         &self,
         id: AttemptId,
-        mark: Digest,
+        mark: DigestPair,
         lasts: Duration,
     ) -> Result<bool, LedgerError> {
         measure(&self.record_once, self.ledger.record_once(id, mark, lasts)).await

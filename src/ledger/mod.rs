@@ -43,7 +43,7 @@ pub use secret_key::{KeyError, SecretLocation, digests, secret_location};
 pub use sqlite::{BackupError, CopySummary, Restored};
 
 use crate::clock::LedgerTime;
-use crate::digest::{Digest, DigestPair};
+use crate::digest::DigestPair;
 use crate::limits::Limit;
 
 /// The record of all attempts. Every time in it is the ledger's own, kept to the millisecond.
@@ -115,14 +115,15 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError>;
 
     /// Records for this long that the attempt did what `mark` stands for, such as the notice to the owner of an
-    /// address, in the table of used proofs. Returns `false` if it was recorded before.
+    /// address, in the table of used proofs, under both secrets. Returns `false`, and records nothing, if it was
+    /// recorded before under one of them.
     ///
     /// # Errors
     /// When the ledger cannot be written.
     async fn record_once(
         &self,
         id: AttemptId,
-        mark: Digest,
+        mark: DigestPair,
         lasts: Duration,
     ) -> Result<bool, LedgerError>;
 

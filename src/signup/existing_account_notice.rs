@@ -24,7 +24,7 @@ impl Inner {
     ) {
         let Some(client_id) = self.notice_client_id.clone() else { return };
         let inner = Arc::clone(self);
-        let (mark, email) = (request.email.current, request.user.email.as_ref().to_owned());
+        let (mark, email) = (request.email, request.user.email.as_ref().to_owned());
         let notify = async move {
             match inner.ledger.record_once(attempt, mark, QUIET).await {
                 Ok(true) => inner.auth0.send_password_reset(&client_id, &email).await,

@@ -23,6 +23,9 @@ fn notifying() -> TestAppBuilder {
         .set("existence_uniform.mail_client_id", "the-web-application")
 }
 
+const OLD_SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NEW_SECRET: &str = "fedcba9876543210fedcba9876543210";
+
 const OTHER_KEY: &str = "5b7c1d5e-5f0c-4c36-a5b9-6d0f3e0a9a11";
 
 /// Everything that distinguishes two responses, except ids, dates and the client's remaining
@@ -361,6 +364,19 @@ async fn the_owner_of_a_known_address_gets_one_e_mail_a_day() {
             "connection": "Username-Password-Authentication",
         })
     );
+}
+
+#[tokio::test]
+async fn a_rotation_of_the_secret_brings_the_owner_no_second_e_mail() {
+    let mut app = notifying().set("secrets.key", OLD_SECRET).spawn().await;
+    app.sign_up(&ada()).await;
+    let steps = [(OLD_SECRET, NEW_SECRET), (NEW_SECRET, OLD_SECRET), (NEW_SECRET, "")];
+    for (n, (key, other)) in steps.into_iter().enumerate() {
+        app = app.restart_with(&[("secrets.key", key), ("secrets.previous_key", other)]).await;
+        app.sign_up(&ada_with("password", format!("Another-Password-{n}"))).await;
+    }
+    app.stop().await.unwrap();
+    assert_eq!(app.auth0.calls(Route::ChangePassword).len(), 1);
 }
 
 #[tokio::test]

@@ -68,11 +68,11 @@ async fn a_forgotten_address_leaves_no_byte_in_any_file() {
         }
     }
     // The notice to the owner of the address.
-    assert!(ledger.record_once(unique(NOW).id, forgotten, DAY).await.unwrap());
+    let address = DigestPair { current: forgotten, previous: None };
+    assert!(ledger.record_once(unique(NOW).id, address, DAY).await.unwrap());
     let before = found(&backend, &traces);
     assert!(traces.iter().all(|(name, _)| before.iter().any(|found| found.starts_with(name))));
 
-    let address = DigestPair { current: forgotten, previous: None };
     assert_eq!(ledger.delete_by_email(&address).await.unwrap(), 15);
     assert_eq!(found(&backend, &traces), Vec::<String>::new());
     // The proof of a challenge stays used.

@@ -84,8 +84,8 @@ async fn a_change_whose_reply_is_lost_is_reported_as_written() {
     assert!(ledger.finish(created(attempt.id)).await.unwrap());
     assert!(proxy.has_lost_reply());
     proxy.lose_reply();
-    assert!(ledger.record_once(attempt.id, digest(2), DAY).await.unwrap());
-    assert!(!ledger.record_once(nobody, digest(2), DAY).await.unwrap());
+    assert!(ledger.record_once(attempt.id, key(2), DAY).await.unwrap());
+    assert!(!ledger.record_once(nobody, key(2), DAY).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!((row.state, row.restarts), (AttemptState::Created, 1));
 }

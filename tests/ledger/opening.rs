@@ -166,7 +166,7 @@ async fn an_old_database_with_rows_is_upgraded(backend: Backend) {
     assert_eq!((stored.binding, stored.expires_at), (binding(1), time(NOW + DAY)));
     assert_eq!(holder(&ledger, &key(1)).await.unwrap().key, Some(stored));
     assert_eq!(existing(&begin(&ledger, &keyed(1, NOW)).await), Some(created.id));
-    assert!(!ledger.record_once(pending.id, digest(1), DAY).await.unwrap());
+    assert!(!ledger.record_once(pending.id, key(1), DAY).await.unwrap());
     backend.set_time(NOW + LEASE).await;
     let claimed = ledger.claim_due(any_due(owner, 9)).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].check_count), (1, 2));

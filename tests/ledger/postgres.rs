@@ -332,7 +332,7 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
         );
         ledger.release(attempt.id, owner, after_failure(None)).await.unwrap();
         assert_eq!(last().await.0, "off");
-        assert!(ledger.record_once(attempt.id, digest(2), DAY).await.unwrap());
+        assert!(ledger.record_once(attempt.id, key(2), DAY).await.unwrap());
         assert_eq!(last().await, ("off".to_owned(), true));
         assert_eq!(ledger.delete_by_email(&key(1)).await.unwrap(), 2);
         assert_eq!(last().await, ("off".to_owned(), true));

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::child::start;
-use crate::rows::{DAY, begin, created, digest, get, proof_only, unique};
+use crate::rows::{DAY, begin, created, digest, get, key, proof_only, unique};
 
 /// The folder of the copies, in the child's environment.
 const DISK: &str = "LEDGER_CHILD_DISK";
@@ -57,7 +57,7 @@ pub(crate) async fn lose_power(ledger: &Arc<dyn Ledger>) {
         freeze(&disk, &format!("begin-{round}"));
         println!("\nfrozen begin-{round} {}", paying.id);
 
-        assert!(ledger.record_once(old.id, digest(2 * round + 1), DAY).await.unwrap());
+        assert!(ledger.record_once(old.id, key(2 * round + 1), DAY).await.unwrap());
         freeze(&disk, &format!("use-{round}"));
         println!("\nfrozen use-{round} {}", old.id);
     }
@@ -224,7 +224,7 @@ async fn a_used_proof_survives_a_power_loss_after_a_failed_sync() {
         let after = after_power_loss(&disk, &name);
         let ledger = after.open().await;
         assert_eq!(get(&ledger, id).await.state, AttemptState::Open, "{name}");
-        assert!(!ledger.record_once(id, digest(number), DAY).await.unwrap(), "{name}");
+        assert!(!ledger.record_once(id, key(number), DAY).await.unwrap(), "{name}");
         assert_eq!(after.integrity(), "ok", "{name}");
     }
 }
@@ -246,12 +246,11 @@ async fn a_power_loss_loses_no_used_proof_and_at_most_a_second() {
             "old" => assert_eq!(get(&ledger, id).await.state, AttemptState::Created),
             "begin" => {
                 assert_eq!(get(&ledger, id).await.state, AttemptState::Open);
-                assert!(!ledger.record_once(id, digest(2 * round), DAY).await.unwrap(), "{name}");
+                assert!(!ledger.record_once(id, key(2 * round), DAY).await.unwrap(), "{name}");
             }
-            "use" => assert!(
-                !ledger.record_once(id, digest(2 * round + 1), DAY).await.unwrap(),
-                "{name}"
-            ),
+            "use" => {
+                assert!(!ledger.record_once(id, key(2 * round + 1), DAY).await.unwrap(), "{name}");
+            }
             "second" | "closed" => assert_eq!(get(&ledger, id).await.state, AttemptState::Open),
             _ => panic!("{name}"),
         }

@@ -1,5 +1,7 @@
 //! Deletion of rows, the operators' searches, and the end of a ledger.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::digest::DigestPair;
@@ -17,6 +19,7 @@ on_both! {
     a_sweep_works_in_batches_and_keeps_recent_rows,
     deleting_by_email_removes_the_attempts_of_that_address_only,
     deleting_by_email_deletes_the_notice_and_detaches_used_proofs,
+    a_mark_is_recorded_once_under_either_secret,
     operators_find_by_request_state_and_address,
     a_closed_ledger_rejects_every_call,
 }
@@ -94,13 +97,36 @@ async fn deleting_by_email_deletes_the_notice_and_detaches_used_proofs(backend: 
     let attempt = NewAttempt { email: digest(1), admission_cost, ..keyed(1, NOW) };
     assert_eq!(begin(&ledger, &attempt).await, BeginResult::Started);
     // A notice to the owner of an address is recorded under the digest of the address.
-    assert!(ledger.record_once(attempt.id, digest(1), DAY).await.unwrap());
+    assert!(ledger.record_once(attempt.id, key(1), DAY).await.unwrap());
 
     let address = DigestPair { current: digest(1), previous: None };
     assert_eq!(ledger.delete_by_email(&address).await.unwrap(), 1);
     assert_eq!(backend.count("used_proofs").await, 1);
     // The attempt itself could use its proof again.
-    assert!(!ledger.record_once(attempt.id, digest(7), DAY).await.unwrap());
+    assert!(!ledger.record_once(attempt.id, key(7), DAY).await.unwrap());
+}
+
+async fn a_mark_is_recorded_once_under_either_secret(backend: Backend) {
+    let ledger = backend.open().await;
+    let pair = |current, previous| DigestPair { previous: Some(digest(previous)), ..key(current) };
+    let record = async |mark, lasts| ledger.record_once(unique(NOW).id, mark, lasts).await.unwrap();
+    assert!(record(key(1), DAY).await);
+    // The rotation begins, the secret is replaced, and the rotation ends.
+    assert!(!record(pair(1, 2), 2 * DAY).await);
+    assert!(!record(pair(2, 1), 2 * DAY).await);
+    assert_eq!(backend.count("used_proofs").await, 1, "no longer than it was recorded for");
+    assert!(record(key(2), DAY).await);
+    assert!(record(pair(3, 4), DAY).await);
+    for mark in [key(3), key(4), pair(4, 3), pair(4, 5)] {
+        assert!(!record(mark, DAY).await);
+    }
+    let concurrent = (0..20).map(|number| {
+        let ledger = Arc::clone(&ledger);
+        let mark = if number % 2 == 0 { pair(6, 7) } else { pair(7, 6) };
+        tokio::spawn(async move { ledger.record_once(unique(NOW).id, mark, DAY).await.unwrap() })
+    });
+    let concurrent = futures_util::future::join_all(concurrent.collect::<Vec<_>>()).await;
+    assert_eq!(concurrent.into_iter().filter(|recorded| *recorded.as_ref().unwrap()).count(), 1);
 }
 
 async fn operators_find_by_request_state_and_address(backend: Backend) {
@@ -135,7 +161,7 @@ async fn a_closed_ledger_rejects_every_call(backend: Backend) {
     let paying = NewAttempt { admission_cost: cost, ..unique(NOW) };
     assert!(ledger.begin(unique(NOW)).await.is_err());
     assert!(ledger.begin(paying).await.is_err());
-    assert!(ledger.record_once(id, digest(1), DAY).await.is_err());
+    assert!(ledger.record_once(id, key(1), DAY).await.is_err());
     assert!(ledger.finish(created(id)).await.is_err());
     assert!(ledger.restart(id, lease()).await.is_err());
     assert!(ledger.take_over(id, lease(), None).await.is_err());

@@ -313,14 +313,15 @@ impl Ledger for Postgres {
     async fn record_once(
         &self,
         id: AttemptId,
-        mark: Digest,
+        mark: DigestPair,
         lasts: Duration,
     ) -> Result<bool, LedgerError> {
-        let record = statement(statements::USE_PROOF)
-            .bind(bytes(&mark))
-            .bind(*id.as_uuid())
-            .bind(millis(lasts));
-        Ok(!self.run(record.end(End::CommitThenSync)).await?.rows.is_empty())
+        let marks = both(&mark);
+        let count = marks.len();
+        let record =
+            statement(statements::RECORD_ONCE).bind(marks).bind(*id.as_uuid()).bind(millis(lasts));
+        // Fewer if another attempt recorded one at the same moment.
+        Ok(self.run(record.end(End::CommitThenSync)).await?.rows.len() == count)
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {

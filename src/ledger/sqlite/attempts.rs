@@ -2,11 +2,14 @@
 //!
 //! Functions on a connection; the [`writer`](super::writer) opens and commits the transaction.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::keys;
 use super::rows::{alive_since, blob, cached, execute, one, select_attempts};
 use crate::clock::{LedgerTime, TenantTime};
+use crate::digest::{Digest, DigestPair};
 use crate::domain::TermsVersion;
 use crate::ledger::{
     Attempt, AttemptId, BeginResult, FinishAttempt, Lease, NewAttempt, ProofUse, RESTARTS,
@@ -73,7 +76,7 @@ pub(super) fn begin(
     }
     let proof = attempt.admission_cost.proof.as_ref();
     if let Some(proof) = proof
-        && proof_is_used(connection, proof)?
+        && proof_is_used(connection, &proof.proof)?
     {
         return Ok(BeginResult::ProofAlreadyUsed);
     }
@@ -103,21 +106,39 @@ fn insert(connection: &Connection, now: LedgerTime, attempt: &NewAttempt) -> Res
     Ok(())
 }
 
-fn proof_is_used(connection: &Connection, proof: &ProofUse) -> Result<bool> {
-    let mut statement = cached(connection, PROOF_IS_USED)?;
-    statement.exists([proof.proof.as_bytes()])
+fn proof_is_used(connection: &Connection, proof: &Digest) -> Result<bool> {
+    cached(connection, PROOF_IS_USED)?.exists([proof.as_bytes()])
 }
 
-/// Uses a proof. Returns `false` if it was used before.
-pub(super) fn use_proof(
+/// Records a mark under both secrets. Returns `false` if it was recorded before under one of them.
+pub(super) fn record_once(
+    connection: &Connection,
+    now: LedgerTime,
+    id: &AttemptId,
+    mark: &DigestPair,
+    lasts: Duration,
+) -> Result<bool> {
+    for digest in mark.iter() {
+        if proof_is_used(connection, digest)? {
+            return Ok(false);
+        }
+    }
+    for digest in mark.iter() {
+        use_proof(connection, now, id, &ProofUse { proof: *digest, lasts })?;
+    }
+    Ok(true)
+}
+
+/// Uses a proof that is not used yet.
+fn use_proof(
     connection: &Connection,
     now: LedgerTime,
     id: &AttemptId,
     proof: &ProofUse,
-) -> Result<bool> {
+) -> Result<()> {
     let expires_at = (now + proof.lasts).as_millis();
-    let params = params![proof.proof.as_bytes(), blob(id), expires_at];
-    Ok(execute(connection, USE_PROOF, params)? == 1)
+    execute(connection, USE_PROOF, params![proof.proof.as_bytes(), blob(id), expires_at])?;
+    Ok(())
 }
 
 pub(super) fn get(

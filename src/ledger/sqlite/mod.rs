@@ -197,11 +197,11 @@ impl Ledger for Sqlite {
     async fn record_once(
         &self,
         id: AttemptId,
-        mark: Digest,
+        mark: DigestPair,
         lasts: Duration,
     ) -> Result<bool, LedgerError> {
-        let mark = ProofUse { proof: mark, lasts };
-        let record = move |connection: &_, now| attempts::use_proof(connection, now, &id, &mark);
+        let record =
+            move |connection: &_, now| attempts::record_once(connection, now, &id, &mark, lasts);
         self.writer.run(Durability::Synced, record).await
     }
 

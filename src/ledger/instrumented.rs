@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find, FinishAttempt, KeyLookup, Lease,
-    Ledger, LedgerError, NewAttempt, NextCheck, PendingAttempts, Swept, UrlChange,
+    Ledger, LedgerError, NewAttempt, NextCheck, PendingAttempts, Retention, Swept, UrlChange,
 };
 use crate::clock::LedgerTime;
 use crate::digest::DigestPair;
@@ -196,9 +196,9 @@ impl Ledger for InstrumentedLedger {
         measure(&self.release, self.ledger.release(id, owner, next_check)).await
     }
 
-    async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError> {
-        let swept = measure(&self.sweep, self.ledger.sweep(keep, batch)).await?;
-        let Swept { attempts, keys, proofs, buckets } = swept;
+    async fn sweep(&self, retention: Retention, batch: usize) -> Result<Swept, LedgerError> {
+        let swept = measure(&self.sweep, self.ledger.sweep(retention, batch)).await?;
+        let Swept { attempts, keys, proofs, buckets, cut: _ } = swept;
         let by_kind =
             [("attempts", attempts), ("keys", keys), ("proofs", proofs), ("buckets", buckets)];
         self.metrics.deleted(by_kind);

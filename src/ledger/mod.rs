@@ -175,15 +175,19 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         next_check: NextCheck,
     ) -> Result<(), LedgerError>;
 
-    /// Removes at most `batch` attempts started longer than `keep` ago, frees at most `batch`
+    /// Removes at most `batch` attempts that are older than their retention, frees at most `batch`
     /// expired keys, and deletes as many expired proofs and full buckets.
+    ///
+    /// Nobody knows when a row was written whose time is further ahead than any that is written now: the
+    /// clock was ahead. The time of a key or a proof is cut to one that starts now. An attempt further ahead
+    /// than its retention is removed once it has no key and no further check.
     ///
     /// Call it until [`Swept::is_done`], with a pause between the calls: a batch is short enough
     /// not to delay sign-ups.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError>;
+    async fn sweep(&self, retention: Retention, batch: usize) -> Result<Swept, LedgerError>;
 
     /// Returns the latest matching attempts, newest first. May read every row, except for
     /// [`Find::Email`] and [`Find::User`]: for operators and rare lookups.
@@ -330,7 +334,22 @@ pub enum BeginResult {
     ProofAlreadyUsed,
 }
 
-/// The rows that [`Ledger::sweep`] removed.
+/// The longest times for which rows are kept, for [`Ledger::sweep`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// That of an attempt.
+    pub attempts: Duration,
+    /// That of a key.
+    pub keys: Duration,
+    /// That of a proof, or of another mark in the table of used proofs.
+    pub proofs: Duration,
+}
+
+/// Time by which a row must be further ahead than one that is written now before it counts as written while
+/// the clock was ahead. The clocks of two database servers agree within it.
+const AHEAD_MARGIN: Duration = Duration::from_mins(1);
+
+/// The rows that [`Ledger::sweep`] removed or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
     /// Attempts removed.
@@ -341,12 +360,18 @@ pub struct Swept {
     pub proofs: usize,
     /// Buckets of shared limits deleted, since they are full again.
     pub buckets: usize,
+    /// Keys and proofs whose time was cut, since it was too far ahead.
+    pub cut: usize,
 }
 
 impl Swept {
-    /// Returns whether nothing was left to remove.
+    /// Returns whether nothing was left to remove or to change.
     pub const fn is_done(self, batch: usize) -> bool {
-        self.attempts < batch && self.keys < batch && self.proofs < batch && self.buckets < batch
+        self.attempts < batch
+            && self.keys < batch
+            && self.proofs < batch
+            && self.buckets < batch
+            && self.cut < batch
     }
 }
 

@@ -12,7 +12,7 @@ use crate::ledger::AttemptId;
 use crate::telemetry::chain;
 
 /// The time during which an address gets no second mail.
-const QUIET: Duration = Duration::from_hours(24);
+pub(super) const QUIET: Duration = Duration::from_hours(24);
 
 impl Inner {
     /// Sends the notice in its own task, so that the response waits for neither the ledger nor the

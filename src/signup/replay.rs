@@ -75,6 +75,10 @@ impl Inner {
                 AttemptState::Created => {
                     return self.replay_created(request, &attempt, leader).await;
                 }
+                // Recorded while the clock was ahead, nobody knows when: the address may be free by now.
+                AttemptState::Exists if attempt.started_at > attempt.read_at => {
+                    return self.free_key(request, &attempt).await;
+                }
                 AttemptState::Exists | AttemptState::NotCreated => recorded_end(&attempt),
                 AttemptState::Open | AttemptState::Unknown => self.resume(request, &attempt).await,
             },

@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Signups;
-use crate::clock::LedgerTime;
-use crate::ledger::LedgerError;
-use crate::telemetry::chain;
+use super::existing_account_notice::QUIET;
+use crate::clock::{LedgerTime, TenantTime};
+use crate::ledger::{LedgerError, Retention};
+use crate::telemetry::{ClockSkew, chain};
 
 /// The most rows deleted at once, and the pause before the next batch.
 const BATCH: (usize, Duration) = (500, Duration::from_millis(100));
@@ -27,9 +28,10 @@ const STEADY_FOR: Duration = Duration::from_mins(10);
 const TOLERANCE: Duration = Duration::from_secs(2);
 
 impl Signups {
-    /// Deletes what the ledger no longer needs, attempts after `retention`. Runs until it is
-    /// dropped.
-    pub async fn sweep(self, retention: Duration) {
+    /// Deletes what the ledger no longer needs, attempts after this time. Runs until it is dropped.
+    pub async fn sweep(self, attempts: Duration) {
+        // No proof of a challenge lasts as long as the mark of a notice.
+        let retention = Retention { attempts, keys: self.0.timeouts.key_lifetime, proofs: QUIET };
         let mut clocks = ClockComparison::default();
         loop {
             if let Err(error) = self.sweep_once(&mut clocks, retention).await {
@@ -43,7 +45,7 @@ impl Signups {
     async fn sweep_once(
         &self,
         clocks: &mut ClockComparison,
-        retention: Duration,
+        retention: Retention,
     ) -> Result<(), LedgerError> {
         let ledger = &self.0.ledger;
         if !clocks.are_steady(ledger.now().await?, Instant::now()) {

@@ -14,6 +14,9 @@ use crate::identity::{lose_rows, sign_up, sign_up_elsewhere};
 /// Farther than the days of a key's lifetime, and the day after them.
 const DAYS: Duration = Duration::from_hours(96);
 
+/// Farther than any retention that the tests have.
+const YEAR: Duration = Duration::from_hours(400 * 24);
+
 #[tokio::test]
 async fn a_clock_that_is_set_forward_proves_no_absence() {
     let clock = Arc::new(Ahead::default());
@@ -119,6 +122,29 @@ async fn a_key_lives_on_while_the_clock_is_wrong() {
     let right = app.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(right.json()["user"]["user_id"], first.json()["user"]["user_id"], "{right:?}");
     assert_eq!(app.auth0.users().len(), 1);
+}
+
+/// Nobody knows how old the outcome is.
+#[tokio::test]
+async fn a_taken_address_of_a_clock_that_was_ahead_is_looked_up_again() {
+    for key in [Some(KEY), None] {
+        let clock = Arc::new(Ahead::default());
+        clock.put_forward(YEAR);
+        let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
+        let app = TestApp::builder()
+            .auth0(|tenant| tenant.scopes = scopes.into())
+            .clock(Arc::<Ahead>::clone(&clock))
+            .spawn()
+            .await;
+        sign_up_elsewhere(&app.auth0).await;
+        assert_eq!(sign_up(&app, key).await.problem(), "email_taken");
+        app.until_resolved().await;
+        app.delete_the_user().await;
+        clock.put_forward(Duration::ZERO);
+        let right = sign_up(&app, key).await;
+        assert_eq!(right.status, StatusCode::CREATED, "{key:?}: {right:?}");
+        assert_eq!((app.creates().len(), app.auth0.users().len()), (2, 1), "{key:?}");
+    }
 }
 
 #[tokio::test]

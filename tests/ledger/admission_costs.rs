@@ -9,7 +9,7 @@ use auth0_signup::limits::{Limit, Rate};
 use futures_util::future::join_all;
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{SLOW, digest, existing, keyed, unique, with_permit, with_proof};
+use crate::rows::{SLOW, digest, existing, kept_for, keyed, unique, with_permit, with_proof};
 
 on_both! {
     a_proof_is_valid_for_one_attempt,
@@ -58,11 +58,11 @@ async fn a_proof_is_remembered_until_it_expires(backend: Backend) {
     ledger.begin(with_proof(1)).await.unwrap();
     let keep = Duration::from_hours(1);
     backend.set_time(NOW + Duration::from_mins(4)).await;
-    let early = ledger.sweep(keep, 10).await.unwrap();
+    let early = ledger.sweep(kept_for(keep), 10).await.unwrap();
     assert_eq!(early.proofs, 0);
     assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::ProofAlreadyUsed);
     backend.set_time(NOW + Duration::from_mins(5)).await;
-    let late = ledger.sweep(keep, 10).await.unwrap();
+    let late = ledger.sweep(kept_for(keep), 10).await.unwrap();
     assert_eq!(late.proofs, 1);
     assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::Started);
 }
@@ -236,8 +236,8 @@ async fn buckets_that_are_full_again_are_swept() {
     }
     ledger.begin(with_permit(Limit::Email, 9, SLOW)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
-    let swept = ledger.sweep(Duration::from_hours(1), 2).await.unwrap();
+    let swept = ledger.sweep(kept_for(Duration::from_hours(1)), 2).await.unwrap();
     assert_eq!(swept.buckets, 2);
-    let swept = ledger.sweep(Duration::from_hours(1), 2).await.unwrap();
+    let swept = ledger.sweep(kept_for(Duration::from_hours(1)), 2).await.unwrap();
     assert_eq!(swept.buckets, 1);
 }

@@ -7,7 +7,7 @@ use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{BeginResult, NewAttempt, ProofUse, Resolution};
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{DAY, begin, digest, finish, keyed, proof_only, unique};
+use crate::rows::{DAY, begin, digest, finish, kept_for, keyed, proof_only, unique};
 
 /// Every file in the folder of the ledger, and its content.
 fn files(backend: &Backend) -> Vec<(String, Vec<u8>)> {
@@ -95,6 +95,6 @@ async fn an_expired_key_leaves_no_byte_in_any_file() {
         .collect();
     assert!(found(&backend, &traces).len() >= traces.len());
     backend.set_time(NOW + DAY).await;
-    assert_eq!(ledger.sweep(30 * DAY, 500).await.unwrap().keys, 300);
+    assert_eq!(ledger.sweep(kept_for(30 * DAY), 500).await.unwrap().keys, 300);
     assert_eq!(found(&backend, &traces), Vec::<String>::new());
 }

@@ -9,8 +9,8 @@ use auth0_signup::ledger::{AttemptState, BeginResult, Find, NewAttempt, ProofUse
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, Finish, begin, binding, created, digest, existing, finish, get, holder, key, keyed,
-    not_created, proof_only, restartable, time, unique, unknown, with_keys,
+    DAY, Finish, begin, binding, created, digest, existing, finish, get, holder, kept_for, key,
+    keyed, not_created, proof_only, restartable, time, unique, unknown, with_keys,
 };
 
 on_both! {
@@ -168,7 +168,7 @@ async fn nothing_is_left_of_a_key_that_is_freed_or_has_expired(backend: Backend)
     // A new attempt replaces the key that it needs, and the sweeper deletes the rest.
     begin(&ledger, &keyed(1, NOW + DAY)).await;
     assert_eq!(backend.count("attempt_keys").await, 2);
-    assert_eq!(ledger.sweep(30 * DAY, 10).await.unwrap().keys, 1);
+    assert_eq!(ledger.sweep(kept_for(30 * DAY), 10).await.unwrap().keys, 1);
     assert_eq!(backend.count("attempt_keys").await, 1);
 }
 

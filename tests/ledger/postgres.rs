@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use crate::backend::{Backend, NOW, admin};
 use crate::eventually::eventually;
 use crate::rows::{
-    DAY, SLOW, after_failure, any_due, created, digest, key, keyed, lease, restartable, unique,
-    unknown, with_keys, with_permit, with_proof,
+    DAY, SLOW, after_failure, any_due, created, digest, kept_for, key, keyed, lease, restartable,
+    unique, unknown, with_keys, with_permit, with_proof,
 };
 use crate::server::{connect, execute, scalar, start};
 
@@ -337,7 +337,7 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
         assert_eq!(ledger.delete_by_email(&key(1)).await.unwrap(), 2);
         assert_eq!(last().await, ("off".to_owned(), true));
         ledger.begin(keyed(2, NOW.saturating_sub(DAY))).await.unwrap();
-        assert_eq!(ledger.sweep(Duration::ZERO, 9).await.unwrap().attempts, 1);
+        assert_eq!(ledger.sweep(kept_for(Duration::ZERO), 9).await.unwrap().attempts, 1);
         assert_eq!(last().await.0, "off");
     }
 }

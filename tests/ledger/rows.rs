@@ -8,7 +8,7 @@ use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
     AdmissionCost, Attempt, AttemptId, Basis, BeginResult, Binding, ClaimDue, FinishAttempt,
     KeyRecord, Lease, Ledger, NewAttempt, NewKey, NextCheck, PermitCharge, PinnedUserId, ProofUse,
-    Resolution, Urgency,
+    Resolution, Retention, Urgency,
 };
 use auth0_signup::limits::{Limit, Rate};
 use uuid::Uuid;
@@ -167,6 +167,11 @@ pub(crate) async fn begin(ledger: &Arc<dyn Ledger>, attempt: &NewAttempt) -> Beg
 
 pub(crate) async fn get(ledger: &Arc<dyn Ledger>, id: AttemptId) -> Attempt {
     ledger.get(id).await.unwrap().unwrap()
+}
+
+/// The retention of attempts that are kept for this long.
+pub(crate) fn kept_for(attempts: Duration) -> Retention {
+    Retention { attempts, keys: DAY, proofs: DAY }
 }
 
 /// The attempt that holds a key.

@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use auth0_signup::digest::DigestPair;
 use auth0_signup::ledger::{
-    AttemptId, AttemptState, BeginResult, Find, HEARTBEAT_LAPSE, NewAttempt, ProofUse,
+    AttemptId, AttemptState, BeginResult, Find, HEARTBEAT_LAPSE, NewAttempt, ProofUse, Swept,
 };
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, begin, created, digest, key, keyed, lease, proof_only, time, unique, with_keys,
+    DAY, begin, created, digest, holder, kept_for, key, keyed, lease, not_created, proof_only,
+    time, unique, unknown, with_keys,
 };
 
 on_both! {
     a_sweep_works_in_batches_and_keeps_recent_rows,
+    a_sweep_ends_what_was_written_while_the_clock_was_ahead,
     deleting_by_email_removes_the_attempts_of_that_address_only,
     deleting_by_email_deletes_the_notice_and_detaches_used_proofs,
     a_mark_is_recorded_once_under_either_secret,
@@ -34,16 +36,16 @@ async fn a_sweep_works_in_batches_and_keeps_recent_rows(backend: Backend) {
         begin(&ledger, &keyed(100 + number, NOW + DAY)).await;
     }
     let keep = 30 * DAY;
-    let first = ledger.sweep(keep, 10).await.unwrap();
+    let first = ledger.sweep(kept_for(keep), 10).await.unwrap();
     assert_eq!((first.attempts, first.keys), (0, 10));
     assert!(!first.is_done(10));
-    let all = ledger.sweep(keep, 100).await.unwrap();
+    let all = ledger.sweep(kept_for(keep), 100).await.unwrap();
     assert_eq!((all.attempts, all.keys), (0, 15));
     assert!(all.is_done(100));
     backend.set_time(NOW + keep + Duration::from_millis(1)).await;
-    let oldest = ledger.sweep(keep, 20).await.unwrap();
+    let oldest = ledger.sweep(kept_for(keep), 20).await.unwrap();
     assert_eq!((oldest.attempts, oldest.keys), (20, 20));
-    let rest = ledger.sweep(keep, 20).await.unwrap();
+    let rest = ledger.sweep(kept_for(keep), 20).await.unwrap();
     assert_eq!((rest.attempts, rest.keys), (5, 5));
     let left = ledger.find(Find::All, 100).await.unwrap();
     assert_eq!(left.len(), 25);
@@ -51,8 +53,53 @@ async fn a_sweep_works_in_batches_and_keeps_recent_rows(backend: Backend) {
 
     // An attempt takes its keys along, even if they have not expired.
     begin(&ledger, &with_keys(&[1, 2], NOW)).await;
-    ledger.sweep(keep, 20).await.unwrap();
+    ledger.sweep(kept_for(keep), 20).await.unwrap();
     assert_eq!(backend.count("attempt_keys").await, 0);
+}
+
+/// Nobody knows when a row was written whose time is ahead, so it lasts as long as one that is written now.
+async fn a_sweep_ends_what_was_written_while_the_clock_was_ahead(backend: Backend) {
+    let (keep, year) = (30 * DAY, 400 * DAY);
+    let ahead = NOW + year;
+    let ledger = backend.open().await;
+    backend.set_time(ahead).await;
+    // Each has two keys, as in a rotation of the secret.
+    let old: Vec<_> = (0..4).map(|number| with_keys(&[number, 100 + number], ahead)).collect();
+    for (number, attempt) in (20..).zip(&old) {
+        begin(&ledger, attempt).await;
+        assert!(ledger.record_once(attempt.id, key(number), DAY).await.unwrap());
+    }
+    assert!(ledger.finish(created(old[0].id)).await.unwrap());
+    assert!(ledger.finish(not_created(old[1].id)).await.unwrap());
+    assert!(ledger.finish(unknown(old[2].id)).await.unwrap());
+    // As far ahead as a row that is written now.
+    backend.set_time(NOW).await;
+    let new = keyed(9, NOW);
+    begin(&ledger, &new).await;
+    assert!(ledger.finish(created(new.id)).await.unwrap());
+
+    let sweep = async |batch| ledger.sweep(kept_for(keep), batch).await.unwrap();
+    while !sweep(2).await.is_done(2) {}
+    assert_eq!(sweep(100).await, Swept::default());
+    // The one whose key was free is gone; the others may still be asked for.
+    assert_eq!(ledger.find(Find::All, 9).await.unwrap().len(), 4);
+    for number in [0, 2, 3, 100, 102, 103, 9] {
+        let attempt = holder(&ledger, &key(number)).await.expect("a key");
+        assert_eq!(attempt.key.unwrap().expires_at, time(NOW + DAY), "{number}");
+    }
+    assert_eq!(backend.count("used_proofs").await, 4);
+
+    backend.set_time(NOW + DAY).await;
+    let swept = sweep(100).await;
+    assert_eq!((swept.keys, swept.proofs), (7, 4));
+    for number in 0..4 {
+        assert_eq!(holder(&ledger, &key(number)).await, None);
+    }
+    while !sweep(100).await.is_done(1) {}
+    // Nothing forgets an attempt whose outcome is still looked for.
+    let left = ledger.find(Find::All, 9).await.unwrap();
+    let left: HashSet<_> = left.iter().map(|attempt| attempt.id).collect();
+    assert_eq!(left, HashSet::from([old[2].id, old[3].id, new.id]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +114,7 @@ async fn processes_of_another_day_are_swept() {
     }
     let left = async |now, number| {
         backend.set_time(now).await;
-        ledger.sweep(DAY, 9).await.unwrap();
+        ledger.sweep(kept_for(DAY), 9).await.unwrap();
         assert_eq!(backend.count("processes").await, number);
     };
     left(NOW, 3).await;

@@ -35,9 +35,9 @@ use self::start::{Preparation, Prepared};
 use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, status};
 use super::{
-    Access, Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find, FinishAttempt,
-    HEARTBEAT_LAPSE, KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, NextCheck,
-    OpenError, PendingAttempts, RESTARTS, Swept, UrlChange, millis,
+    AHEAD_MARGIN, Access, Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find,
+    FinishAttempt, HEARTBEAT_LAPSE, KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt,
+    NextCheck, OpenError, PendingAttempts, RESTARTS, Retention, Swept, UrlChange, millis,
 };
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
@@ -381,8 +381,10 @@ impl Ledger for Postgres {
         self.run(release.end(End::CommitUnsynced)).await.map(drop)
     }
 
-    async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError> {
-        let oldest = AttemptId::floor(self.now().await?.before(keep));
+    async fn sweep(&self, retention: Retention, batch: usize) -> Result<Swept, LedgerError> {
+        let Retention { attempts: keep, keys, proofs } = retention;
+        let now = self.now().await?;
+        let (oldest, newest) = (AttemptId::floor(now.before(keep)), AttemptId::floor(now + keep));
         let batch = number(batch);
         // A lost sweep is repeated by the next one.
         let sweep = |sql| statement(sql).bind(batch).end(End::CommitUnsynced);
@@ -390,11 +392,17 @@ impl Ledger for Postgres {
             .bind(millis(FORGET_PROCESS))
             .bind(millis(HEARTBEAT_LAPSE));
         self.run(processes.end(End::CommitUnsynced)).await?;
+        let cut = |sql, longest| sweep(sql).bind(millis(longest)).bind(millis(AHEAD_MARGIN));
+        let cut = self.count(cut(statements::CUT_KEYS, keys)).await?
+            + self.count(cut(statements::CUT_PROOFS, proofs)).await?;
+        let old = self.count(sweep(statements::SWEEP_ATTEMPTS).bind(oldest)).await?;
+        let ahead = self.count(sweep(statements::SWEEP_ATTEMPTS_AHEAD).bind(newest)).await?;
         Ok(Swept {
-            attempts: self.count(sweep(statements::SWEEP_ATTEMPTS).bind(oldest)).await?,
+            attempts: old + ahead,
             keys: self.count(sweep(statements::SWEEP_KEYS)).await?,
             proofs: self.count(sweep(statements::SWEEP_PROOFS)).await?,
             buckets: self.count(sweep(statements::SWEEP_BUCKETS)).await?,
+            cut,
         })
     }
 

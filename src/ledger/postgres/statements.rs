@@ -47,6 +47,28 @@ pub(super) const SWEEP_ATTEMPTS: &str = "\
       RETURNING id) \
     SELECT count(*), free_keys(array_agg(id)) FROM swept";
 
+/// An attempt whose time is far ahead. One that has a key or a check left may still be asked for.
+pub(super) const SWEEP_ATTEMPTS_AHEAD: &str = "\
+    WITH swept AS (DELETE FROM attempts WHERE id = ANY (ARRAY \
+      (SELECT id FROM attempts a WHERE id > $2 AND next_check_at IS NULL \
+        AND NOT EXISTS (SELECT FROM attempt_keys WHERE attempt_id = a.id) \
+      ORDER BY id DESC LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
+    SELECT count(*) FROM swept";
+
+pub(super) const CUT_KEYS: &str = "\
+    WITH cut AS (UPDATE attempt_keys SET expires_at = ledger_now() + $2 \
+      WHERE key_digest = ANY (ARRAY (SELECT key_digest FROM attempt_keys \
+        WHERE expires_at > (SELECT ledger_now()) + $2 + $3 \
+        ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
+    SELECT count(*) FROM cut";
+
+pub(super) const CUT_PROOFS: &str = "\
+    WITH cut AS (UPDATE used_proofs SET expires_at = ledger_now() + $2 \
+      WHERE proof = ANY (ARRAY (SELECT proof FROM used_proofs \
+        WHERE expires_at > (SELECT ledger_now()) + $2 + $3 \
+        ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
+    SELECT count(*) FROM cut";
+
 pub(super) const SWEEP_KEYS: &str = "\
     WITH swept AS (DELETE FROM attempt_keys WHERE key_digest = ANY (ARRAY \
       (SELECT key_digest FROM attempt_keys WHERE expires_at <= (SELECT ledger_now()) \

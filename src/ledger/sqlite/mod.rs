@@ -38,7 +38,7 @@ use super::secret_key::SecretFile;
 use super::{
     Access, Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find, FinishAttempt,
     KeyLookup, Lease, Ledger, LedgerError, NewAttempt, NextCheck, OpenError, PendingAttempts,
-    ProofUse, Swept, Urgency,
+    Retention, Swept, Urgency,
 };
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
@@ -249,8 +249,8 @@ impl Ledger for Sqlite {
         self.writer.run(Durability::Soon, release).await
     }
 
-    async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError> {
-        let sweep = move |connection: &_, now| upkeep::sweep(connection, now, keep, batch);
+    async fn sweep(&self, retention: Retention, batch: usize) -> Result<Swept, LedgerError> {
+        let sweep = move |connection: &_, now| upkeep::sweep(connection, now, retention, batch);
         let swept = self.writer.run(Durability::Soon, sweep).await?;
         // After the last batch of each sweep, which also covers the keys that were freed since.
         if swept.is_done(batch)

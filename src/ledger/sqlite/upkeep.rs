@@ -9,7 +9,9 @@ use super::attempts;
 use super::rows::{alive_since, blob, cached, count, execute, many, select_attempts};
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
-use crate::ledger::{Attempt, AttemptId, ClaimDue, Find, NextCheck, PendingAttempts, Swept};
+use crate::ledger::{
+    AHEAD_MARGIN, Attempt, AttemptId, ClaimDue, Find, NextCheck, PendingAttempts, Retention, Swept,
+};
 
 /// Finds attempts by the time of their check, except for those of living processes other than `?2`.
 macro_rules! select_due {
@@ -42,6 +44,25 @@ const SWEEP_KEYS_OF_ATTEMPTS: &str = "\
 
 const SWEEP_ATTEMPTS: &str = "\
     DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE id < ?1 ORDER BY id LIMIT ?2)";
+
+/// An attempt whose time is far ahead. One that has a key or a check left may still be asked for.
+const SWEEP_ATTEMPTS_AHEAD: &str = "\
+    DELETE FROM attempts WHERE id IN (SELECT id FROM attempts a WHERE id > ?1 \
+    AND next_check_at IS NULL AND NOT EXISTS (SELECT 1 FROM attempt_keys \
+    WHERE expires_at = a.key_expires_at AND attempt_id = a.id) ORDER BY id DESC LIMIT ?2)";
+
+const KEYS_AHEAD: &str = "\
+    SELECT DISTINCT attempt_id FROM attempt_keys WHERE expires_at > ?1 LIMIT ?2";
+
+const CUT_KEYS: &str = "\
+    UPDATE attempt_keys SET expires_at = ?2 \
+    WHERE (expires_at, attempt_id) = (SELECT key_expires_at, id FROM attempts WHERE id = ?1)";
+
+const CUT_KEYS_OF_ATTEMPT: &str = "UPDATE attempts SET key_expires_at = ?2 WHERE id = ?1";
+
+const CUT_PROOFS: &str = "\
+    UPDATE used_proofs SET expires_at = ?2 WHERE proof IN \
+    (SELECT proof FROM used_proofs WHERE expires_at > ?1 ORDER BY expires_at LIMIT ?3)";
 
 const SWEEP_KEYS: &str = "\
     DELETE FROM attempt_keys WHERE (expires_at, attempt_id, key_digest) IN \
@@ -143,16 +164,54 @@ pub(super) fn release(
 pub(super) fn sweep(
     connection: &Connection,
     now: LedgerTime,
-    keep: Duration,
+    retention: Retention,
     batch: usize,
 ) -> Result<Swept> {
-    let oldest = AttemptId::floor(now.before(keep));
-    let (oldest, now, batch) = (oldest.as_bytes(), now.as_millis(), count(batch));
+    let batch = count(batch);
+    let cut = cut_keys(connection, now, retention.keys, batch)?
+        + cut_proofs(connection, now, retention.proofs, batch)?;
+    let oldest = AttemptId::floor(now.before(retention.attempts));
+    let newest = AttemptId::floor(now + retention.attempts);
+    let (oldest, newest, now) = (oldest.as_bytes(), newest.as_bytes(), now.as_millis());
     execute(connection, SWEEP_KEYS_OF_ATTEMPTS, params![oldest, batch])?;
-    let attempts = execute(connection, SWEEP_ATTEMPTS, params![oldest, batch])?;
+    let old = execute(connection, SWEEP_ATTEMPTS, params![oldest, batch])?;
+    let ahead = execute(connection, SWEEP_ATTEMPTS_AHEAD, params![newest, batch])?;
     let keys = execute(connection, SWEEP_KEYS, params![now, batch])?;
     let proofs = execute(connection, SWEEP_PROOFS, params![now, batch])?;
-    Ok(Swept { attempts, keys, proofs, buckets: 0 })
+    Ok(Swept { attempts: old + ahead, keys, proofs, buckets: 0, cut })
+}
+
+/// Cuts the lifetimes of keys that were written while the clock was ahead. Returns their number.
+fn cut_keys(
+    connection: &Connection,
+    now: LedgerTime,
+    longest: Duration,
+    batch: i64,
+) -> Result<usize> {
+    let expires_at = now + longest;
+    let too_late = (expires_at + AHEAD_MARGIN).as_millis();
+    let ids = cached(connection, KEYS_AHEAD)?
+        .query_map(params![too_late, batch], |row| row.get(0))?
+        .collect::<Result<Vec<[u8; 16]>>>()?;
+    let mut count = 0;
+    for id in &ids {
+        let cut = params![id, expires_at.as_millis()];
+        count += execute(connection, CUT_KEYS, cut)?;
+        execute(connection, CUT_KEYS_OF_ATTEMPT, cut)?;
+    }
+    Ok(count)
+}
+
+/// Cuts the lifetimes of proofs that were written while the clock was ahead. Returns their number.
+fn cut_proofs(
+    connection: &Connection,
+    now: LedgerTime,
+    longest: Duration,
+    batch: i64,
+) -> Result<usize> {
+    let expires_at = now + longest;
+    let too_late = expires_at + AHEAD_MARGIN;
+    execute(connection, CUT_PROOFS, params![too_late.as_millis(), expires_at.as_millis(), batch])
 }
 
 pub(super) fn find(

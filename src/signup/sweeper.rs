@@ -1,8 +1,8 @@
 //! Deletion of old attempts, expired keys and expired proofs.
 //!
-//! A clock that is ahead for half a minute must not delete what is still needed. So the sweeper
-//! compares the ledger's clock with its own monotonic one, and deletes only after the two have
-//! agreed for a while.
+//! A clock that is ahead must not delete what is still needed. So the sweeper compares the progress of the
+//! ledger's clock with its own monotonic one, and deletes only after the two have agreed for a while. And it
+//! deletes nothing while the ledger's time differs from the tenant's.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Signups {
         retention: Retention,
     ) -> Result<(), LedgerError> {
         let ledger = &self.0.ledger;
-        if !clocks.are_steady(ledger.now().await?, Instant::now()) {
+        if !clocks.allow_deletion(ledger.now().await?, self.0.auth0.tenant_now(), Instant::now()) {
             return Ok(());
         }
         let (batch, pause) = BATCH;
@@ -59,15 +59,37 @@ impl Signups {
     }
 }
 
-/// The progress of the ledger's clock beside the monotonic one.
+/// The progress of the ledger's clock beside the monotonic one, and its time beside the tenant's.
 #[derive(Debug, Default)]
 struct ClockComparison {
     last: Option<(LedgerTime, Instant)>,
     /// The time since when both have agreed.
     steady_since: Option<Instant>,
+    /// True if the ledger's time differed from the tenant's when they were last compared.
+    is_wrong: bool,
 }
 
 impl ClockComparison {
+    /// Returns whether the ledger's clock is right, as far as this process knows.
+    fn allow_deletion(
+        &mut self,
+        ledger: LedgerTime,
+        tenant: Option<TenantTime>,
+        now: Instant,
+    ) -> bool {
+        let differs = |tenant: TenantTime| {
+            tenant.since_epoch().abs_diff(ledger.since_epoch()) >= ClockSkew::SEVERE
+        };
+        let is_wrong = tenant.is_some_and(differs);
+        if is_wrong && !self.is_wrong {
+            tracing::warn!(
+                "the ledger's clock differs from the tenant's: nothing is deleted until they agree"
+            );
+        }
+        self.is_wrong = is_wrong;
+        self.are_steady(ledger, now) && !is_wrong
+    }
+
     /// Compares the clocks, and returns whether they have agreed for long enough.
     fn are_steady(&mut self, ledger: LedgerTime, now: Instant) -> bool {
         let agree = self.last.is_some_and(|(last_ledger, last)| {
@@ -105,5 +127,28 @@ mod tests {
         assert!(!at(13, 0), "and back");
         assert!((14..23).all(|minute| !at(minute, 0)));
         assert!(at(23, 0));
+    }
+
+    #[test]
+    fn nothing_is_deleted_while_the_ledgers_time_is_not_the_tenants() {
+        let start = Instant::now();
+        let wall = Duration::from_secs(1_790_000_000);
+        let (month, second) = (Duration::from_hours(31 * 24), Duration::from_secs(1));
+        for (by, is_allowed) in [(second * 29, true), (second * 30, false), (month, false)] {
+            for is_ahead in [true, false] {
+                let mut clocks = ClockComparison::default();
+                let mut at = |minute, is_known: bool| {
+                    let passed = Duration::from_mins(minute);
+                    let tenant = wall + month + passed;
+                    let ledger = if is_ahead { tenant + by } else { tenant.saturating_sub(by) };
+                    let tenant = is_known.then(|| TenantTime::from_epoch(tenant));
+                    let ledger = LedgerTime::from_epoch(ledger);
+                    clocks.allow_deletion(ledger, tenant, start + passed)
+                };
+                assert!((0..10).all(|minute| !at(minute, true)));
+                assert_eq!(at(10, true), is_allowed, "{by:?} {is_ahead}");
+                assert!(at(11, false), "a tenant that never showed its time");
+            }
+        }
     }
 }

@@ -257,6 +257,25 @@ async fn an_index_that_is_there_is_recorded() {
     }
 }
 
+/// The table was large when the building was interrupted, or when its record was lost, and is small now.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_a_small_table_that_was_interrupted_is_built_again() {
+    let backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    let indexes = "('attempts_request_id'::regclass, 'attempts_email_digest'::regclass)";
+    for is_valid in [true, false] {
+        backend
+            .execute(&format!(
+                "DELETE FROM auth0_signup_migrations WHERE version IN (8, 9);
+                 UPDATE pg_index SET indisvalid = {is_valid} WHERE indexrelid IN {indexes}"
+            ))
+            .await;
+        assert_eq!(migrate(&backend.settings, NOW).await.unwrap(), 2, "{is_valid}");
+        let valid = format!("pg_index WHERE indisvalid AND indexrelid IN {indexes}");
+        assert_eq!(backend.count(&valid).await, 2, "{is_valid}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_with_tables_of_these_names_is_left_alone() {
     for table in ["attempts", "used_proofs", "limits"] {

@@ -194,6 +194,11 @@ async fn apply(client: &Client, schema: &str, script: &Script) -> Result<bool, P
     }
     let is_pending = pending(&POSTGRES, &applied).any(|other| other.version == script.version);
     if is_pending {
+        if is_separate(script) {
+            // Perhaps left invalid, or not recorded, when the table was large.
+            let drop = format!("DROP INDEX IF EXISTS {}", script.name);
+            client.batch_execute(&drop).await?;
+        }
         let sql = script.sql.replace("CONCURRENTLY ", "").replace(":schema.", "");
         client.batch_execute(&sql).await?;
         record(client, script).await?;

@@ -54,13 +54,18 @@ impl FormTokens {
 
     /// Returns a token for a form that is shown again. A person who has filled it in already need not take as
     /// long again: the new one can be sent at once if `submitted`, the token that came with the form, was in
-    /// time, and as soon as `submitted` itself if it came too soon. The form of another site has no token, and
-    /// its people are no faster: it can be sent at once if it is shown for a `correction`.
+    /// time, and as soon as `submitted` itself if it came too soon, unless a clock that was ahead issued that: it
+    /// would stay too soon for as long. The form of another site has no token, and its people are no faster: it can
+    /// be sent at once if it is shown for a `correction`.
     pub fn reissue(&self, submitted: Option<&str>, correction: bool, now: Duration) -> String {
         let aged = |age: &RangeInclusive<Duration>| self.issue(now.saturating_sub(*age.start()));
         match (submitted.map(|token| (token, self.check(token, now))), &self.age) {
             (Some((_, FillTime::InTime)), Some(age)) => aged(age),
-            (Some((token, FillTime::TooSoon)), _) => token.to_owned(),
+            (Some((token, FillTime::TooSoon)), _)
+                if self.issued_at(token).is_some_and(|issued_at| issued_at <= now) =>
+            {
+                token.to_owned()
+            }
             (None, Some(age)) if correction => aged(age),
             _ => self.issue(now),
         }
@@ -157,6 +162,9 @@ mod tests {
             FillTime::InTime,
             "a second since the first"
         );
+        let ahead = tokens.reissue(Some(&tokens.issue(NOW + HOUR * 2)), true, NOW);
+        assert_eq!(tokens.check(&ahead, NOW), FillTime::TooSoon);
+        assert_eq!(tokens.check(&ahead, NOW + SECOND), FillTime::InTime, "the clock was ahead");
         assert_eq!(check(None, true, NOW), FillTime::InTime, "the form of another site");
         assert_eq!(check(None, false, NOW), FillTime::TooSoon);
     }

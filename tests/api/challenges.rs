@@ -688,6 +688,39 @@ async fn a_form_without_a_token_gets_none_that_passes_at_once() {
     assert!(app.creates().is_empty());
 }
 
+/// Without JavaScript the page's own form is sent again.
+#[tokio::test]
+async fn a_form_of_a_clock_that_was_ahead_is_accepted_at_the_second_try() {
+    let clock = Arc::new(Ahead::default());
+    clock.put_forward(Duration::from_hours(2));
+    let app = builder()
+        .clock(Arc::<Ahead>::clone(&clock))
+        .set("challenge.required", "off")
+        .set("challenge.form_token_required", "true")
+        .set("challenge.min_fill_ms", "1000")
+        .spawn()
+        .await;
+    let token = |page: &TestResponse| {
+        let token = page.text.split("name=\"form_token\"").nth(1).unwrap();
+        token.split('"').nth(1).unwrap().to_owned()
+    };
+    let send = async |token: &str| {
+        let form = [
+            ("email", "ada@example.com"),
+            ("password", "Difference-Engine-1843"),
+            ("form_token", token),
+        ];
+        TestResponse::receive(app.post().header("accept", "text/html").form(&form)).await
+    };
+    let first = token(&app.get("/signup").await);
+    clock.put_forward(Duration::ZERO);
+    let page = send(&first).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN, "{page:?}");
+    clock.put_forward(Duration::from_secs(2));
+    let done = send(&token(&page)).await;
+    assert_eq!((done.status, app.creates().len()), (StatusCode::OK, 1), "{done:?}");
+}
+
 #[tokio::test]
 async fn a_challenge_has_all_that_a_widget_needs_and_is_never_stored() {
     let app = builder().spawn().await;

@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use crate::backend::{Backend, NOW, admin};
 use crate::eventually::eventually;
 use crate::rows::{
-    DAY, SLOW, after_failure, any_due, created, digest, kept_for, key, keyed, lease, restartable,
-    unique, unknown, with_keys, with_permit, with_proof,
+    DAY, SLOW, after_failure, any_due, created, kept_for, key, keyed, lease, restartable, unique,
+    unknown, with_keys, with_permit, with_proof,
 };
 use crate::server::{connect, execute, scalar, start};
 

@@ -21,13 +21,15 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context with new metrics and a new lifecycle.
+    /// A context with new metrics and a new lifecycle, of a process that starts now.
     pub fn new(clock: Arc<dyn Clock>, digests: Digests) -> Self {
+        let metrics = Metrics::new();
+        metrics.started(clock.now());
         Self {
             clock,
             digests: Arc::new(digests),
             lifecycle: Lifecycle::new(),
-            metrics: Arc::new(Metrics::new()),
+            metrics: Arc::new(metrics),
         }
     }
 }

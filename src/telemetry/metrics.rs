@@ -33,6 +33,7 @@ const EMAIL_RULES: [&str; 3] = ["allowed", "domain_not_allowed", "not_allowed"];
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    started: Gauge,
     signups: Family<SignupLabels, Counter>,
     signup_seconds: Histogram,
     auth0: Family<Auth0Labels, Counter>,
@@ -142,6 +143,11 @@ impl Metrics {
     /// clock's skew with its first measurement.
     pub fn new() -> Self {
         let mut registry = Registry::default();
+        let started = registered(
+            &mut registry,
+            "process_start_time_seconds",
+            "Start of the process, in Unix seconds",
+        );
         let signups = registered(&mut registry, "signup_requests", "Sign-ups, by outcome");
         let signup_seconds = registered_seconds(
             &mut registry,
@@ -210,6 +216,7 @@ impl Metrics {
         registry.register("build", "The running version", build);
         Self {
             registry,
+            started,
             signups,
             signup_seconds,
             auth0,
@@ -228,6 +235,11 @@ impl Metrics {
             reloads,
             last_reload_failed,
         }
+    }
+
+    /// Sets the start of the process, since the Unix epoch.
+    pub fn started(&self, at: Duration) {
+        self.started.set(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Counts a reload of the settings.

@@ -106,6 +106,16 @@ async fn metrics_are_on_the_admin_listener_only() {
     }
 }
 
+/// Alerts compare it with the time of Prometheus.
+#[tokio::test]
+async fn the_start_of_the_process_is_a_metric() {
+    let before = SystemClock.now().as_secs();
+    let app = TestApp::spawn().await;
+    let after = SystemClock.now().as_secs();
+    let started = app.metric("process_start_time_seconds").await;
+    assert!((before..=after).contains(&started), "{started}, not {before} to {after}");
+}
+
 /// Prometheus takes the first value of a series for no increase, so it must not be that of a failure.
 #[tokio::test]
 async fn every_outcome_is_counted_from_zero() {

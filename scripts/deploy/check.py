@@ -3,7 +3,8 @@
 
 scripts/deploy/check.py PROGRAM FOLDER: run by scripts/deploy/run. PROGRAM is auth0-signup, FOLDER has
 what the run made: metrics.txt (GET /metrics), and the built overlays, sqlite.yaml and postgres.yaml, with
-the components openshift.yaml and migrate.yaml. Writes dashboard.yml there: the dashboard's queries as rules, for promtool.
+the components openshift.yaml and migrate.yaml. Writes dashboard.yml there: the dashboard's queries as
+rules, for promtool, and dashboard.test.yml, which tests them.
 """
 
 import json
@@ -123,6 +124,21 @@ def write_dashboard_rules(path):
         if origin.startswith("panel")
     ]
     path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}), encoding="utf-8")
+
+
+def write_dashboard_test(path):
+    """A test that the panels with a value for "none" show it on a service without traffic."""
+    fallbacks = [number for number, (origin, query) in enumerate(queries()) if query.endswith(" or vector(0)")]
+    series = 'signup_requests_total{job="job",instance="instance",outcome="%s"}'
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": series % outcome, "values": "3x60"} for outcome in ("created", "internal")],
+        "promql_expr_test": [
+            {"expr": f"panel:{number}", "eval_time": "1h", "exp_samples": [{"labels": f"panel:{number}", "value": 0}]}
+            for number in fallbacks
+        ],
+    }
+    path.write_text(yaml.safe_dump({"rule_files": ["dashboard.yml"], "tests": [test]}), encoding="utf-8")
 
 
 # Settings
@@ -260,6 +276,7 @@ def main():
     check_metrics(served_metrics((folder / "metrics.txt").read_text(encoding="utf-8")))
     check_alerts()
     write_dashboard_rules(folder / "dashboard.yml")
+    write_dashboard_test(folder / "dashboard.test.yml")
     check_samples(program)
     overlays = {name: check_overlay(program, name, folder / f"{name}.yaml") for name in OVERLAYS}
     fixed = overlays["openshift"]["Deployment"]["spec"]["template"]["spec"]["securityContext"]

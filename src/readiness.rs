@@ -1,8 +1,8 @@
 //! Readiness of this process to take sign-ups.
 //!
 //! It depends on this process and its ledger. If the tenant is down, the process is only
-//! *degraded*, since taking it out of the balancer would not help. A proxy that is not trusted
-//! also makes it degraded: all clients behind that proxy share one limit. So do a wrong clock, and
+//! *degraded*, since taking it out of the balancer would not help. A proxy that is not trusted,
+//! or names no clients, also makes it degraded: all clients behind that proxy share one limit. So do a wrong clock, and
 //! settings that could not be reloaded.
 
 use std::sync::Arc;
@@ -60,7 +60,8 @@ pub struct Report {
     pub ledger: bool,
     /// The state of the token and of calls to Auth0.
     pub auth0: UpstreamHealth,
-    /// Clients can be distinguished: no untrusted proxy sent a forwarded header.
+    /// Clients can be distinguished: no untrusted proxy sent a forwarded header, and no trusted one left
+    /// it out of a sign-up.
     pub clients: bool,
     /// The settings in use are those of the files: the last reload did not fail.
     pub settings: bool,

@@ -128,8 +128,16 @@ impl Proxies {
         any_contains(&self.trusted, address)
     }
 
-    /// Returns whether requests came recently through a proxy that is not trusted. All clients
-    /// behind it count as one.
+    /// Checks that a trusted proxy has named the client of a sign-up. Other requests may come without a
+    /// name: balancers probe so.
+    pub fn check_sign_up(&self, resolved: Resolved, headers: &HeaderMap) {
+        if resolved.by_proxy && !resolved.by_server && !has_forwarded(headers) {
+            self.report_misconfiguration(ForwardedOutcome::Missing, resolved.client);
+        }
+    }
+
+    /// Returns whether requests came recently through a proxy that is not trusted or does not name its
+    /// clients. All clients behind it count as one.
     pub fn is_misconfigured(&self) -> bool {
         self.misconfigured.is_active()
     }
@@ -163,7 +171,7 @@ impl Proxies {
     /// Checks a peer that is neither a trusted proxy nor a server with a token. Its forwarded header is not
     /// read, but sending one suggests that the peer is a proxy.
     fn check_direct(&self, peer: ClientAddress, headers: &HeaderMap) {
-        if !headers.contains_key(X_FORWARDED_FOR) && !headers.contains_key(FORWARDED) {
+        if !has_forwarded(headers) {
             return;
         }
         if peer.is_private() {
@@ -202,14 +210,24 @@ impl Proxies {
     fn report_misconfiguration(&self, outcome: ForwardedOutcome, proxy: ClientAddress) {
         self.metrics.forwarded(outcome);
         if self.misconfigured.record() {
+            let cause = if outcome == ForwardedOutcome::Missing {
+                "a proxy of http.trusted_proxies sends sign-ups without a header that names them"
+            } else {
+                "a proxy names them, but http.trusted_proxies does not list it or \
+                 http.forwarded_header is not the header that it sets"
+            };
             tracing::error!(
                 proxy = %proxy,
                 reason = outcome.name(),
-                "clients cannot be distinguished: a proxy names them, but http.trusted_proxies does \
-                 not list it or http.forwarded_header is not the header that it sets"
+                "clients cannot be distinguished: {cause}"
             );
         }
     }
+}
+
+/// Returns whether a request has a header that names its client.
+fn has_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED)
 }
 
 /// Remembers when a misconfiguration was last seen and last logged.

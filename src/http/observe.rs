@@ -56,7 +56,11 @@ impl Observer {
     fn resolve(&self, request: &Request) -> Resolved {
         // The server gives every request its peer.
         let peer = request.extensions().get().map_or(UNKNOWN, |Peer(address)| *address);
-        self.proxies.resolve(peer, request.headers())
+        let resolved = self.proxies.resolve(peer, request.headers());
+        if is_sign_up(request.method().as_str(), request.extensions().get()) {
+            self.proxies.check_sign_up(resolved, request.headers());
+        }
+        resolved
     }
 
     /// Runs the rest of the stack. CORS comes first, so that the page can read every rejection.
@@ -215,7 +219,7 @@ impl Exchange {
     }
 
     fn is_sign_up(&self) -> bool {
-        matches!(self.route(), FORM | AUTH0_SIGN_UP) && self.method == "POST"
+        is_sign_up(self.method, self.route.as_ref())
     }
 
     fn route(&self) -> &str {
@@ -235,6 +239,11 @@ impl Drop for Exchange {
             });
         }
     }
+}
+
+/// Returns whether a request is a post that signs a user up.
+fn is_sign_up(method: &str, route: Option<&MatchedPath>) -> bool {
+    method == "POST" && route.is_some_and(|route| matches!(route.as_str(), FORM | AUTH0_SIGN_UP))
 }
 
 /// The name of a method in events: `_OTHER` for one that HTTP does not define, as in OpenTelemetry's

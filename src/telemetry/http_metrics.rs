@@ -20,7 +20,7 @@ pub struct HttpMetrics {
     ended: Family<EndLabels, Counter>,
 }
 
-/// The reason why a forwarded header did not determine the client's address.
+/// The reason why no forwarded header determined the client's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ForwardedOutcome {
     /// From an untrusted peer in a private network: a proxy that is not listed.
@@ -33,15 +33,18 @@ pub enum ForwardedOutcome {
     Unreadable,
     /// A server named its visitor without a valid token.
     UntrustedServer,
+    /// A trusted proxy sent a sign-up without a forwarded header.
+    Missing,
 }
 
 impl ForwardedOutcome {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::UntrustedPrivate,
         Self::UntrustedPublic,
         Self::OtherHeader,
         Self::Unreadable,
         Self::UntrustedServer,
+        Self::Missing,
     ];
 
     /// The label's value.
@@ -52,6 +55,7 @@ impl ForwardedOutcome {
             Self::OtherHeader => "other_header",
             Self::Unreadable => "unreadable",
             Self::UntrustedServer => "untrusted_server",
+            Self::Missing => "missing",
         }
     }
 }
@@ -151,7 +155,7 @@ impl HttpMetrics {
             forwarded: registered(
                 registry,
                 "http_forwarded_rejected",
-                "Requests whose forwarded header did not determine the client's address",
+                "Requests whose client's address no forwarded header determined",
             ),
             open: registered(registry, "http_connections_open", "Open connections"),
             opened: registered(registry, "http_connections", "Accepted connections"),
@@ -174,7 +178,7 @@ impl HttpMetrics {
         metrics
     }
 
-    /// Counts a forwarded header that did not determine the client's address.
+    /// Counts a request whose client's address no forwarded header determined.
     pub fn forwarded(&self, outcome: ForwardedOutcome) {
         self.forwarded.get_or_create(&ForwardedLabels { outcome }).inc();
     }

@@ -46,7 +46,7 @@ async fn an_untrusted_private_proxy_degrades_readiness() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_never_degrades_readiness() {
+async fn a_trusted_proxy_that_names_its_clients_never_degrades_readiness() {
     let app = TestApp::builder().set("http.trusted_proxies", "::1, 127.0.0.1").spawn().await;
     app.until_ready().await;
     let long = "192.0.2.7,".repeat(2_000);
@@ -57,6 +57,27 @@ async fn a_trusted_proxy_never_degrades_readiness() {
     livez(&app, "forwarded", "for=192.0.2.7").await;
     let checks = app.get_admin("/readyz").await.json();
     assert_eq!(checks["checks"]["clients"], "failing", "the proxy sets the other header");
+}
+
+/// As nginx does by `proxy_pass` alone, or with `X-Real-IP`.
+#[tokio::test]
+async fn a_trusted_proxy_that_names_no_client_degrades_readiness() {
+    let app = TestApp::builder().set("http.trusted_proxies", "127.0.0.1").spawn().await;
+    app.until_ready().await;
+    livez(&app, "x-real-ip", "192.0.2.7").await;
+    app.get("/signup").await;
+    let named = app.post().header("x-forwarded-for", "192.0.2.7").json(&json!({}));
+    TestResponse::receive(named).await;
+    let clients = async || app.get_admin("/readyz").await.json()["checks"]["clients"].clone();
+    assert_eq!(clients().await, "ok", "a balancer probes without the header");
+
+    app.sign_up(&json!({})).await;
+    assert_eq!(clients().await, "failing");
+    let compat = app.client.post(app.url("/dbconnections/signup")).json(&json!({}));
+    TestResponse::receive(compat).await;
+    assert_eq!(app.metric("http_forwarded_rejected_total{outcome=\"missing\"}").await, 2);
+    let ready = app.get_admin("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["status"]), (StatusCode::OK, &json!("degraded")));
 }
 
 /// Fifty visitors of a site whose server posts for them, as a Next.js action does.

@@ -3,7 +3,7 @@
 
 scripts/deploy/check.py PROGRAM FOLDER: run by scripts/deploy/run. PROGRAM is auth0-signup, FOLDER has
 what the run made: metrics.txt (GET /metrics), and the built overlays, sqlite.yaml and postgres.yaml, with
-the components openshift.yaml and migrate.yaml. Writes dashboard.yml there: the dashboard's queries as
+the components openshift.yaml and migrate.yaml, and restore.yaml. Writes dashboard.yml there: the dashboard's queries as
 rules, for promtool, and dashboard.test.yml, which tests them.
 """
 
@@ -28,8 +28,8 @@ CONFIGURATION = ROOT / "docs/configuration.md"
 METRIC_PAGES = [ROOT / "docs/operations.md", ROOT / "docs/limits.md"]
 # The oldest and the newest version whose schemas the manifests have to satisfy.
 KUBERNETES = ["1.29", kubernetes_validate.latest_version()]
-# The overlays, and the components on one of them.
-OVERLAYS = ["sqlite", "postgres", "openshift", "migrate"]
+# The overlays, the restore of a backup, and the components on an overlay.
+OVERLAYS = ["sqlite", "postgres", "restore", "openshift", "migrate"]
 # Time between the service's own deadline and the signal that ends it, in ms.
 SPARE = 3000
 
@@ -233,11 +233,25 @@ def check_overlay(program, name, path):
     for kind in [kind for kind in ("Deployment", "Job") if kind in kinds]:
         label = kinds[kind]["spec"]["template"]["metadata"]["labels"][selected["key"]]
         expect(label in selected["values"], f"{name}: NetworkPolicy does not select the {kind}")
+    if "Job" in kinds:
+        check_job(name, kinds["Job"]["spec"]["template"], pod)
     check_container(program, name, pod["spec"], kinds["ConfigMap"]["data"])
     for kind in [kind for kind in ("Deployment", "Job") if kind in kinds]:
         for entry in kinds[kind]["spec"]["template"]["spec"]["containers"][0]["env"]:
             expect(known_variable(entry["name"]), f"{name}: {entry['name']} of the {kind} sets no key")
     return kinds
+
+
+def check_job(name, pod, service):
+    """Kubernetes accepts the Job, ends it only when it is done, and sends it no sign-up. Its image is the service's."""
+    container = pod["spec"]["containers"][0]
+    image = service["spec"]["containers"][0]["image"]
+    expect(container["image"] == image, f"{name}: the Job runs {container['image']}, the service {image}")
+    expect(pod["spec"].get("restartPolicy") in ("Never", "OnFailure"), f"{name}: a Job cannot restart always")
+    probes = [key for key in container if key.endswith("Probe")]
+    expect(not probes, f"{name}: the Job has {probes}, and listens on no port")
+    selected = service["metadata"]["labels"].items() <= pod["metadata"]["labels"].items()
+    expect(not selected, f"{name}: the Service selects the Job's pod")
 
 
 def known_variable(name):
@@ -279,6 +293,7 @@ def main():
     write_dashboard_test(folder / "dashboard.test.yml")
     check_samples(program)
     overlays = {name: check_overlay(program, name, folder / f"{name}.yaml") for name in OVERLAYS}
+    expect(overlays["restore"]["Deployment"]["spec"]["replicas"] == 0, "restore: the service has the ledger")
     fixed = overlays["openshift"]["Deployment"]["spec"]["template"]["spec"]["securityContext"]
     expect("fsGroup" not in fixed and "runAsUser" not in fixed, "openshift: fixes a user or a group")
     egress = overlays["openshift"]["NetworkPolicy"]["spec"]["egress"]

@@ -16,8 +16,9 @@ mod timeout_stream;
 mod unfinished_body;
 
 use std::future::pending;
-use std::net::IpAddr;
-use std::pin::Pin;
+use std::iter;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,6 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
@@ -62,6 +62,10 @@ const BODIES_AT_SHUTDOWN: Duration = Duration::from_secs(2);
 /// sent half a head does not delay the shutdown.
 const CLOSING: Duration = Duration::from_millis(500);
 
+/// The time that a connection without a byte has once the service stops: its client has just connected, or
+/// has nothing to send. A round trip within a data centre takes a hundredth of it.
+const FIRST_BYTE_AT_SHUTDOWN: Duration = Duration::from_millis(100);
+
 /// The pause after a failed accept, which mostly means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -91,7 +95,7 @@ impl HttpServer {
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let Self { listener, limits, deadlines, live, metrics, refusal_warning } = self;
         let table = ConnectionTable::new(limits, metrics.clone());
-        let graceful = GracefulShutdown::new();
+        let connections = TaskTracker::new();
         let mut http = http1::Builder::new();
         // hyper's one timer for heads and idle connections is off. `TimeoutStream` has a deadline
         // for each.
@@ -106,43 +110,49 @@ impl HttpServer {
             metrics,
         };
         let (accept_log, refusal_log) = (LogGate::new(), LogGate::new());
+        let start = |(socket, peer): (TcpStream, Peer)| {
+            let guard = match table.admit(peer.0, server.live.proxies().trusts(peer.0)) {
+                Ok(guard) => guard,
+                Err(reason) => {
+                    server.metrics.connection_refused(reason);
+                    if let Some(warning) = refusal_warning
+                        && refusal_log.is_due()
+                    {
+                        tracing::warn!("{warning}");
+                    }
+                    if let Some(rejecting) = reject_overload(socket) {
+                        spawn_connection(rejecting);
+                    }
+                    return;
+                }
+            };
+            let (server, token) = (server.clone(), connections.token());
+            // A block: an `async fn` would keep its arguments twice.
+            spawn_connection(async move {
+                if server.is_ready(&socket, &guard).await {
+                    server.open(socket, peer, guard).await;
+                }
+                drop(token);
+            });
+        };
         let accept = async {
             loop {
                 table.room().await;
-                let (socket, peer) = accept(&listener, &accept_log).await;
-                let guard = match table.admit(peer.0, server.live.proxies().trusts(peer.0)) {
-                    Ok(guard) => guard,
-                    Err(reason) => {
-                        server.metrics.connection_refused(reason);
-                        if let Some(warning) = refusal_warning
-                            && refusal_log.is_due()
-                        {
-                            tracing::warn!("{warning}");
-                        }
-                        if let Some(rejecting) = reject_overload(socket) {
-                            spawn_connection(rejecting);
-                        }
-                        continue;
-                    }
-                };
-                let (server, watcher) = (server.clone(), graceful.watcher());
-                // A block: an `async fn` would keep its arguments twice.
-                spawn_connection(async move {
-                    if server.is_ready(&socket, &guard).await {
-                        server.open(socket, peer, guard, watcher).await;
-                    }
-                });
+                start(accept(&listener, &accept_log).await);
             }
         };
         tokio::select! {
             () = accept => {}
             () = stop => {}
         }
-        drop(listener);
+        // The system resets those that it has accepted already, and their posts would be lost: a proxy
+        // sends no post twice.
+        queued(listener).for_each(start);
         server.stopping.cancel();
         server.requests.close();
+        connections.close();
         tokio::select! {
-            () = graceful.shutdown() => {}
+            () = connections.wait() => {}
             () = async {
                 server.requests.wait().await;
                 sleep(CLOSING).await;
@@ -177,7 +187,10 @@ impl ConnectionServer {
     async fn is_ready(&self, socket: &TcpStream, guard: &ConnectionGuard) -> bool {
         let has_sent = tokio::select! {
             has_sent = self.first_byte(socket, &guard.connection) => has_sent,
-            () = self.stopping.cancelled() => false,
+            () = async {
+                self.stopping.cancelled().await;
+                sleep(FIRST_BYTE_AT_SHUTDOWN).await;
+            } => false,
         };
         if !has_sent {
             return false;
@@ -212,9 +225,8 @@ impl ConnectionServer {
         socket: TcpStream,
         peer: Peer,
         guard: ConnectionGuard,
-        watcher: Watcher,
     ) -> Pin<Box<impl Future<Output = ()> + Send>> {
-        let Self { http, live, requests, bodies_over, deadlines, metrics, .. } = self;
+        let Self { http, live, requests, stopping, bodies_over, deadlines, metrics } = self;
         let connection = Arc::clone(&guard.connection);
         let in_request =
             RequestConnection::new(Arc::clone(&connection), guard.table.clone(), bodies_over);
@@ -242,14 +254,36 @@ impl ConnectionServer {
             }
         });
         let socket = TimeoutStream::new(socket, &guard, deadlines, metrics);
-        let connection = http.serve_connection(TokioIo::new(socket), service);
-        Box::pin(serve(watcher.watch(connection), guard))
+        Box::pin(async move {
+            let has_ended = {
+                // Borrowed below, since each future that takes it would be as large.
+                let mut connection = pin!(http.serve_connection(TokioIo::new(socket), service));
+                let ended = async {
+                    tokio::select! {
+                        // At a stop hyper closes a connection of which it has read nothing, so it reads first.
+                        biased;
+                        ended = connection.as_mut() => return ended,
+                        () = stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+                    }
+                    connection.as_mut().await
+                };
+                serve(ended, &guard.connection).await
+            };
+            if has_ended {
+                guard.connection.release_memory();
+                if let Some(socket) = guard.connection.take_socket() {
+                    close_lingering(socket).await;
+                }
+            }
+        })
     }
 }
 
-/// Serves one connection until it ends or is evicted.
-async fn serve(connection: impl Future<Output = hyper::Result<()>> + Send, guard: ConnectionGuard) {
-    let tracked = &guard.connection;
+/// Serves one connection until it ends or is evicted. Returns `false` if it was evicted.
+async fn serve(
+    connection: impl Future<Output = hyper::Result<()>> + Send,
+    tracked: &TrackedConnection,
+) -> bool {
     let evicted = async {
         loop {
             tracked.evict.notified().await;
@@ -264,23 +298,15 @@ async fn serve(connection: impl Future<Output = hyper::Result<()>> + Send, guard
         ended = connection => if let Err(error) = ended {
             tracing::debug!("a connection ended early: {error}");
         },
-        () = evicted => return,
+        () = evicted => return false,
     }
-    tracked.release_memory();
-    if let Some(socket) = tracked.take_socket() {
-        close_lingering(socket).await;
-    }
+    true
 }
 
 async fn accept(listener: &TcpListener, log: &LogGate) -> (TcpStream, Peer) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!("cannot set TCP_NODELAY: {error}");
-                }
-                return (stream, Peer(peer.ip()));
-            }
+            Ok(accepted) => return accepted_from(accepted),
             Err(error) => {
                 if log.is_due() {
                     tracing::warn!("cannot accept connections: {error}");
@@ -291,6 +317,25 @@ async fn accept(listener: &TcpListener, log: &LogGate) -> (TcpStream, Peer) {
     }
 }
 
+/// Closes the listener. Returns the connections that the system has accepted for it.
+fn queued(listener: TcpListener) -> impl Iterator<Item = (TcpStream, Peer)> {
+    // Not by the runtime, which knows only of those that it has looked for.
+    let listener = listener.into_std().ok();
+    iter::from_fn(move || {
+        let (stream, peer) = listener.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some(accepted_from((TcpStream::from_std(stream).ok()?, peer)))
+    })
+}
+
+/// An accepted connection, which sends what is written to it at once.
+fn accepted_from((stream, peer): (TcpStream, SocketAddr)) -> (TcpStream, Peer) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("cannot set TCP_NODELAY: {error}");
+    }
+    (stream, Peer(peer.ip()))
+}
+
 #[expect(clippy::disallowed_methods, reason = "the graceful watcher tracks connections")]
 fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(connection);
@@ -298,11 +343,13 @@ fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::future::ready;
+    use std::io::{self, Read as _, Write as _};
     use std::net::Ipv4Addr;
     use std::sync::mpsc;
 
     use axum::Router;
+    use axum::handler::Handler;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::Notify;
@@ -324,6 +371,51 @@ mod tests {
         }
     }
 
+    /// A server for this many connections.
+    fn server<H: Handler<T, ()>, T: 'static>(
+        listener: TcpListener,
+        all: usize,
+        handler: H,
+    ) -> HttpServer {
+        let minute = Duration::from_mins(1);
+        HttpServer {
+            listener,
+            limits: ConnectionLimits {
+                all,
+                per_address: usize::MAX,
+                unfinished_per_address: usize::MAX,
+                memory: 1024 * 1024,
+            },
+            deadlines: Deadlines { first_byte: minute, header: minute, idle: minute },
+            live: LiveRouter::new(Routing {
+                router: Router::new().route("/", get(handler)),
+                proxies: Arc::new(Proxies::none()),
+            }),
+            metrics: HttpMetrics::default(),
+            refusal_warning: Some("refused a connection"),
+        }
+    }
+
+    /// A proxy in front has sent their requests, and sends none twice.
+    #[tokio::test]
+    async fn connections_that_the_system_has_accepted_get_their_responses_at_a_stop() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // Without the runtime, so that the server has not seen them when it stops.
+        let queued = [(); 20].map(|()| {
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            client
+        });
+        server(listener, 100, async || "served").run(ready(())).await;
+        for mut client in queued {
+            let mut response = String::new();
+            client.read_to_string(&mut response).unwrap();
+            assert!(response.ends_with("served"), "{response}");
+        }
+        assert!(std::net::TcpStream::connect(address).is_err(), "nothing is queued after it");
+    }
+
     #[tokio::test]
     async fn refused_connections_are_one_warning() {
         let (log_tx, log_rx) = mpsc::channel();
@@ -339,24 +431,7 @@ mod tests {
             is_handled.notify_one();
             pending::<()>().await;
         };
-        let live = LiveRouter::new(Routing {
-            router: Router::new().route("/", get(handler)),
-            proxies: Arc::new(Proxies::none()),
-        });
-        let minute = Duration::from_mins(1);
-        let server = HttpServer {
-            listener,
-            limits: ConnectionLimits {
-                all: 1,
-                per_address: usize::MAX,
-                unfinished_per_address: usize::MAX,
-                memory: 1024 * 1024,
-            },
-            deadlines: Deadlines { first_byte: minute, header: minute, idle: minute },
-            live,
-            metrics: HttpMetrics::default(),
-            refusal_warning: Some("refused a connection"),
-        };
+        let server = server(listener, 1, handler);
         let clients = async {
             let mut active = TcpStream::connect(address).await.unwrap();
             active.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth0_emulator::Emulator;
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,9 +21,9 @@ use crate::process::Process;
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// A collector's stand-in, which keeps what it receives.
+/// A collector's stand-in, which keeps what it receives, and responds with this status.
 #[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<(HeaderMap, Bytes)>>>);
+struct Collector(Arc<Mutex<Vec<(HeaderMap, Bytes)>>>, StatusCode);
 
 /// The parts of a span that the tests look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,9 @@ impl Collector {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         self.0.lock().push((head.headers, body));
-        Ok(Response::new(Empty::new()))
+        let response = Response::builder().status(self.1).header("location", "/elsewhere");
+        // Longer than an export may take.
+        Ok(response.header("retry-after", "9").body(Empty::new()).unwrap())
     }
 
     fn spans(&self) -> Vec<Span> {
@@ -234,6 +236,26 @@ async fn a_collector_that_is_away_is_logged_with_the_cause() {
     assert!(message.starts_with("the collector of traces.endpoint"), "{event}");
     let error = event["error"].as_str().unwrap();
     assert!(error.contains("Connection refused") && !error.contains("canary"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_accepts_no_spans_is_logged_and_obeyed() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    for status in [200, 202, 308, 400, 503] {
+        let collector = Collector(Arc::default(), StatusCode::from_u16(status).unwrap());
+        let endpoint = collector.start().await;
+        let variables = [("SIGNUP__TRACES__ENDPOINT", endpoint.as_str())];
+        let mut process = Process::start(&auth0, &variables).await;
+        let get = process.client.get(format!("http://{}/signup/policy", process.address));
+        get.header("traceparent", PARENT).send().await.unwrap();
+        // The spans that wait are sent before the service ends.
+        process.terminate();
+        assert_eq!(process.exit_status().await, Some(0), "{status}");
+        let log = process.log();
+        assert_eq!(log.contains("the collector of traces.endpoint"), status >= 300, "{log}");
+        assert_eq!(log.contains(&format!("\"status\":{status},\"")), status >= 300, "{log}");
+        assert_eq!(collector.0.lock().len(), 1, "{status}: sent once, as Retry-After asks");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 //! The queue is bounded and never waits: when the collector is slow or away, spans are dropped.
 
 use std::collections::HashMap;
+use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -142,20 +143,26 @@ impl HttpClient for CollectorClient {
         let (client, request) = (self.client.clone(), request.try_into()?);
         // The client starts a timer at once, and this thread has none.
         let received = self.runtime.spawn(async move {
-            let response = client.execute(request).await?;
-            let (status, body) = (response.status(), response.bytes().await?);
-            Ok::<_, reqwest::Error>((status, body))
+            let mut response = client.execute(request).await?;
+            let (status, headers) = (response.status(), take(response.headers_mut()));
+            Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
         });
         // The URL may hold a key.
         let result = received.await?.map_err(reqwest::Error::without_url);
-        let status = result.as_ref().ok().map(|(status, _)| status.as_u16());
-        let fails = status.is_none_or(|status| status >= 400);
+        // As the SDK judges: it drops the spans of a redirect too, and says so in no log.
+        let status = result.as_ref().ok().map(|(status, ..)| *status);
+        let fails = !status.is_some_and(|status| status.is_success());
         if fails && !self.is_failing.swap(fails, Ordering::Relaxed) {
             let error = result.as_ref().err().map(|error| chain(error));
+            let status = status.map(|status| status.as_u16());
             tracing::warn!(status, error, "the collector of traces.endpoint does not accept spans");
         }
         self.is_failing.store(fails, Ordering::Relaxed);
-        let (status, body) = result?;
-        Ok(Response::builder().status(status).body(body)?)
+        let (status, headers, body) = result?;
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        // The SDK waits for the time in `Retry-After`.
+        *response.headers_mut() = headers;
+        Ok(response)
     }
 }

@@ -151,9 +151,17 @@ export class Service {
 
   /** Returns the bodies of the create-user calls that the tenant received for an address. */
   async creates(email) {
+    return (await this.#created()).filter((body) => body.email === email);
+  }
+
+  /** Returns the addresses of all create-user calls that the tenant received, in their order. */
+  async emails() {
+    return (await this.#created()).map((body) => body.email);
+  }
+
+  async #created() {
     const journal = await (await fetch(`${this.tenant}/_emulator/journal`)).json();
     const calls = journal.filter((call) => call.method === "POST" && call.path === "/api/v2/users");
-    const bodies = calls.map((call) => (typeof call.body === "string" ? JSON.parse(call.body) : call.body));
-    return bodies.filter((body) => body.email === email);
+    return calls.map((call) => (typeof call.body === "string" ? JSON.parse(call.body) : call.body));
   }
 }

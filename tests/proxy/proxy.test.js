@@ -10,6 +10,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { ADA, Service, spawnChild } from "../browser/service.js";
 
@@ -90,43 +91,51 @@ const changed = (text, changes) =>
     return current.replace(from, to);
   }, text);
 
-const nginx = async () => {
+/** Starts nginx before these addresses of auth0-signup. `timeout`: of its responses. */
+const nginx = async (addresses, { timeout = "30s" } = {}) => {
   const port = await freePort();
-  writeFileSync(file("login.conf"), changed(shipped("nginx/login.conf"), [
+  const server = (address) => `server ${address} max_fails=0;`;
+  writeFileSync(file(`login.${port}.conf`), changed(shipped("nginx/login.conf"), [
     ["listen 443 ssl", `listen 127.0.0.1:${port} ssl`],
     ["/etc/ssl/login.example.com/fullchain.pem", cert],
     ["/etc/ssl/login.example.com/privkey.pem", key],
     ["/etc/ssl/certs/ca-certificates.crt", cert],
-    ["127.0.0.1:8080", address],
+    [server("127.0.0.1:8080"), addresses.map(server).join("\n")],
+    ["proxy_read_timeout 30s", `proxy_read_timeout ${timeout}`],
   ]));
   // nginx finds a group with the origin's name before it uses a resolver.
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-  writeFileSync(file("nginx.conf"), `
-    daemon off; master_process off; pid ${file("nginx.pid")}; error_log stderr;
+  writeFileSync(file(`nginx.${port}.conf`), `
+    daemon off; master_process off; pid ${file(`nginx.${port}.pid`)}; error_log stderr;
     events {}
     http {
       access_log off;
       ${temporary.map((kind) => `${kind}_temp_path ${file(kind)};`).join("\n")}
       upstream ${ORIGIN} { server 127.0.0.1:${edgePort}; }
-      include ${file("login.conf")};
+      include ${file(`login.${port}.conf`)};
     }`);
-  await serve("nginx", ["-p", folder, "-c", file("nginx.conf"), "-e", "stderr"], {}, port);
+  await serve("nginx", ["-p", folder, "-c", file(`nginx.${port}.conf`), "-e", "stderr"], {}, port);
   return { client: https, port, host: ORIGIN, servername: ORIGIN, key: "the cname-api-key" };
 };
 
-const caddy = async () => {
+/** Starts Caddy, likewise. `isReplicated`: with the lines for several replicas. */
+const caddy = async (addresses, { timeout = "30s", isReplicated = false } = {}) => {
   const port = await freePort();
   const host = `localhost:${edgePort}`;
-  writeFileSync(file("Caddyfile"), `{
+  writeFileSync(file(`shipped.${port}`), changed(shipped("caddy/Caddyfile"), [
+    ["response_header_timeout 30s", `response_header_timeout ${timeout}`],
+    ...(isReplicated ? ["health_uri", "health_interval", "lb_try_duration"].map((line) => [`#${line}`, line]) : []),
+  ]));
+  writeFileSync(file(`Caddyfile.${port}`), `{
 	admin off
 	default_bind 127.0.0.1
 }
-import ${join(import.meta.dirname, "../../deploy/caddy/Caddyfile")}
+import ${file(`shipped.${port}`)}
 `);
-  await serve("caddy", ["run", "--config", file("Caddyfile"), "--adapter", "caddyfile"], {
+  await serve("caddy", ["run", "--config", file(`Caddyfile.${port}`), "--adapter", "caddyfile"], {
     HOME: folder,
     LOGIN_DOMAIN: `http://${DOMAIN}:${port}`,
-    SIGNUP_ADDRESS: address,
+    SIGNUP_ADDRESS: addresses.join(" "),
     AUTH0_ORIGIN: host,
     CNAME_API_KEY: "key of caddy",
     SSL_CERT_FILE: cert,
@@ -134,35 +143,53 @@ import ${join(import.meta.dirname, "../../deploy/caddy/Caddyfile")}
   return { client: http, port, host, servername: "localhost", key: "key of caddy" };
 };
 
+/** Sends a request to a proxy from an address of this machine. */
+const askOf = (proxy, localAddress, path, { method = "GET", headers = {}, body } = {}) =>
+  new Promise((resolve, reject) => {
+    const options = {
+      ...{ host: "127.0.0.1", port: proxy.port, localAddress, method, path, agent: false },
+      headers: { Host: DOMAIN, ...headers },
+      ...{ servername: DOMAIN, ca: pem },
+    };
+    const request = proxy.client.request(options, (response) => {
+      const parts = [];
+      response.on("data", (part) => parts.push(part));
+      response.on("end", () =>
+        resolve({ status: response.statusCode, body: String(Buffer.concat(parts)) }),
+      );
+    });
+    request.on("error", reject).end(body);
+  });
+
+/** Posts a sign-up with these members to a proxy. */
+const postTo = (proxy, localAddress, path, members, headers = {}) =>
+  askOf(proxy, localAddress, path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify({ ...ADA, client_id: "lock", user_metadata: {}, ...members }),
+  });
+
+/** Starts a server that adds its posts to `posts` and never responds: it closes the connection, or keeps it open. */
+const silent = async (posts, closes) => {
+  const server = http.createServer((request) => {
+    posts.push(request.url);
+    if (closes) request.socket.destroy();
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `127.0.0.1:${server.address().port}`;
+};
+
 for (const [nth, [name, start]] of Object.entries({ nginx, caddy }).entries()) {
   describe(name, async () => {
-    const proxy = await start();
+    const proxy = await start([address]);
     const from = (last) => `127.0.${nth + 1}.${last}`;
 
-    /** Sends a request to the proxy from an address of this machine. */
-    const ask = (localAddress, path, { method = "GET", headers = {}, body } = {}) =>
-      new Promise((resolve, reject) => {
-        const options = {
-          ...{ host: "127.0.0.1", port: proxy.port, localAddress, method, path, agent: false },
-          headers: { Host: DOMAIN, ...headers },
-          ...{ servername: DOMAIN, ca: pem },
-        };
-        const request = proxy.client.request(options, (response) => {
-          const parts = [];
-          response.on("data", (part) => parts.push(part));
-          response.on("end", () =>
-            resolve({ status: response.statusCode, body: String(Buffer.concat(parts)) }),
-          );
-        });
-        request.on("error", reject).end(body);
-      });
-
-    const post = (localAddress, path, members, headers = {}) =>
-      ask(localAddress, path, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", ...headers },
-        body: JSON.stringify({ ...ADA, client_id: "lock", user_metadata: {}, ...members }),
-      });
+    const ask = (...request) => askOf(proxy, ...request);
+    const post = (...request) => postTo(proxy, ...request);
     const signUp = (localAddress, email, headers) => post(localAddress, SIGN_UP, { email }, headers);
 
     test("the sign-up path goes to the service, which sees each client's own address", async () => {
@@ -244,3 +271,67 @@ for (const [nth, [name, start]] of Object.entries({ nginx, caddy }).entries()) {
     });
   });
 }
+
+describe("two replicas", async () => {
+  const settings = {
+    "http.trusted_proxies": "127.0.0.1",
+    // More than two intervals of Caddy's health checks.
+    "http.shutdown_delay_ms": 2500,
+    "limits.service.burst": 100000,
+    "challenge.adaptive.attempts_per_minute": 100000,
+  };
+  const replicas = await Promise.all([Service.start(settings), Service.start(settings)]);
+  const addresses = replicas.map(({ url }) => new URL(url).host);
+
+  test("a rolling restart costs no sign-up behind either proxy", async () => {
+    const proxies = { nginx: await nginx(addresses), caddy: await caddy(addresses, { isReplicated: true }) };
+    const statuses = { nginx: {}, caddy: {} };
+    let isOver = false;
+    let users = 0;
+    const client = async (name) => {
+      while (!isOver) {
+        users += 1;
+        const source = `127.10.${users >> 7}.${1 + (users & 127)}`;
+        const email = `${name}.${users}@example.com`;
+        const { status } = await postTo(proxies[name], source, SIGN_UP, { email });
+        statuses[name][status] = (statuses[name][status] ?? 0) + 1;
+      }
+    };
+    const clients = ["nginx", "caddy"].flatMap((name) => [1, 2, 3].map(() => client(name)));
+    for (const replica of replicas) {
+      await replica.restart();
+      // The next one stops once this one is in use again.
+      const before = users;
+      const isLater = (email) => email.startsWith("caddy.") && Number(email.split(/[.@]/)[1]) > before;
+      while (!(await replica.emails()).some(isLater)) await delay(50);
+    }
+    isOver = true;
+    await Promise.all(clients);
+    assert.ok(users > 100, `${users} sign-ups`);
+    for (const counts of Object.values(statuses)) {
+      assert.deepEqual(Object.keys(counts), ["200"], JSON.stringify(statuses));
+    }
+  });
+
+  for (const [name, start] of Object.entries({ nginx, caddy })) {
+    test(`${name} sends no post twice`, async () => {
+      for (const closes of [true, false]) {
+        const posts = [];
+        const both = await Promise.all([silent(posts, closes), silent(posts, closes)]);
+        const proxy = await start(both, { timeout: "1s" });
+        const { status } = await postTo(proxy, "127.0.0.1", SIGN_UP, {});
+        assert.ok([502, 504].includes(status), String(status));
+        assert.equal(posts.length, 1);
+      }
+    });
+  }
+
+  test("nginx sends a post that one replica cannot get to the other", async () => {
+    const proxy = await nginx([`127.0.0.1:${await freePort()}`, addresses[0]]);
+    for (let user = 0; user < 10; user += 1) {
+      const email = `left.${user}@example.com`;
+      const { status } = await postTo(proxy, `127.20.0.${1 + user}`, SIGN_UP, { email });
+      assert.equal(status, 200, email);
+    }
+  });
+});

@@ -32,12 +32,8 @@ pub enum AttemptCost {
 /// The limits, by what they count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
-    /// Every post from an address, whatever its outcome.
+    /// Every post from an address, its /48 or its block, whatever its outcome.
     Posts,
-    /// Every post from an IPv6 /48.
-    SitePosts,
-    /// Every post from an IPv4 /24 or an IPv6 /32.
-    BlockPosts,
     /// Attempts from an address: an IPv4 address or an IPv6 /64.
     Address,
     /// Attempts from an IPv6 /48.
@@ -61,12 +57,7 @@ impl Limit {
     pub const fn yields_to_proof(self) -> bool {
         match self {
             Self::Address | Self::Site | Self::Email | Self::Block | Self::Service => true,
-            Self::Posts
-            | Self::SitePosts
-            | Self::BlockPosts
-            | Self::WithProof
-            | Self::SiteWithProof
-            | Self::FailedCaptchas => false,
+            Self::Posts | Self::WithProof | Self::SiteWithProof | Self::FailedCaptchas => false,
         }
     }
 
@@ -76,9 +67,7 @@ impl Limit {
         match self {
             Self::Posts => Some("posts"),
             Self::Address => Some("attempts"),
-            Self::SitePosts
-            | Self::BlockPosts
-            | Self::Site
+            Self::Site
             | Self::Email
             | Self::WithProof
             | Self::SiteWithProof
@@ -92,8 +81,6 @@ impl Limit {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Posts => "posts",
-            Self::SitePosts => "site_posts",
-            Self::BlockPosts => "block_posts",
             Self::Address => "address",
             Self::Site => "site",
             Self::Email => "email",

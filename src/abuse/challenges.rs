@@ -422,7 +422,7 @@ impl Challenges {
                     }
                     // Another token took it.
                     Err(_) if empty.is_none() => {}
-                    Err(state) => {
+                    Err((_, state)) => {
                         let retry_after = state.next_in;
                         return Err(Rejection::Limited {
                             limit: Limit::FailedCaptchas,

@@ -68,7 +68,7 @@ impl Challenges {
             return Ok(IssuedChallenge { required, kind: self.kind(), site_key, work: None });
         }
         let limited = self.issued.try_acquire(address.into());
-        limited.map_err(|state| IssueError::Limited { retry_after: state.next_in })?;
+        limited.map_err(|(_, state)| IssueError::Limited { retry_after: state.next_in })?;
         let metrics = self.metrics.challenges();
         let busy = || {
             metrics.unavailable("work");

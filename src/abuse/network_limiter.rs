@@ -9,11 +9,12 @@ use super::keyed_limiter::KeyedLimiter;
 use super::network::{BLOCK_FACTOR, Level, Network, SITE_FACTOR};
 use super::state::AbuseState;
 use crate::limits::Rate;
-use crate::telemetry::Metrics;
+use crate::telemetry::{LimiterMetrics, Metrics};
 
 /// The buckets of networks, of their sites and of their blocks.
 #[derive(Debug)]
 pub(super) struct NetworkLimiter {
+    rate: Rate,
     networks: KeyedLimiter,
     sites: KeyedLimiter,
     blocks: Option<KeyedLimiter>,
@@ -41,6 +42,7 @@ impl NetworkLimiter {
         let limiter = |name, rate| state.limiter(name, rate, capacity, metrics.limiter(name));
         let BucketNames { network, site, block } = names;
         Self {
+            rate,
             networks: limiter(network, rate),
             sites: limiter(site, site_rate(rate)),
             blocks: block.map(|block| limiter(block, block_rate(rate))),
@@ -53,20 +55,24 @@ impl NetworkLimiter {
     /// for its networks, of which it has thousands.
     ///
     /// # Errors
-    /// The state of the bucket that has no permit.
-    pub(super) fn try_acquire(&self, network: Network) -> Result<BucketState, BucketState> {
+    /// The narrowest level without a permit, and the state of its bucket.
+    pub(super) fn try_acquire(
+        &self,
+        network: Network,
+    ) -> Result<BucketState, (Level, BucketState)> {
+        let at = |level| move |state| (level, state);
         let site = network.site();
-        self.networks.check(network.bits())?;
+        self.networks.check(network.bits()).map_err(at(Level::Network))?;
         if let Some(blocks) = &self.blocks {
             if let Some(site) = site {
-                self.sites.check(site.bits())?;
+                self.sites.check(site.bits()).map_err(at(Level::Site))?;
             }
-            blocks.try_acquire(network.block().bits())?;
+            blocks.try_acquire(network.block().bits()).map_err(at(Level::Block))?;
         }
         if let Some(site) = site {
-            self.sites.try_acquire(site.bits())?;
+            self.sites.try_acquire(site.bits()).map_err(at(Level::Site))?;
         }
-        self.networks.try_acquire(network.bits())
+        self.networks.try_acquire(network.bits()).map_err(at(Level::Network))
     }
 
     /// The narrowest level at which the network has no permit; `None` if it may take one. Takes none.
@@ -89,6 +95,16 @@ impl NetworkLimiter {
         }
     }
 
+    /// The rate of a network.
+    pub(super) const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// The metrics of the limit on networks.
+    pub(super) const fn metrics(&self) -> &LimiterMetrics {
+        self.networks.metrics()
+    }
+
     /// The states of a network, and of its site.
     pub(super) fn states(&self, network: Network) -> (BucketState, Option<BucketState>) {
         let site = network.site().map(|site| self.sites.state(site.bits()));
@@ -102,7 +118,7 @@ pub(super) fn site_rate(rate: Rate) -> Rate {
 }
 
 /// The rate of a block, for this rate of a network.
-pub(super) fn block_rate(rate: Rate) -> Rate {
+fn block_rate(rate: Rate) -> Rate {
     multiple(rate, BLOCK_FACTOR)
 }
 

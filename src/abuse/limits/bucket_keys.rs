@@ -27,7 +27,7 @@ impl BucketKeys {
             Limit::SiteWithProof => self.site_with_proof,
             Limit::Block => Some(self.block),
             Limit::Service => Some(0),
-            Limit::Posts | Limit::SitePosts | Limit::BlockPosts | Limit::FailedCaptchas => None,
+            Limit::Posts | Limit::FailedCaptchas => None,
         }
     }
 }

@@ -16,8 +16,8 @@ use self::bucket_keys::BucketKeys;
 use super::active_limit::{ActiveLimit, quota};
 use super::email_key::normalize_mailbox;
 use super::gcra::BucketState;
-use super::network::{Network, any_contains};
-use super::network_limiter::{BucketNames, NetworkLimiter, block_rate, site_rate};
+use super::network::{Level, Network, any_contains};
+use super::network_limiter::{BucketNames, NetworkLimiter, site_rate};
 use super::rate_limit_report::RateLimitReport;
 use super::state::AbuseState;
 use crate::config::{EmailKeySettings, LimitSettings};
@@ -31,9 +31,7 @@ use crate::signup::Rejection;
 /// All limits.
 #[derive(Debug)]
 pub struct Limits {
-    posts: Option<ActiveLimit>,
-    site_posts: Option<ActiveLimit>,
-    block_posts: Option<ActiveLimit>,
+    posts: Option<NetworkLimiter>,
     /// The limits on attempts that are on, the narrowest first.
     attempts: Vec<ActiveLimit>,
     /// The same buckets, for attempts that count twice.
@@ -119,17 +117,15 @@ impl Limits {
             active(Limit::Service, service),
         ];
         let attempts: Vec<_> = attempts.into_iter().flatten().collect();
+        let on_networks = |rate: Option<Rate>, network, site, block| {
+            let names = BucketNames { network, site, block: Some(block) };
+            rate.map(|rate| NetworkLimiter::new(rate, max_buckets, state, names, metrics))
+        };
         Self {
-            posts: active(Limit::Posts, posts),
-            site_posts: active(Limit::SitePosts, posts.map(site_rate)),
-            block_posts: active(Limit::BlockPosts, posts.map(block_rate)),
+            posts: on_networks(posts, Limit::Posts.name(), "site_posts", "block_posts"),
             doubled_attempts: attempts.iter().map(ActiveLimit::halved).collect(),
             attempts,
-            events: events.map(|rate| {
-                let (network, site, block) = ("events", "site_events", Some("block_events"));
-                let names = BucketNames { network, site, block };
-                NetworkLimiter::new(rate, max_buckets, state, names, metrics)
-            }),
+            events: on_networks(events, "events", "site_events", "block_events"),
             state: state.clone(),
             exempt,
             email_key,
@@ -140,34 +136,29 @@ impl Limits {
 
     /// The limits on posts and attempts that are on, with their rates.
     pub fn rates(&self) -> impl Iterator<Item = (Limit, Rate)> {
-        let posts = self.posts.iter().chain(&self.site_posts).chain(&self.block_posts);
-        posts.chain(&self.attempts).map(|active| (active.limit, active.rate))
+        let posts = self.posts.iter().map(|posts| (Limit::Posts, posts.rate()));
+        posts.chain(self.attempts.iter().map(|active| (active.limit, active.rate)))
     }
 
     /// Takes a permit for a post from this address.
     ///
     /// # Errors
-    /// The time to wait, if the address has posted too often.
+    /// The time to wait, if the address, its /48 or its block has posted too often.
     pub fn acquire_post(&self, address: IpAddr, report: &RateLimitReport) -> Result<(), Rejection> {
         let Some(posts) = &self.posts else { return Ok(()) };
         if self.is_exempt(address) {
-            posts.limiter.metrics().exempt();
+            posts.metrics().exempt();
             return Ok(());
         }
-        let network = Network::from(address);
-        posts.check(network.bits(), report)?;
-        let site = self.site_posts.as_ref().zip(network.site());
-        // A block without permits gets no further buckets for its sites, and a site none for its networks.
-        if let Some((site_posts, site)) = site {
-            site_posts.check(site.bits(), report)?;
+        let (limit, acquired) = (Limit::Posts, posts.try_acquire(Network::from(address)));
+        // The state of a /48 or a block would reveal the activity of others.
+        if let Ok(state) | Err((Level::Network, state)) = acquired {
+            report.record(quota(limit, state));
         }
-        if let Some(block_posts) = &self.block_posts {
-            block_posts.try_acquire(network.block().bits(), report)?;
+        match acquired {
+            Ok(_) => Ok(()),
+            Err((_, state)) => Err(Rejection::Limited { limit, retry_after: state.next_in }),
         }
-        if let Some((site_posts, site)) = site {
-            site_posts.try_acquire(site.bits(), report)?;
-        }
-        posts.try_acquire(network.bits(), report)
     }
 
     /// Returns whether an event may be logged for a request of this address that changed nothing.

@@ -117,6 +117,24 @@ fn a_site_that_rotates_networks_has_eight_times_the_permits_of_an_address() {
     assert_eq!((0..1_000).filter(|n| posts(*n).is_none()).count(), 32);
 }
 
+#[test]
+fn the_limit_on_posts_reports_the_state_of_the_address_and_never_of_its_site() {
+    let limits = limits(settings(), false);
+    let reported = |from: &str| {
+        let report = RateLimitReport::default();
+        let rejected = rejected_by(limits.acquire_post(address(from), &report));
+        (rejected, report.quota().map(|quota| (quota.limit, quota.remaining)))
+    };
+    for remaining in [3, 2, 1, 0] {
+        assert_eq!(reported("2001:db8:9::1"), (None, Some((Limit::Posts, remaining))));
+    }
+    assert_eq!(reported("2001:db8:9::1"), (Some(Limit::Posts), Some((Limit::Posts, 0))));
+    for n in 4..32 {
+        assert_eq!(reported(&format!("2001:db8:9:{n:x}::1")).0, None);
+    }
+    assert_eq!(reported("2001:db8:9:ffff::1"), (Some(Limit::Posts), None));
+}
+
 /// Each limit alone: an IPv6 /48 gets at most eight times what one of its /64s gets.
 #[test]
 fn every_limit_that_counts_by_address_counts_the_site_too() {

@@ -27,8 +27,6 @@ const REMEMBERED: Duration = Duration::from_mins(5);
 /// The trusted proxies, and the header in which they name the client.
 #[derive(Debug)]
 pub struct Proxies {
-    /// False if requests come from no clients.
-    has_clients: bool,
     trusted: Vec<IpNet>,
     header: ForwardedHeader,
     metrics: HttpMetrics,
@@ -57,7 +55,6 @@ impl Proxies {
     /// Trusts the proxies of these settings.
     pub fn new(settings: &ProxySettings, metrics: HttpMetrics) -> Self {
         Self {
-            has_clients: true,
             trusted: settings.trusted.clone(),
             header: settings.header,
             metrics,
@@ -69,24 +66,12 @@ impl Proxies {
         }
     }
 
-    /// Reads no header, trusts no proxy and reports nothing: for a listener without clients.
-    pub fn none() -> Self {
-        let header = ForwardedHeader::XForwardedFor;
-        let (trusted, server_clients) = (Vec::new(), Vec::new());
-        let settings = ProxySettings { trusted, header, server_clients };
-        Self { has_clients: false, ..Self::new(&settings, HttpMetrics::default()) }
-    }
-
     /// Returns the client of a request: the visitor that a server names, or the peer, or the nearest hop
     /// that is not a trusted proxy.
     ///
     /// If the chain becomes unreadable, or holds only trusted proxies, the client is the last
     /// trusted address: a client never counts under an address that it chose itself.
-    pub fn resolve(&self, peer: IpAddr, headers: &HeaderMap) -> Resolved {
-        let peer = ClientAddress::new(peer);
-        if !self.has_clients {
-            return Resolved { client: peer, by_proxy: false, by_server: false };
-        }
+    pub fn resolve(&self, peer: ClientAddress, headers: &HeaderMap) -> Resolved {
         let by_proxy = self.trusts(peer.ip());
         let client = if by_proxy { self.client_behind(peer, headers) } else { peer };
         let (visitor, by_server) = self.visitor(headers);
@@ -261,6 +246,16 @@ impl ProxyWatch {
 }
 
 #[cfg(test)]
+impl Proxies {
+    /// Trusts no proxy.
+    pub(crate) fn none() -> Self {
+        let (trusted, server_clients) = (Vec::new(), Vec::new());
+        let header = ForwardedHeader::XForwardedFor;
+        Self::new(&ProxySettings { trusted, header, server_clients }, HttpMetrics::default())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use tokio::time::advance;
 
@@ -277,7 +272,7 @@ mod tests {
     fn client(proxies: &Proxies, peer: &str, lines: &[&'static str]) -> String {
         let values = lines.iter().map(|line| http::HeaderValue::from_static(line));
         let headers = values.map(|value| (X_FORWARDED_FOR, value)).collect();
-        proxies.resolve(peer.parse().unwrap(), &headers).client.to_string()
+        proxies.resolve(ClientAddress::new(peer.parse().unwrap()), &headers).client.to_string()
     }
 
     #[tokio::test]
@@ -301,20 +296,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_listener_without_clients_reports_nothing() {
-        let of_clients = proxies(&[], ForwardedHeader::XForwardedFor);
-        for (proxies, is_reported) in [(of_clients, true), (Proxies::none(), false)] {
-            assert_eq!(client(&proxies, "10.0.0.1", &["192.0.2.7"]), "10.0.0.1");
-            assert_eq!(proxies.is_misconfigured(), is_reported);
-        }
-    }
-
-    #[tokio::test]
     async fn an_endless_chain_is_followed_up_to_a_bound() {
         let proxies = proxies(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
         let line = format!("6.6.6.6{}", ", 10.0.0.2".repeat(10_000));
         let headers = [(X_FORWARDED_FOR, line.parse().unwrap())].into_iter().collect();
-        let resolved = proxies.resolve("10.0.0.1".parse().unwrap(), &headers);
+        let resolved = proxies.resolve(ClientAddress::new("10.0.0.1".parse().unwrap()), &headers);
         assert_eq!(resolved.client.to_string(), "10.0.0.2");
     }
 

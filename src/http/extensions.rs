@@ -18,8 +18,10 @@ pub(super) struct LogAtDebug;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PostedByServer;
 
-/// The address that a request counts for. Requests without a resolved client count for one address.
+/// The address of a request without a connection. The server gives every request its peer.
+pub(super) const UNKNOWN: ClientAddress = ClientAddress::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+
+/// The address that a request counts for. The observer resolves it.
 pub(super) fn client(request: &Request) -> ClientAddress {
-    let resolved = request.extensions().get().copied();
-    resolved.unwrap_or(ClientAddress::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+    request.extensions().get().copied().unwrap_or(UNKNOWN)
 }

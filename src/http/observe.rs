@@ -1,7 +1,6 @@
 //! The outermost layer: resolves the client, assigns the request id, negotiates the response,
 //! renders problems, reports the client's limits, logs one event and counts the outcome.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::cors::Cors;
-use super::extensions::{LogAtDebug, OutcomeCode, PostedByServer};
+use super::extensions::{LogAtDebug, OutcomeCode, PostedByServer, UNKNOWN};
 use super::limits::RateLimitHeaders;
 use super::negotiation::Negotiated;
 use super::pages::Pages;
@@ -40,7 +39,8 @@ pub(super) struct Observer {
     pub(super) pages: Arc<Pages>,
     /// The language of a request that asks for none of the available ones.
     pub(super) language: Locale,
-    pub(super) proxies: Arc<Proxies>,
+    /// `None` on the admin listener: a scraper's address does not matter, even behind a proxy.
+    pub(super) proxies: Option<Arc<Proxies>>,
     pub(super) rate_limit_headers: RateLimitHeaders,
     /// Says which events are logged.
     pub(super) limits: Arc<Limits>,
@@ -55,10 +55,14 @@ impl Observer {
     /// The client of a request. Nothing else resolves it.
     fn resolve(&self, request: &Request) -> Resolved {
         // The server gives every request its peer.
-        let peer = request.extensions().get().map_or(UNKNOWN, |Peer(address)| *address);
-        let resolved = self.proxies.resolve(peer, request.headers());
+        let peer = request.extensions().get();
+        let peer = peer.map_or(UNKNOWN, |Peer(address)| ClientAddress::new(*address));
+        let Some(proxies) = &self.proxies else {
+            return Resolved { client: peer, by_proxy: false, by_server: false };
+        };
+        let resolved = proxies.resolve(peer, request.headers());
         if is_sign_up(request.method().as_str(), request.extensions().get()) {
-            self.proxies.check_sign_up(resolved, request.headers());
+            proxies.check_sign_up(resolved, request.headers());
         }
         resolved
     }
@@ -71,9 +75,6 @@ impl Observer {
         }
     }
 }
-
-/// The peer of a request without a connection.
-const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The status that proxies log for a client that disconnected.
 const GONE: u16 = 499;

@@ -81,6 +81,7 @@ pub fn public(state: &RouterState) -> Router {
         .merge(auth0_routes(state))
         .merge(probes(state));
     let observer = Observer {
+        proxies: Some(Arc::clone(&state.proxies)),
         cors: Some(Cors::new(pipeline.origins.clone(), &state.allowed_headers)),
         traces: state.traces.clone(),
         ..observer(state, Arc::clone(&pages))
@@ -103,8 +104,6 @@ pub fn public(state: &RouterState) -> Router {
 /// The router of the admin listener: probes and metrics.
 pub fn admin(state: &RouterState) -> Router {
     let observer = observer(state, pages(state, None));
-    // A scraper's address does not matter, even behind a proxy.
-    let observer = Observer { proxies: Arc::new(Proxies::none()), ..observer };
     let routes = Router::new()
         .route("/metrics", get(handlers::metrics))
         .with_state(Arc::clone(&state.context.metrics))
@@ -187,13 +186,14 @@ fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
     Problem::new(ProblemCode::Internal).into_response()
 }
 
+/// The outermost layer of a listener whose requests come from no clients.
 fn observer(state: &RouterState, pages: Arc<Pages>) -> Observer {
     Observer {
         limits: Arc::clone(&state.pipeline.limits),
         context: state.context.clone(),
         pages,
         language: state.language,
-        proxies: Arc::clone(&state.proxies),
+        proxies: None,
         rate_limit_headers: RateLimitHeaders::new(&state.pipeline.limits),
         cors: None,
         traces: Traces::default(),

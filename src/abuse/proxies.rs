@@ -1,11 +1,11 @@
 //! The trusted proxies, and the client that a request came from.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::client_address::ClientAddress;
@@ -58,7 +58,7 @@ impl Proxies {
             trusted: settings.trusted.clone(),
             header: settings.header,
             metrics,
-            misconfigured: ProxyWatch::new(),
+            misconfigured: ProxyWatch::default(),
             unreadable: LogGate::new(),
             servers: ServerClients::new(settings.server_clients.clone()),
             unreadable_visitor: LogGate::new(),
@@ -216,32 +216,21 @@ fn has_forwarded(headers: &HeaderMap) -> bool {
 }
 
 /// Remembers when a misconfiguration was last seen and last logged.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct ProxyWatch {
-    started: Instant,
-    /// Milliseconds after `started`, plus one; 0 means never.
-    last_seen: AtomicU64,
+    last_seen: Mutex<Option<Instant>>,
     log: LogGate,
 }
 
 impl ProxyWatch {
-    fn new() -> Self {
-        Self { started: Instant::now(), last_seen: AtomicU64::new(0), log: LogGate::new() }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-    }
-
     /// Records the misconfiguration. Returns whether it should be logged.
     fn record(&self) -> bool {
-        self.last_seen.store(self.now(), Ordering::Relaxed);
+        *self.last_seen.lock() = Some(Instant::now());
         self.log.is_due()
     }
 
     fn is_active(&self) -> bool {
-        let seen = self.last_seen.load(Ordering::Relaxed);
-        seen != 0 && Duration::from_millis(self.now().saturating_sub(seen)) < REMEMBERED
+        self.last_seen.lock().is_some_and(|seen| seen.elapsed() < REMEMBERED)
     }
 }
 

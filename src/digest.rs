@@ -19,6 +19,19 @@ impl Digest {
         Self(bytes)
     }
 
+    /// A digest in 64 hex digits; `None` if the text is none.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        // A number may start with a plus sign, a digest not.
+        if text.len() != 2 * bytes.len() || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
     /// The form that the database stores.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -117,10 +130,15 @@ impl Digests {
         self.pair(|secret| secret.check.digest([b"auth0-signup".as_slice()]))
     }
 
-    /// The key for another use, under the current and the previous secret.
-    pub fn sub_keys(&self, label: &str) -> (SubKey, Option<SubKey>) {
+    /// The key for another use, under the current secret only.
+    pub fn sub_key(&self, label: &str) -> SubKey {
+        self.current.sub_key(label)
+    }
+
+    /// The keys for another use, under the current and the previous secret.
+    pub fn sub_keys(&self, label: &str) -> SubKeys {
         let previous = self.previous.as_ref().map(|secret| secret.sub_key(label));
-        (self.current.sub_key(label), previous)
+        SubKeys { current: self.sub_key(label), previous }
     }
 
     fn pair(&self, digest: impl Fn(&Secret) -> Digest) -> DigestPair {
@@ -218,6 +236,22 @@ impl Secret {
     }
 }
 
+/// The keys for one use, under the current secret and, during a rotation, under the other one.
+#[derive(Debug)]
+pub struct SubKeys {
+    /// Under the current secret: the one that signs.
+    pub current: SubKey,
+    /// Under the previous secret: it may have signed what comes back.
+    pub previous: Option<SubKey>,
+}
+
+impl SubKeys {
+    /// The current one, then the previous.
+    pub fn iter(&self) -> impl Iterator<Item = &SubKey> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+}
+
 /// An HMAC-SHA-256 key for one use.
 #[derive(Debug, Clone)]
 pub struct SubKey(hmac::Key);
@@ -270,12 +304,21 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_in_hex_is_read_back_and_nothing_else_is() {
+        let digest = Digests::new(&secret("k"), None).email("a@b.de").current;
+        let text = hex(digest.as_bytes());
+        assert_eq!(Digest::from_hex(&text), Some(digest));
+        for other in [String::new(), text[1..].to_owned(), format!("+{}", &text[1..]), text + "0"] {
+            assert_eq!(Digest::from_hex(&other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn digests_differ_by_kind_and_by_secret() {
         let digests = Digests::new(&secret("k"), None);
         assert_ne!(digests.email("same"), digests.idempotency_key("same"));
         assert_ne!(digests.email("same"), Digests::new(&secret("l"), None).email("same"));
-        let (one, _) = digests.sub_keys("one");
-        let (other, _) = digests.sub_keys("other");
+        let (one, other) = (digests.sub_key("one"), digests.sub_key("other"));
         assert_ne!(one.digest([b"x".as_slice()]), other.digest([b"x".as_slice()]));
     }
 

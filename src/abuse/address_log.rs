@@ -36,10 +36,7 @@ impl AddressLog {
             AddressDetail::Off => Self::Off,
             AddressDetail::Full => Self::Full,
             AddressDetail::Network => Self::Network,
-            AddressDetail::Hash => {
-                let (key, _previous) = digests.sub_keys("log client address v1");
-                Self::Digest(Box::new(key))
-            }
+            AddressDetail::Hash => Self::Digest(Box::new(digests.sub_key("log client address v1"))),
         }
     }
 

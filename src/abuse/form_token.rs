@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use crate::digest::{Digests, SubKey};
+use crate::digest::{Digests, SubKey, SubKeys};
 
 /// Length in bytes of the time, which is in milliseconds since the Unix epoch.
 const TIME: usize = 8;
@@ -19,8 +19,7 @@ const LENGTH: usize = (TIME + TAG) * 4 / 3;
 /// Issues and checks tokens. A token is valid on every replica that has the same secret.
 #[derive(Debug)]
 pub struct FormTokens {
-    key: SubKey,
-    previous: Option<SubKey>,
+    keys: SubKeys,
     /// The ages that are accepted. `None`: any age.
     age: Option<RangeInclusive<Duration>>,
 }
@@ -41,14 +40,13 @@ pub(super) enum FillTime {
 impl FormTokens {
     /// Tokens signed with the secret of this deployment. `age` gives the ages that are accepted.
     pub fn new(digests: &Digests, age: Option<RangeInclusive<Duration>>) -> Self {
-        let (key, previous) = digests.sub_keys("form token v1");
-        Self { key, previous, age }
+        Self { keys: digests.sub_keys("form token v1"), age }
     }
 
     /// Returns a token for a form that is issued now.
     pub fn issue(&self, now: Duration) -> String {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX).to_be_bytes();
-        let signature = tag(&self.key, millis);
+        let signature = tag(&self.keys.current, millis);
         BASE64_URL_SAFE_NO_PAD.encode([millis.as_slice(), &signature].concat())
     }
 
@@ -95,8 +93,7 @@ impl FormTokens {
         }
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
         let (millis, signature) = bytes.split_first_chunk::<TIME>()?;
-        let signed_by = |key: &SubKey| same(&tag(key, *millis), signature);
-        let known = signed_by(&self.key) || self.previous.as_ref().is_some_and(signed_by);
+        let known = self.keys.iter().any(|key| same(&tag(key, *millis), signature));
         known.then(|| Duration::from_millis(u64::from_be_bytes(*millis)))
     }
 }

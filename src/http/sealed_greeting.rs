@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::digest::{Digests, SubKey};
+use crate::digest::{Digests, SubKey, SubKeys};
 use crate::page::Greeting;
 
 /// The time for which the page shows the greeting: long enough for a reload, too short for a link
@@ -24,15 +24,13 @@ const TIME: usize = 8;
 /// Seals and opens greetings. One is valid on every replica that has the same secret.
 #[derive(Debug)]
 pub(super) struct SealedGreetings {
-    key: SubKey,
-    previous: Option<SubKey>,
+    keys: SubKeys,
 }
 
 impl SealedGreetings {
     /// Greetings sealed with the secret of this deployment.
     pub(super) fn new(digests: &Digests) -> Self {
-        let (key, previous) = digests.sub_keys("success page v1");
-        Self { key, previous }
+        Self { keys: digests.sub_keys("success page v1") }
     }
 
     /// Seals a greeting at this time. Returns an empty text if that fails, which opens to an empty
@@ -43,7 +41,7 @@ impl SealedGreetings {
         let content = Value::from(vec![Value::from(name), Value::from(greeting.email.clone())]);
         let mut bytes = now.as_secs().to_be_bytes().to_vec();
         bytes.extend(content.to_string().into_bytes());
-        let Some(key) = cipher(&self.key) else { return String::new() };
+        let Some(key) = cipher(&self.keys.current) else { return String::new() };
         let Ok(nonce) = key.seal_in_place_append_tag(Aad::empty(), &mut bytes) else {
             return String::new();
         };
@@ -54,8 +52,7 @@ impl SealedGreetings {
     /// Opens a greeting. Returns an empty one if this deployment did not seal it, or long ago.
     pub(super) fn open(&self, sealed: &str, now: Duration) -> Greeting {
         let Ok(sealed) = BASE64_URL_SAFE_NO_PAD.decode(sealed) else { return Greeting::default() };
-        let keys = std::iter::once(&self.key).chain(&self.previous);
-        keys.into_iter().find_map(|key| open(key, &sealed, now)).unwrap_or_default()
+        self.keys.iter().find_map(|key| open(key, &sealed, now)).unwrap_or_default()
     }
 }
 

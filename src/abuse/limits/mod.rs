@@ -106,7 +106,6 @@ impl Limits {
             let limiter = state.limiter(name, rate, max_buckets, metrics);
             Some(ActiveLimit { limit, rate, limiter })
         };
-        let (key, _) = digests.sub_keys("limits v1");
         let attempts = [
             active(Limit::Address, address),
             active(Limit::Site, address.map(site_rate)),
@@ -129,7 +128,7 @@ impl Limits {
             state: state.clone(),
             exempt,
             email_key,
-            key,
+            key: digests.sub_key("limits v1"),
             shared,
         }
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 use self::key_pool::{KEY, KeyPool};
 use super::proof::ProofError;
 use crate::config::WorkSettings;
-use crate::digest::{Digest, Digests, SubKey, hex};
+use crate::digest::{Digest, Digests, SubKey, SubKeys, hex};
 use crate::ledger::ProofUse;
 use crate::lifecycle::Lifecycle;
 
@@ -86,12 +86,12 @@ struct SigningKeys {
 impl ProofOfWork {
     /// Starts to derive keys for challenges that are signed with the secret of this deployment.
     pub(super) fn start(settings: &WorkSettings, digests: &Digests, lifecycle: &Lifecycle) -> Self {
-        let (key, previous) = digests.sub_keys("proof of work v1");
+        let SubKeys { current, previous } = digests.sub_keys("proof of work v1");
         let cost = NonZeroU32::new(settings.cost).unwrap_or(NonZeroU32::MIN);
         let tries =
             |difficulty: Difficulty| settings.tries.saturating_mul(difficulty.factor()).max(1);
         Self {
-            current: SigningKeys::new(&key),
+            current: SigningKeys::new(&current),
             previous: previous.as_ref().map(SigningKeys::new),
             cost,
             lifetime: settings.lifetime,
@@ -179,7 +179,7 @@ impl ProofOfWork {
             return Err(ProofError::TooEasy);
         }
         // Only the signature: the rest of a proof can be written in many ways.
-        let signature = payload.challenge.signature.as_deref().and_then(digest);
+        let signature = payload.challenge.signature.as_deref().and_then(Digest::from_hex);
         let lasts = (expires_at + SKEW).saturating_sub(now);
         Ok(ProofUse { proof: signature.ok_or(ProofError::Forged)?, lasts })
     }
@@ -215,15 +215,6 @@ fn purpose(difficulty: Difficulty) -> BTreeMap<String, Value> {
     let level = difficulty.name().map(|name| ("level", name));
     let members = [("use", "signup")].into_iter().chain(level);
     members.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
-}
-
-/// Parses a digest in hex.
-fn digest(text: &str) -> Option<Digest> {
-    let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
-    }
-    Some(Digest::from_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! Metrics of challenges. Every label value is a constant.
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::registration::start_at_zero;
+use super::registration::{CounterFamily, registered};
 
 /// The reasons for which an attempt needs a proof.
 const REQUIRED: [&str; 7] =
@@ -29,54 +27,55 @@ const FAILED: [&str; 10] = [
 const UNAVAILABLE: [&str; 4] = ["captcha", "busy", "misconfigured", "work"];
 
 /// Counts challenges and proofs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ChallengeMetrics {
     issued: Counter,
-    required: Family<ReasonLabels, Counter>,
+    required: CounterFamily,
     skipped: Counter,
     passed: Counter,
-    failed: Family<ReasonLabels, Counter>,
-    unavailable: Family<ReasonLabels, Counter>,
+    failed: CounterFamily,
+    unavailable: CounterFamily,
     fail_open: Counter,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabels {
-    reason: &'static str,
 }
 
 impl ChallengeMetrics {
     /// Registers the metrics, all at zero.
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
-        let counters = [
-            ("issued", "Challenges issued", &metrics.issued),
-            ("skipped", "Attempts admitted without a proof while one was needed", &metrics.skipped),
-            ("passed", "Valid proofs", &metrics.passed),
-            (
-                "fail_open",
-                "Attempts that continued because the captcha service did not respond",
-                &metrics.fail_open,
+        Self {
+            issued: registered(registry, "challenge_issued", "Challenges issued"),
+            required: CounterFamily::register(
+                registry,
+                "challenge_required",
+                "Attempts that needed a proof, by reason",
+                "reason",
+                REQUIRED,
             ),
-        ];
-        for (name, help, counter) in counters {
-            registry.register(format!("challenge_{name}"), help, counter.clone());
-        }
-        let families: [(_, _, _, &[&'static str]); 3] = [
-            ("required", "Attempts that needed a proof, by reason", &metrics.required, &REQUIRED),
-            ("failed", "Proofs that were not valid, by reason", &metrics.failed, &FAILED),
-            (
-                "unavailable",
+            skipped: registered(
+                registry,
+                "challenge_skipped",
+                "Attempts admitted without a proof while one was needed",
+            ),
+            passed: registered(registry, "challenge_passed", "Valid proofs"),
+            failed: CounterFamily::register(
+                registry,
+                "challenge_failed",
+                "Proofs that were not valid, by reason",
+                "reason",
+                FAILED,
+            ),
+            unavailable: CounterFamily::register(
+                registry,
+                "challenge_unavailable",
                 "Challenges that could not be issued or verified, by reason",
-                &metrics.unavailable,
-                &UNAVAILABLE,
+                "reason",
+                UNAVAILABLE,
             ),
-        ];
-        for (name, help, family, reasons) in families {
-            registry.register(format!("challenge_{name}"), help, family.clone());
-            start_at_zero(family, reasons.iter().map(|reason| ReasonLabels { reason }));
+            fail_open: registered(
+                registry,
+                "challenge_fail_open",
+                "Attempts that continued because the captcha service did not respond",
+            ),
         }
-        metrics
     }
 
     /// Counts an issued challenge.
@@ -86,7 +85,7 @@ impl ChallengeMetrics {
 
     /// Counts an attempt that needed a proof.
     pub fn required(&self, reason: &'static str) {
-        count(&self.required, reason, &REQUIRED);
+        self.required.add(reason, 1);
     }
 
     /// Counts an attempt that was admitted without a proof while one was needed.
@@ -101,21 +100,16 @@ impl ChallengeMetrics {
 
     /// Counts a proof that was not valid.
     pub fn failed(&self, reason: &'static str) {
-        count(&self.failed, reason, &FAILED);
+        self.failed.add(reason, 1);
     }
 
     /// Counts a challenge that could not be issued or verified.
     pub fn unavailable(&self, reason: &'static str) {
-        count(&self.unavailable, reason, &UNAVAILABLE);
+        self.unavailable.add(reason, 1);
     }
 
     /// Counts an attempt that continued because the captcha service did not respond.
     pub fn fail_open(&self) {
         self.fail_open.inc();
     }
-}
-
-fn count(family: &Family<ReasonLabels, Counter>, reason: &'static str, all: &[&'static str]) {
-    debug_assert!(all.contains(&reason), "{reason} is not listed");
-    family.get_or_create(&ReasonLabels { reason }).inc();
 }

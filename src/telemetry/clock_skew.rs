@@ -5,13 +5,12 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use time::Duration as SignedDuration;
 
-use super::registration::registered_seconds;
+use super::registration::{LabelPairs, registered_seconds};
 
 /// The least change before a skew counts as less severe again. `Date` has a resolution of a second.
 const HYSTERESIS: Duration = Duration::from_secs(1);
@@ -28,14 +27,9 @@ pub enum ClockSource {
 /// Reports skews as a metric, in the log and to the readiness probe. Clones share them.
 #[derive(Debug, Clone)]
 pub struct ClockSkew {
-    seconds: Family<ClockLabels, Gauge<f64, AtomicU64>>,
+    seconds: Family<LabelPairs<1>, Gauge<f64, AtomicU64>>,
     /// The severity of each source's skew, in the order of [`ClockSource`].
     levels: Arc<Mutex<[SkewLevel; 2]>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ClockLabels {
-    source: &'static str,
 }
 
 /// The severity of a skew.
@@ -85,7 +79,7 @@ impl ClockSkew {
             registry,
             "clock_skew",
             "Time by which this machine's clock is ahead of another; negative if it is behind",
-            Family::<ClockLabels, Gauge<f64, AtomicU64>>::default(),
+            Family::<LabelPairs<1>, Gauge<f64, AtomicU64>>::default(),
         );
         Self { seconds, levels: Arc::default() }
     }
@@ -93,7 +87,7 @@ impl ClockSkew {
     /// Records the skew against a source: positive if this machine's clock is ahead. Logs it when it
     /// becomes notable or severe, and when it is over.
     pub fn observe(&self, source: ClockSource, skew: SignedDuration) {
-        let labels = ClockLabels { source: source.name() };
+        let labels = [("source", source.name())];
         self.seconds.get_or_create_owned(&labels).set(skew.as_seconds_f64());
         let (before, after) = {
             let mut levels = self.levels.lock();

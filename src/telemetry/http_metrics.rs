@@ -1,23 +1,19 @@
 //! Metrics of connections and of the proxies in front.
 
-use std::fmt::{self, Write as _};
-
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::registration::{registered, start_at_zero};
+use super::registration::{CounterFamily, registered};
 
 /// The public listener's metrics. Clones share them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct HttpMetrics {
-    forwarded: Family<ForwardedLabels, Counter>,
+    forwarded: CounterFamily,
     open: Gauge,
     opened: Counter,
-    refused: Family<RefusalLabels, Counter>,
-    ended: Family<EndLabels, Counter>,
+    refused: CounterFamily,
+    ended: CounterFamily,
 }
 
 /// The reason why no forwarded header determined the client's address.
@@ -60,17 +56,6 @@ impl ForwardedOutcome {
     }
 }
 
-impl EncodeLabelValue for ForwardedOutcome {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(self.name())
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ForwardedLabels {
-    outcome: ForwardedOutcome,
-}
-
 /// The reason why a connection was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectionRefusal {
@@ -82,14 +67,13 @@ pub enum ConnectionRefusal {
 
 impl ConnectionRefusal {
     const ALL: [Self; 2] = [Self::Address, Self::Full];
-}
 
-impl EncodeLabelValue for ConnectionRefusal {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(match self {
+    /// The label's value.
+    const fn name(self) -> &'static str {
+        match self {
             Self::Address => "address",
             Self::Full => "full",
-        })
+        }
     }
 }
 
@@ -133,54 +117,38 @@ impl ConnectionEnd {
     }
 }
 
-impl EncodeLabelValue for ConnectionEnd {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(self.name())
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RefusalLabels {
-    reason: ConnectionRefusal,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct EndLabels {
-    reason: ConnectionEnd,
-}
-
 impl HttpMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            forwarded: registered(
+        Self {
+            forwarded: CounterFamily::register(
                 registry,
                 "http_forwarded_rejected",
                 "Requests whose client's address no forwarded header determined",
+                "outcome",
+                ForwardedOutcome::ALL.map(ForwardedOutcome::name),
             ),
             open: registered(registry, "http_connections_open", "Open connections"),
             opened: registered(registry, "http_connections", "Accepted connections"),
-            refused: registered(
+            refused: CounterFamily::register(
                 registry,
                 "http_connections_refused",
                 "Connections refused because a bound was reached",
+                "reason",
+                ConnectionRefusal::ALL.map(ConnectionRefusal::name),
             ),
-            ended: registered(
+            ended: CounterFamily::register(
                 registry,
                 "http_connections_closed",
                 "Connections closed at a deadline or evicted",
+                "reason",
+                ConnectionEnd::ALL.map(ConnectionEnd::name),
             ),
-        };
-        let forwarded = ForwardedOutcome::ALL.map(|outcome| ForwardedLabels { outcome });
-        start_at_zero(&metrics.forwarded, forwarded);
-        let refused = ConnectionRefusal::ALL.map(|reason| RefusalLabels { reason });
-        start_at_zero(&metrics.refused, refused);
-        start_at_zero(&metrics.ended, ConnectionEnd::ALL.map(|reason| EndLabels { reason }));
-        metrics
+        }
     }
 
     /// Counts a request whose client's address no forwarded header determined.
     pub fn forwarded(&self, outcome: ForwardedOutcome) {
-        self.forwarded.get_or_create(&ForwardedLabels { outcome }).inc();
+        self.forwarded.add(outcome.name(), 1);
     }
 
     /// Counts an accepted connection.
@@ -196,11 +164,18 @@ impl HttpMetrics {
 
     /// Counts a refused connection.
     pub fn connection_refused(&self, reason: ConnectionRefusal) {
-        self.refused.get_or_create(&RefusalLabels { reason }).inc();
+        self.refused.add(reason.name(), 1);
     }
 
     /// Counts a connection that was closed at a deadline or evicted.
     pub fn connection_ended(&self, reason: ConnectionEnd) {
-        self.ended.get_or_create(&EndLabels { reason }).inc();
+        self.ended.add(reason.name(), 1);
+    }
+}
+
+impl Default for HttpMetrics {
+    /// Metrics that are not exported.
+    fn default() -> Self {
+        Self::register(&mut Registry::default())
     }
 }

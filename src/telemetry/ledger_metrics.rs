@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::registration::{registered, registered_seconds, start_at_zero};
+use super::registration::{CounterFamily, LabelPairs, registered, registered_seconds};
 
 /// Histogram bounds in seconds. A write to memory takes a hundredth of a millisecond; a write that
 /// waits for a busy disk takes a second.
@@ -21,14 +20,14 @@ const WRITES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 /// Counts ledger operations and attempts.
 #[derive(Debug, Clone)]
 pub struct LedgerMetrics {
-    calls: Family<LedgerCallLabels, Counter>,
-    seconds: Family<LedgerOperationLabels, Histogram>,
+    calls: Family<LabelPairs<2>, Counter>,
+    seconds: Family<LabelPairs<1>, Histogram>,
     batches: BatchMetrics,
-    resolved: Family<ResolutionLabels, Counter>,
+    resolved: CounterFamily,
     pending: Gauge,
     oldest_pending: Gauge,
     claimed: Counter,
-    deleted: Family<DeletedLabels, Counter>,
+    deleted: CounterFamily,
 }
 
 /// Counts the writes that share a commit.
@@ -43,27 +42,6 @@ pub struct OperationMetrics {
     seconds: Histogram,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LedgerCallLabels {
-    operation: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LedgerOperationLabels {
-    operation: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ResolutionLabels {
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DeletedLabels {
-    kind: &'static str,
-}
-
 impl LedgerMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let calls = registered(registry, "ledger_calls", "Calls to the ledger, by outcome");
@@ -75,14 +53,16 @@ impl LedgerMetrics {
         );
         let batches = BatchMetrics(Histogram::new(WRITES));
         registry.register("ledger_batch_writes", "Writes that shared a commit", batches.0.clone());
-        let metrics = Self {
+        Self {
             calls,
             seconds,
             batches,
-            resolved: registered(
+            resolved: CounterFamily::register(
                 registry,
                 "signup_attempts_resolved",
                 "Attempts whose outcome was recorded, by result",
+                "result",
+                ["created", "exists", "not_created"],
             ),
             pending: registered(
                 registry,
@@ -100,31 +80,24 @@ impl LedgerMetrics {
                 "signup_attempts_claimed",
                 "Attempts that the reconciler claimed; one that stays unresolved counts each time",
             ),
-            deleted: registered(
+            deleted: CounterFamily::register(
                 registry,
                 "ledger_deleted",
                 "Rows deleted because of their age, by kind",
+                "kind",
+                ["attempts", "keys", "proofs", "buckets"],
             ),
-        };
-        start_at_zero(
-            &metrics.resolved,
-            ["created", "exists", "not_created"].map(|result| ResolutionLabels { result }),
-        );
-        start_at_zero(
-            &metrics.deleted,
-            ["attempts", "keys", "proofs", "buckets"].map(|kind| DeletedLabels { kind }),
-        );
-        metrics
+        }
     }
 
     /// The metrics of this operation.
     pub fn operation(&self, operation: &'static str) -> OperationMetrics {
-        let calls =
-            |outcome| self.calls.get_or_create_owned(&LedgerCallLabels { operation, outcome });
+        let label = ("operation", operation);
+        let calls = |outcome| self.calls.get_or_create_owned(&[label, ("outcome", outcome)]);
         OperationMetrics {
             done: calls("done"),
             failed: calls("failed"),
-            seconds: self.seconds.get_or_create_owned(&LedgerOperationLabels { operation }),
+            seconds: self.seconds.get_or_create_owned(&[label]),
         }
     }
 
@@ -135,7 +108,7 @@ impl LedgerMetrics {
 
     /// Counts an attempt whose outcome was recorded.
     pub fn resolved(&self, result: &'static str) {
-        self.resolved.get_or_create_owned(&ResolutionLabels { result }).inc();
+        self.resolved.add(result, 1);
     }
 
     /// Sets the number of pending attempts, and the age of the oldest.
@@ -152,7 +125,7 @@ impl LedgerMetrics {
     /// Counts rows that were deleted because of their age.
     pub fn deleted(&self, by_kind: [(&'static str, usize); 4]) {
         for (kind, deleted) in by_kind {
-            self.deleted.get_or_create_owned(&DeletedLabels { kind }).inc_by(count(deleted));
+            self.deleted.add(kind, count(deleted));
         }
     }
 }

@@ -1,19 +1,18 @@
 //! Metrics of the limits. Every label value is a constant.
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::registration::registered;
+use super::registration::{LabelPairs, registered};
 
 /// The metrics of all limits.
 #[derive(Debug, Default)]
 pub(super) struct LimiterFamilies {
-    decisions: Family<DecisionLabels, Counter>,
-    entries: Family<LimitLabels, Gauge>,
-    evictions: Family<LimitLabels, Counter>,
+    decisions: Family<LabelPairs<2>, Counter>,
+    entries: Family<LabelPairs<1>, Gauge>,
+    evictions: Family<LabelPairs<1>, Counter>,
 }
 
 /// The metrics of one limit, looked up once. The default ones are not exported.
@@ -26,17 +25,6 @@ pub struct LimiterMetrics {
     with_proof: Counter,
     entries: Gauge,
     evictions: Counter,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DecisionLabels {
-    limit: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LimitLabels {
-    limit: &'static str,
 }
 
 impl LimiterFamilies {
@@ -57,17 +45,17 @@ impl LimiterFamilies {
     }
 
     pub(super) fn limiter(&self, limit: &'static str) -> LimiterMetrics {
+        let label = ("limit", limit);
         let decisions =
-            |outcome| self.decisions.get_or_create_owned(&DecisionLabels { limit, outcome });
-        let labels = LimitLabels { limit };
+            |outcome| self.decisions.get_or_create_owned(&[label, ("outcome", outcome)]);
         LimiterMetrics {
             allowed: decisions("allowed"),
             rejected: decisions("rejected"),
             rejected_shared: decisions("rejected_shared"),
             exempt: decisions("exempt"),
             with_proof: decisions("with_proof"),
-            entries: self.entries.get_or_create_owned(&labels),
-            evictions: self.evictions.get_or_create_owned(&labels),
+            entries: self.entries.get_or_create_owned(&[label]),
+            evictions: self.evictions.get_or_create_owned(&[label]),
         }
     }
 }

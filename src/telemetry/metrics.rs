@@ -18,7 +18,7 @@ use super::clock_skew::ClockSkew;
 use super::http_metrics::HttpMetrics;
 use super::ledger_metrics::LedgerMetrics;
 use super::limiter::{LimiterFamilies, LimiterMetrics};
-use super::registration::{registered, registered_seconds, start_at_zero};
+use super::registration::{CounterFamily, registered, registered_seconds};
 use super::writer::DROPPED;
 
 /// Histogram bounds for calls to the tenant and for whole sign-ups, in seconds: fine around the
@@ -34,7 +34,7 @@ const EMAIL_RULES: [&str; 3] = ["allowed", "domain_not_allowed", "not_allowed"];
 pub struct Metrics {
     registry: Registry,
     started: Gauge,
-    signups: Family<SignupLabels, Counter>,
+    signups: CounterFamily,
     signup_seconds: Histogram,
     auth0: Family<Auth0Labels, Counter>,
     auth0_seconds: Family<Auth0OperationLabels, Histogram>,
@@ -47,16 +47,10 @@ pub struct Metrics {
     limiters: LimiterFamilies,
     ledger: LedgerMetrics,
     closed_rejected: Counter,
-    email_rules: Family<SignupLabels, Counter>,
+    email_rules: CounterFamily,
     floor_exceeded: Counter,
-    reloads: Family<ReloadLabels, Counter>,
+    reloads: CounterFamily,
     last_reload_failed: Gauge,
-}
-
-/// A reload of the settings.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReloadLabels {
-    result: &'static str,
 }
 
 /// The tenant's rate limit and the calls that wait for it.
@@ -122,11 +116,6 @@ impl EncodeLabelValue for Operation {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SignupLabels {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Auth0Labels {
     operation: Operation,
     outcome: &'static str,
@@ -148,14 +137,21 @@ impl Metrics {
             "process_start_time_seconds",
             "Start of the process, in Unix seconds",
         );
-        let signups = registered(&mut registry, "signup_requests", "Sign-ups, by outcome");
+        let signups = CounterFamily::register(
+            &mut registry,
+            "signup_requests",
+            "Sign-ups, by outcome",
+            "outcome",
+            [],
+        );
         let signup_seconds = registered_seconds(
             &mut registry,
             "signup_requests_duration",
             "Duration of sign-ups, from the request's header to the response",
             Histogram::new(SECONDS),
         );
-        let auth0 = registered(&mut registry, "auth0_requests", "Calls to the tenant, by outcome");
+        let auth0: Family<Auth0Labels, Counter> =
+            registered(&mut registry, "auth0_requests", "Calls to the tenant, by outcome");
         let auth0_seconds = registered_seconds(
             &mut registry,
             "auth0_requests_duration",
@@ -163,8 +159,9 @@ impl Metrics {
             Family::<_, Histogram>::new_with_constructor(|| Histogram::new(SECONDS)),
         );
         for operation in Operation::ALL {
-            let labels = |outcome: &&'static str| Auth0Labels { operation, outcome };
-            start_at_zero(&auth0, operation.outcomes().iter().map(labels));
+            for outcome in operation.outcomes() {
+                drop(auth0.get_or_create(&Auth0Labels { operation, outcome }));
+            }
             drop(auth0_seconds.get_or_create(&Auth0OperationLabels { operation }));
         }
         let token_expires = registered(
@@ -188,20 +185,25 @@ impl Metrics {
             "signup_closed_rejected",
             "Posts rejected because sign-ups are closed",
         );
-        let email_rules = registered(
+        let email_rules = CounterFamily::register(
             &mut registry,
             "signup_email_rules",
             "E-mail addresses by result of the rules on domains and tags, where there are any",
+            "outcome",
+            EMAIL_RULES,
         );
-        start_at_zero(&email_rules, EMAIL_RULES.map(|outcome| SignupLabels { outcome }));
         let floor_exceeded = registered(
             &mut registry,
             "signup_floor_exceeded",
             "Responses that took longer than existence_uniform.floor_ms: most of them were for new addresses",
         );
-        let reloads =
-            registered(&mut registry, "settings_reloads", "Reloads of the settings, by result");
-        start_at_zero(&reloads, ["applied", "failed"].map(|result| ReloadLabels { result }));
+        let reloads = CounterFamily::register(
+            &mut registry,
+            "settings_reloads",
+            "Reloads of the settings, by result",
+            "result",
+            ["applied", "failed"],
+        );
         let last_reload_failed = registered(
             &mut registry,
             "settings_last_reload_failed",
@@ -245,7 +247,7 @@ impl Metrics {
     /// Counts a reload of the settings.
     pub fn settings_reloaded(&self, has_failed: bool) {
         let result = if has_failed { "failed" } else { "applied" };
-        self.reloads.get_or_create(&ReloadLabels { result }).inc();
+        self.reloads.add(result, 1);
         self.last_reload_failed.set(has_failed.into());
     }
 
@@ -256,12 +258,12 @@ impl Metrics {
 
     /// Creates the counters of all outcomes of sign-ups, at zero.
     pub fn start_outcomes(&self, outcomes: impl IntoIterator<Item = &'static str>) {
-        start_at_zero(&self.signups, outcomes.into_iter().map(|outcome| SignupLabels { outcome }));
+        self.signups.start(outcomes);
     }
 
     /// Counts a sign-up by its outcome's code.
     pub fn signup(&self, outcome: &'static str, took: Duration) {
-        self.signups.get_or_create(&SignupLabels { outcome }).inc();
+        self.signups.add(outcome, 1);
         self.signup_seconds.observe(took.as_secs_f64());
     }
 
@@ -327,8 +329,7 @@ impl Metrics {
 
     /// Counts an e-mail address by the result of the rules.
     pub fn email_rule(&self, outcome: &'static str) {
-        debug_assert!(EMAIL_RULES.contains(&outcome), "{outcome} is not listed");
-        self.email_rules.get_or_create(&SignupLabels { outcome }).inc();
+        self.email_rules.add(outcome, 1);
     }
 
     /// Counts a response that took longer than the floor of `existence = "uniform"`.

@@ -1,7 +1,8 @@
 //! Abuse protection: identifies the client, limits its attempts, and asks for proofs.
 //!
-//! Sits between `http` and `signup`. Of a request it reads the headers that name its client, and nothing of
-//! bodies, responses or status codes.
+//! Sits between `http` and `signup`. Of a request it reads the headers that name its client, and the parts of
+//! its form that show whether a person filled it in ([`ClientSignals`]). Of a response it knows only the
+//! limits that its headers report ([`RateLimitReport`]), and nothing of bodies and status codes.
 
 mod active_limit;
 mod address_log;

@@ -1,6 +1,6 @@
 //! Log events, metrics and traces.
 //!
-//! Depends on `config` only. Labels are closed enums or codes of closed enums, so that a client
+//! Depends on `config` and `tls` only. Labels are closed enums or codes of closed enums, so that a client
 //! cannot create a time series.
 
 mod chain;

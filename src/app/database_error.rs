@@ -214,8 +214,8 @@ fn obstacle(file: &Path) -> Option<(PathBuf, FileObstacle)> {
 
 /// Returns whether a path is another one, with or without a suffix such as `-wal` or `.new`.
 fn starts_with(path: &Path, other: &Path) -> bool {
-    let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
-    bytes(path).starts_with(&bytes(other))
+    let (path, other) = (path.as_os_str(), other.as_os_str());
+    path.as_encoded_bytes().starts_with(other.as_encoded_bytes())
 }
 
 fn server(url: &SecretString, timeout: Duration, error: StartError) -> StartError {

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::{format_attempts, print, print_to_stderr};
-use super::{ConfigArgs, block_on, environment};
+use super::{ConfigArgs, block_on};
 use crate::app::DatabaseError;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{self, LedgerSettings};
+use crate::config::LedgerSettings;
 use crate::ledger::{self, BackupError, CopySummary};
 
 /// Copy the SQLite ledger to a new file, beside a running service.
@@ -23,7 +23,7 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
+        let settings = self.config.load_ledger()?;
         let copied = block_on(ledger::backup(&settings, self.target.clone()))?;
         let summary = copied.map_err(|error| explain(&settings, error))?;
         print(&format!("backed up {}, verified\n", text(&summary)))?;
@@ -48,7 +48,7 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
+        let settings = self.config.load_ledger()?;
         let now = SystemClock.now();
         let restored = block_on(ledger::restore(&settings, self.source.clone(), now))?;
         let restored = restored.map_err(|error| explain(&settings, error))?;

@@ -47,7 +47,7 @@ impl Config {
 
 impl Check {
     fn run(&self) -> anyhow::Result<()> {
-        let errors = config::load(self.config.file().as_deref(), environment()).err();
+        let errors = self.config.load().err();
         let errors = errors.unwrap_or_default();
         if self.json {
             print(&format!("{:#}\n", errors.to_json()))?;

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::output::{print, print_to_stderr};
-use super::{ConfigArgs, block_on, environment};
+use super::{ConfigArgs, block_on};
 use crate::clock::{Clock, SystemClock};
-use crate::config;
 use crate::doctor::{self, Announce, DoctorReport, Severity};
 
 /// Check everything that a sign-up depends on.
@@ -27,7 +26,7 @@ pub(super) struct Doctor {
 impl Doctor {
     /// Returns status 0 if nothing is an error, else 1. Settings that cannot be read are an error.
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let settings = match config::load(self.config.file().as_deref(), environment()) {
+        let settings = match self.config.load() {
             Ok(settings) => settings,
             Err(errors) => {
                 if self.json {

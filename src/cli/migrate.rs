@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::output::print;
-use super::{ConfigArgs, NewLedger, block_on, environment, exit_status};
+use super::{ConfigArgs, NewLedger, block_on, exit_status};
 use crate::app::DatabaseError;
 use crate::clock::{Clock as _, SystemClock, utc};
-use crate::config::{self, LedgerSettings};
+use crate::config::LedgerSettings;
 use crate::ledger;
 
 /// Apply the pending migrations.
@@ -31,7 +31,7 @@ enum MigrateCommand {
 
 impl Migrate {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let mut settings = config::load_ledger(self.config.file().as_deref(), environment())?;
+        let mut settings = self.config.load_ledger()?;
         settings.new_ledger = self.new_ledger.allowed;
         block_on(async {
             match self.command {

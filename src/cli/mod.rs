@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 
 use self::output::print_to_stderr;
 use crate::app::StartError;
-use crate::config::{CONFIG_FILE, ConfigErrors};
+use crate::config::{CONFIG_FILE, ConfigErrors, LedgerSettings, Settings};
 use crate::ledger::BackupError;
 
 /// The exit status for wrong settings (`docs/api.md`).
@@ -95,6 +95,16 @@ impl ConfigArgs {
         let is_blank = |text: &OsString| text.to_str().is_some_and(|text| text.trim().is_empty());
         let named = environment().find(|(name, value)| name == CONFIG_FILE && !is_blank(value));
         self.file.clone().or_else(|| named.map(|(_, value)| value.into()))
+    }
+
+    /// Reads all settings.
+    fn load(&self) -> Result<Settings, ConfigErrors> {
+        crate::config::load(self.file().as_deref(), environment())
+    }
+
+    /// Reads the settings of the ledger.
+    fn load_ledger(&self) -> Result<LedgerSettings, ConfigErrors> {
+        crate::config::load_ledger(self.file().as_deref(), environment())
     }
 }
 

@@ -19,10 +19,9 @@ use uuid::Uuid;
 
 use self::view::AttemptView;
 use super::output::{format_attempts, print, print_to_stderr};
-use super::{ConfigArgs, block_on, environment, exit_status};
+use super::{ConfigArgs, block_on, exit_status};
 use crate::app::operator::OperatorContext;
 use crate::clock::SystemClock;
-use crate::config;
 use crate::digest::{DigestPair, Digests};
 use crate::domain::EmailAddress;
 use crate::domain::invisible::{self, is_invisible};
@@ -104,12 +103,10 @@ impl Attempts {
     }
 
     async fn run_async(&self) -> anyhow::Result<ExitCode> {
-        let file = self.config.file();
-        let file = file.as_deref();
         if let AttemptsCommand::Reconcile { id } = self.command {
-            return reconcile::run(&config::load(file, environment())?, id, self.json).await;
+            return reconcile::run(&self.config.load()?, id, self.json).await;
         }
-        let settings = config::load_ledger(file, environment())?;
+        let settings = self.config.load_ledger()?;
         let context = OperatorContext::open(&settings, Arc::new(SystemClock)).await?;
         let result = self.run_on_ledger(&context).await;
         context.close().await;

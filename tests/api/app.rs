@@ -463,6 +463,11 @@ pub(crate) fn ada_with(name: &str, value: impl Into<Value>) -> Value {
     form
 }
 
+/// [`ada`] with another address for each number.
+pub(crate) fn person(nth: usize) -> Value {
+    ada_with("email", format!("ada{nth}@example.com"))
+}
+
 /// Sends a request and disconnects as soon as the condition holds, which no busy machine can miss.
 pub(crate) async fn hang_up_once(request: RequestBuilder, holds: impl Fn() -> bool) {
     tokio::select! {

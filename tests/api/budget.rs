@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::app::{TestApp, TestResponse, ada, ada_with, person};
 use crate::eventually::eventually;
 
 fn rejected_by_the_tenant(app: &TestApp) -> usize {
@@ -25,7 +25,7 @@ async fn a_rush_is_served_or_gets_a_retry_after() {
     app.until_ready().await;
     let mut answers = JoinSet::new();
     for number in 0..60 {
-        let form = ada_with("email", format!("ada{number}@example.com"));
+        let form = person(number);
         answers.spawn(TestResponse::receive(app.post().json(&form)));
         sleep(Duration::from_millis(33)).await;
     }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use url::form_urlencoded;
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, person};
 use crate::eventually::eventually;
 use crate::process::Process;
 use crate::temp_dir::TempDir;
@@ -105,7 +105,7 @@ fn app(provider: &str, service: &CaptchaService) -> TestAppBuilder {
 }
 
 fn form(nth: usize, field: &str, token: &str) -> Value {
-    let mut form = ada_with("email", format!("ada{nth}@example.com"));
+    let mut form = person(nth);
     form[field] = token.into();
     form
 }

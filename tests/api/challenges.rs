@@ -15,7 +15,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Ahead, TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::app::{Ahead, TestApp, TestAppBuilder, TestResponse, ada, ada_with, person};
 use crate::eventually::eventually;
 use crate::server::database;
 
@@ -65,7 +65,7 @@ pub(crate) async fn proof(app: &TestApp) -> String {
 
 /// A form with a proof.
 fn with_proof(nth: usize, proof: &str) -> Value {
-    let mut form = ada_with("email", format!("ada{nth}@example.com"));
+    let mut form = person(nth);
     form["altcha"] = proof.into();
     form
 }
@@ -266,7 +266,7 @@ async fn a_filled_honeypot_needs_a_proof_and_is_never_sent_to_auth0() {
 async fn a_valid_proof_lifts_the_limit_of_an_address() {
     let app = builder().set("limits.address.burst", "1").spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
-    let form = ada_with("email", "ada1@example.com");
+    let form = person(1);
     assert_eq!(app.sign_up(&form).await.problem(), "rate_limited");
     let response = app.sign_up(&with_proof(1, &proof(&app).await)).await;
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
@@ -283,7 +283,7 @@ async fn an_exempt_network_needs_no_proof_under_pressure() {
         .spawn()
         .await;
     for nth in 0..5 {
-        let form = ada_with("email", format!("ada{nth}@example.com"));
+        let form = person(nth);
         assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED, "{nth}");
     }
     assert_eq!(app.get("/signup/challenge").await.json()["required"], false);
@@ -293,7 +293,7 @@ async fn an_exempt_network_needs_no_proof_under_pressure() {
 async fn an_empty_honeypot_is_ignored_and_its_name_is_a_setting() {
     let app = builder().spawn().await;
     for (nth, empty) in [json!(""), json!(" "), Value::Null].into_iter().enumerate() {
-        let mut form = ada_with("email", format!("ada{nth}@example.com"));
+        let mut form = person(nth);
         form["subject"] = empty;
         assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED, "{nth}");
     }
@@ -313,7 +313,7 @@ async fn a_form_that_comes_back_too_soon_or_too_late_needs_a_proof() {
     let now = SystemClock.now();
     let issued = |ago: u64| tokens.issue(now.saturating_sub(Duration::from_secs(ago)));
     let post = async |nth: usize, token: &str| {
-        let mut form = ada_with("email", format!("ada{nth}@example.com"));
+        let mut form = person(nth);
         form["form_token"] = token.into();
         app.sign_up(&form).await
     };
@@ -358,8 +358,7 @@ async fn an_address_that_tries_often_needs_a_proof_after_a_few_attempts_without(
         .spawn()
         .await;
     let challenge = async || app.get("/signup/challenge").await.json();
-    let post =
-        async |nth: usize| app.sign_up(&ada_with("email", format!("ada{nth}@example.com"))).await;
+    let post = async |nth: usize| app.sign_up(&person(nth)).await;
     for nth in 0..4 {
         assert_eq!(challenge().await["required"], false);
         assert_eq!(post(nth).await.status, StatusCode::CREATED);
@@ -419,7 +418,7 @@ async fn a_rush_on_the_service_requires_a_proof_of_everybody() {
 
 /// Signs up the n-th person from an address behind the trusted proxy.
 async fn post_from(app: &TestApp, from: &str, nth: usize) -> TestResponse {
-    let form = ada_with("email", format!("ada{nth}@example.com"));
+    let form = person(nth);
     TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await
 }
 

@@ -5,14 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, StatusCode};
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with, person};
 use crate::challenges::proof;
 use crate::server::database;
-
-/// A person with their own e-mail address.
-fn person(number: usize) -> serde_json::Value {
-    ada_with("email", format!("ada{number}@example.com"))
-}
 
 /// [`ada`] with another password, so that it is another attempt.
 fn ada_again(number: usize) -> serde_json::Value {

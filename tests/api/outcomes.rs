@@ -7,7 +7,7 @@ use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{KEY, TestApp, TestResponse, ada, ada_with, hang_up_once};
+use crate::app::{KEY, TestApp, TestResponse, ada, ada_with, hang_up_once, person};
 
 #[tokio::test]
 async fn a_created_user_is_returned_as_auth0_returned_it() {
@@ -163,7 +163,7 @@ async fn an_error_page_instead_of_json_is_opaque() {
             .enumerate()
     {
         app.auth0.fault(Route::CreateUser, Fault::html(status).always());
-        let person = ada_with("email", format!("person{nth}@example.com"));
+        let person = person(nth);
         assert_eq!(app.sign_up(&person).await.problem(), code, "{status}");
         app.auth0.clear_faults();
     }

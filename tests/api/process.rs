@@ -145,8 +145,7 @@ impl Process {
 
     /// Stops it with SIGTERM, as an orchestrator does. The log is complete when this returns.
     pub(crate) fn terminate(&mut self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
         assert!(self.child.wait().unwrap().success(), "the exit status after SIGTERM");
     }
 

@@ -13,7 +13,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::app::{ada, ada_with};
+use crate::app::{ada, ada_with, person};
 use crate::eventually::eventually;
 use crate::process::{NO_SECRET, Process};
 use crate::server::{connect, database, execute, server};
@@ -217,7 +217,7 @@ async fn a_changed_secret_file_is_taken_up_without_a_signal() {
     let mut nth = 0;
     let created = async || {
         nth += 1;
-        let form = ada_with("email", format!("person{nth}@example.com"));
+        let form = person(nth);
         (post(&process, &form).await == StatusCode::CREATED).then_some(())
     };
     eventually("a sign-up with the new secret", created).await;

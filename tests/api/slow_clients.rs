@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use auth0_emulator::{Fault, Gate, Route};
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with, person};
 use crate::eventually::eventually;
 use crate::idempotency::POSTS;
 use crate::raw::Raw;
@@ -286,7 +286,7 @@ async fn pages_that_nobody_reads_take_no_room_from_forms() {
         held.push(raw);
     }
     for n in 0..10 {
-        let response = app.sign_up(&ada_with("email", format!("ada{n}@example.com"))).await;
+        let response = app.sign_up(&person(n)).await;
         assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     }
 }

@@ -9,17 +9,13 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Ahead, KEY, TestApp, TestResponse, ada, ada_with};
+use crate::app::{Ahead, KEY, TestApp, TestResponse, ada, person};
 use crate::eventually::eventually;
 use crate::process::Process;
 
 /// Auth0's own body of a 429.
 const ENVELOPE: &str = r#"{"statusCode":429,"error":"Too Many Requests",
     "message":"Global limit has been reached","errorCode":"too_many_requests"}"#;
-
-fn person(nth: usize) -> Value {
-    ada_with("email", format!("person{nth}@example.com"))
-}
 
 fn retry_after(response: &TestResponse) -> u64 {
     let seconds = response.header("retry-after").unwrap_or_else(|| panic!("{response:?}"));

@@ -5,15 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use auth0_emulator::{ClientQuota, Emulator, Fault, Route};
 use reqwest::StatusCode;
-use serde_json::Value;
 
-use crate::app::{TestApp, TestResponse, ada_with};
+use crate::app::{TestApp, TestResponse, person};
 use crate::eventually::eventually;
 use crate::process::Process;
-
-fn person(nth: usize) -> Value {
-    ada_with("email", format!("person{nth}@example.com"))
-}
 
 /// Sends these sign-ups at once. Returns how many were created.
 async fn sign_up_many(app: &TestApp, people: std::ops::Range<usize>) -> usize {

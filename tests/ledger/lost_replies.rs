@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth0_signup::ledger::{
-    AdmissionCost, AttemptState, BeginResult, Ledger, NewAttempt, PermitCharge, ProofUse,
+    AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, Lease, Ledger, NewAttempt,
+    PermitCharge, ProofUse, Resolution,
 };
 use auth0_signup::limits::{Limit, Rate};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW, admin};
 use crate::rows::{
-    DAY, begin, created, digest, existing, get, key, keyed, lease, restartable, time, unknown,
+    DAY, begin, created, digest, existing, finish, get, key, keyed, lease, restartable, time,
+    unknown,
 };
 use crate::unreliable_server::UnreliableServer;
 
@@ -73,29 +75,70 @@ async fn a_change_whose_reply_is_lost_is_reported_as_written() {
     let nobody = keyed(9, NOW).id;
     let attempt = keyed(2, NOW);
     begin(&ledger, &attempt).await;
-    proxy.lose_reply();
+    let lose = || proxy.lose_reply();
+    let assert_lost = |what| assert!(proxy.has_lost_reply(), "{what}");
+    lose();
     assert!(ledger.finish(restartable(attempt.id)).await.unwrap());
-    proxy.lose_reply();
+    assert_lost("finish");
+    lose();
     assert!(ledger.restart(attempt.id, lease()).await.unwrap().is_some());
+    assert_lost("restart");
     ledger.finish(unknown(attempt.id)).await.unwrap();
-    proxy.lose_reply();
+    lose();
     assert!(ledger.take_over(attempt.id, lease(), Some(time(NOW))).await.unwrap().is_some());
-    proxy.lose_reply();
+    assert_lost("take_over");
+    lose();
     assert!(ledger.finish(created(attempt.id)).await.unwrap());
-    assert!(proxy.has_lost_reply());
-    proxy.lose_reply();
+    assert_lost("finish");
+    lose();
     assert!(ledger.record_once(attempt.id, key(2), DAY).await.unwrap());
+    assert_lost("record_once");
     assert!(!ledger.record_once(nobody, key(2), DAY).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!((row.state, row.restarts), (AttemptState::Created, 1));
+}
+
+/// Another process changes the attempt before the client knows that its own change was written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_was_undone_after_its_reply_was_lost_is_not_reported() {
+    let (backend, ledger, proxy) = unreliable_with(Duration::from_secs(30)).await;
+    let direct = backend.open().await;
+    let other = Lease { process: Uuid::from_u128(6), ..lease() };
+    let process = lease().process;
+    let basis = Basis::Worked { process, connection_ended_at: None, restarts: 0 };
+    let id = keyed(1, NOW).id;
+    begin(&ledger, &NewAttempt { id, ..keyed(1, NOW) }).await;
+
+    let meanwhile = Arc::clone(&direct);
+    proxy.lose_reply_after(async move {
+        assert_eq!(meanwhile.restart(id, other).await.unwrap(), Some(1));
+        let finished = finish(id, Resolution::Unsent, "abandoned");
+        assert!(meanwhile.finish(finished).await.unwrap());
+    });
+    assert!(!ledger.finish(FinishAttempt { basis, ..unsent(id) }).await.unwrap());
+    assert!(proxy.has_lost_reply());
+
+    let meanwhile = Arc::clone(&direct);
+    proxy.lose_reply_after(async move {
+        assert!(meanwhile.finish(unsent(id)).await.unwrap());
+        assert_eq!(meanwhile.restart(id, other).await.unwrap(), Some(3));
+    });
+    assert_eq!(ledger.restart(id, lease()).await.unwrap(), None);
+    assert!(proxy.has_lost_reply());
+
+    let meanwhile = Arc::clone(&direct);
+    proxy.lose_reply_after(async move {
+        let ended_at = get(&meanwhile, id).await.connection_ended_at;
+        assert!(meanwhile.take_over(id, other, ended_at).await.unwrap().is_some());
+    });
+    assert_eq!(ledger.take_over(id, lease(), None).await.unwrap(), None);
+    assert!(proxy.has_lost_reply());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_whose_reply_is_lost_reports_no_wrong_number() {
     let (backend, ledger, proxy) = unreliable().await;
     begin(&ledger, &keyed(1, NOW)).await;
-    // Prepares the statement, so that the next reply is the deletion's.
-    assert_eq!(ledger.delete_by_email(&key(2)).await.unwrap(), 0);
     proxy.lose_reply();
     let error = ledger.delete_by_email(&key(1)).await.unwrap_err();
     assert!(format!("{error:?}").contains("ReplyLost"), "{error:?}");

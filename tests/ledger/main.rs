@@ -60,5 +60,6 @@ mod sqlite;
 mod swapped_files;
 #[path = "../shared/temp_dir.rs"]
 mod temp_dir;
+#[path = "../shared/unreliable_server.rs"]
 mod unreliable_server;
 mod upkeep;

@@ -347,10 +347,10 @@ async fn a_connection_that_breaks_at_its_start_is_not_taken_for_a_poolers() {
     let backend = Backend::postgres().await;
     let proxy = UnreliableServer::start();
     let ledger = backend.through(&proxy.url(&backend.database())).open_plain().await;
-    proxy.lose_reply();
+    proxy.break_connection();
     // Whether it starts does not matter here.
     let _begun = ledger.begin(unique(NOW)).await;
-    assert!(proxy.has_lost_reply());
+    assert!(proxy.has_broken_connection());
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
     let observer = connect(&backend.url()).await;
     assert_eq!(scalar::<i64>(&observer, WITHOUT_SETTINGS).await, 0);

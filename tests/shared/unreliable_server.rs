@@ -1,10 +1,12 @@
 //! A proxy before the tests' PostgreSQL server, which loses replies and falls silent.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
+use futures_util::future::{BoxFuture, ready};
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -16,16 +18,24 @@ use crate::temp_dir::TempDir;
 const SOCKET: &str = ".s.PGSQL.5432";
 
 /// The state that all connections share.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Switches {
-    /// The next reply is lost with its connection.
-    lose_reply: AtomicBool,
+    /// The next reply to a statement is lost with its connection, after this work.
+    lose_reply: Mutex<Option<BoxFuture<'static, ()>>>,
+    /// The next connection that a reply is sent over breaks instead.
+    break_connection: AtomicBool,
     /// The number of connections that were opened.
     opened: AtomicUsize,
     /// The number of connections that clients have not closed.
     open: AtomicUsize,
     /// Connections up to this number forward nothing.
     silent: AtomicUsize,
+}
+
+impl fmt::Debug for Switches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Switches").finish_non_exhaustive()
+    }
 }
 
 /// The proxy. Its folder holds the socket.
@@ -68,14 +78,30 @@ impl UnreliableServer {
         format!("postgres://postgres@localhost/{database}?host={}", self.folder.path().display())
     }
 
-    /// Loses the next reply, with its connection, after the server has executed the statement.
+    /// Loses the next reply to a statement, with its connection. Its transaction has ended by then. The reply
+    /// to the preparation of a statement is not lost.
     pub(crate) fn lose_reply(&self) {
-        self.switches.lose_reply.store(true, Ordering::SeqCst);
+        self.lose_reply_after(ready(()));
+    }
+
+    /// Loses the next reply like [`Self::lose_reply`], but does this work before the client notices.
+    pub(crate) fn lose_reply_after(&self, work: impl Future<Output = ()> + Send + 'static) {
+        *self.switches.lose_reply.lock() = Some(Box::pin(work));
+    }
+
+    /// Breaks the next connection that the server sends anything over, such as its response to a login.
+    pub(crate) fn break_connection(&self) {
+        self.switches.break_connection.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether a connection broke since [`Self::break_connection`].
+    pub(crate) fn has_broken_connection(&self) -> bool {
+        !self.switches.break_connection.load(Ordering::SeqCst)
     }
 
     /// Returns whether a reply was lost since [`Self::lose_reply`].
     pub(crate) fn has_lost_reply(&self) -> bool {
-        !self.switches.lose_reply.load(Ordering::SeqCst)
+        self.switches.lose_reply.lock().is_none()
     }
 
     /// Silences every open connection without closing it.
@@ -117,10 +143,15 @@ async fn forward(
         if length == 0 {
             return;
         }
-        if is_reply && switches.lose_reply.swap(false, Ordering::SeqCst) {
-            // Meanwhile the server executes the whole transaction.
-            tokio::time::sleep(Duration::from_millis(200)).await;
+        if is_reply && switches.break_connection.swap(false, Ordering::SeqCst) {
             return;
+        }
+        if is_reply && ends_transaction(&buffer[..length]) {
+            let lost = switches.lose_reply.lock().take();
+            if let Some(work) = lost {
+                work.await;
+                return;
+            }
         }
         if number <= switches.silent.load(Ordering::SeqCst) {
             // Until the client closes it.
@@ -131,4 +162,21 @@ async fn forward(
             return;
         }
     }
+}
+
+/// Returns whether these messages end a transaction that has executed something: a statement's `CommandComplete`,
+/// and `ReadyForQuery` outside a transaction.
+fn ends_transaction(mut messages: &[u8]) -> bool {
+    let mut is_complete = false;
+    while let [kind, a, b, c, d, rest @ ..] = messages {
+        let length = u32::from_be_bytes([*a, *b, *c, *d]).saturating_sub(4);
+        let length = usize::try_from(length).expect("32 bits");
+        let Some((body, further)) = rest.split_at_checked(length) else { break };
+        is_complete |= *kind == b'C';
+        if is_complete && *kind == b'Z' && body == b"I" {
+            return true;
+        }
+        messages = further;
+    }
+    false
 }

@@ -316,6 +316,14 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
             (row.get::<_, String>(0), row.get::<_, bool>(1))
         };
         let is_full = synchronous == Synchronous::Full;
+        let durable = Lease { synced: true, ..lease() };
+        let resumed = keyed(3, NOW).id;
+        ledger.begin(NewAttempt { id: resumed, ..keyed(3, NOW) }).await.unwrap();
+        ledger.finish(unsent(resumed)).await.unwrap();
+        assert_eq!(ledger.restart(resumed, durable).await.unwrap(), Some(1));
+        assert_eq!(last().await, ("off".to_owned(), true));
+        assert!(ledger.take_over(resumed, durable, None).await.unwrap().is_some());
+        assert_eq!(last().await, ("off".to_owned(), true));
         let attempt = keyed(1, NOW);
         ledger.begin(attempt.clone()).await.unwrap();
         // The wait comes after the commit, while no row is locked.
@@ -334,7 +342,7 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
         assert_eq!(last().await.0, "off");
         assert!(ledger.record_once(attempt.id, key(2), DAY).await.unwrap());
         assert_eq!(last().await, ("off".to_owned(), true));
-        assert_eq!(ledger.delete_by_email(&key(1)).await.unwrap(), 2);
+        assert_eq!(ledger.delete_by_email(&key(1)).await.unwrap(), 3);
         assert_eq!(last().await, ("off".to_owned(), true));
         ledger.begin(keyed(2, NOW.saturating_sub(DAY))).await.unwrap();
         assert_eq!(ledger.sweep(kept_for(Duration::ZERO), 9).await.unwrap().attempts, 1);

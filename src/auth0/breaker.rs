@@ -288,4 +288,18 @@ mod tests {
         let opened = [(0, Fails), (0, Fails), (0, Fails), (1000, PROBE)];
         run(1.0, &[&opened[..], &[(1200, Abandoned), (1200, PROBE)]].concat());
     }
+
+    #[tokio::test]
+    async fn a_probe_that_is_dropped_without_a_result_is_abandoned() {
+        let settings =
+            BreakerSettings { failures: 1, pause: Duration::ZERO, max_pause: Duration::ZERO };
+        let breaker = Breaker::new(settings, Arc::default());
+        let now = Instant::now();
+        breaker.admit(now).unwrap().failed();
+        let later = Instant::now();
+        let probe = breaker.admit(later).unwrap();
+        assert!(probe.is_probe && breaker.admit(later).is_err());
+        drop(probe);
+        assert!(breaker.admit(Instant::now()).unwrap().is_probe);
+    }
 }

@@ -142,3 +142,29 @@ impl CallPermit {
 fn circuit_open(retry_after: Duration) -> CallError {
     TransportError::CircuitOpen { retry_after }.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[tokio::test]
+    async fn a_call_lost_with_a_pool_that_was_replaced_does_not_count_for_the_breaker() {
+        let budget = BudgetSettings {
+            reserve_percent: 0,
+            initial_burst: 100,
+            max_wait: Duration::ZERO,
+            max_waiting: 0,
+        };
+        let pause = Duration::from_mins(1);
+        let breaker = BreakerSettings { failures: 2, pause, max_pause: pause };
+        let guard = CallGuard::new(&budget, &breaker, &Arc::new(Metrics::new()));
+        for (is_outdated, is_open) in [(false, false), (true, false), (true, false), (false, true)]
+        {
+            let permit = guard.acquire(Priority::Create).await.unwrap();
+            let error = TransportError::Unreadable(200);
+            permit.end(Err(SendError { error, is_outdated }), &SystemClock).await.unwrap_err();
+            assert_eq!(guard.is_failing_fast(), is_open);
+        }
+    }
+}

@@ -353,3 +353,47 @@ fn log_failure(failure: &TokenError, wait: Duration) {
         tracing::warn!(error, retry_in_ms, "cannot fetch a Management API token: {failure}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth0::http_client::HttpClient;
+    use crate::auth0::tenant_clock::TenantClock;
+    use crate::clock::SystemClock;
+
+    /// The time for which a token with these scopes is fresh.
+    async fn fresh_for(scopes: &str) -> Duration {
+        let variables = [
+            ("AUTH0_DOMAIN", "http://127.0.0.1:1"),
+            ("AUTH0_CLIENT_ID", "client"),
+            ("AUTH0_CLIENT_SECRET", "secret"),
+        ];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let settings = crate::config::load(None, variables).unwrap().auth0;
+        let (clock, metrics) = (Arc::new(SystemClock), Arc::new(Metrics::new()));
+        let tenant_clock =
+            TenantClock::new(Arc::<SystemClock>::clone(&clock), Arc::clone(&metrics));
+        let http = HttpClient::new(&settings, tenant_clock, None).unwrap();
+        let request =
+            TokenRequest::new(http, &settings, Arc::<SystemClock>::clone(&clock)).unwrap();
+        let tokens = TokenCache::new(Arc::clone(&metrics));
+        let refresher = TokenRefresher { tokens, request: Arc::new(request), clock, metrics };
+        let started = Instant::now();
+        let grant = TokenGrant {
+            authorization: HeaderValue::from_static("Bearer token"),
+            lifetime: Duration::from_hours(24),
+            scopes: Some(scopes.into()),
+        };
+        let token = refresher.publish(grant, started);
+        assert!(refresher.wait_until_stale(&token, started).await);
+        started.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_without_the_scope_of_sign_ups_is_soon_replaced() {
+        let soon = fresh_for("read:users").await;
+        assert!((SCOPE_RETRY..SCOPE_RETRY + MIN_REFRESH_INTERVAL).contains(&soon), "{soon:?}");
+        let late = fresh_for("create:users read:users").await;
+        assert!(late > Duration::from_hours(19), "{late:?}");
+    }
+}

@@ -351,11 +351,38 @@ mod tests {
     use axum::Router;
     use axum::handler::Handler;
     use axum::routing::get;
+    use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::Notify;
 
+    use super::conn_state::ConnState;
     use super::*;
     use crate::abuse::Proxies;
+
+    #[tokio::test]
+    async fn an_evicted_connection_is_not_dropped_while_a_request_is_handled() {
+        let limits = ConnectionLimits {
+            all: 1,
+            per_address: 1,
+            unfinished_per_address: 1,
+            memory: 1024 * 1024,
+        };
+        for (state, is_dropped) in [
+            (ConnState::New, true),
+            (ConnState::Headers, true),
+            (ConnState::Body, false),
+            (ConnState::Active, false),
+            (ConnState::Idle, true),
+        ] {
+            let table = ConnectionTable::new(limits, HttpMetrics::default());
+            let guard = table.admit(Ipv4Addr::LOCALHOST.into(), false).unwrap();
+            // It is evicted while it waits for a request, whose last bytes arrive just then.
+            guard.connection.close_for_others();
+            guard.connection.enter(state);
+            let served = serve(pending(), guard).now_or_never();
+            assert_eq!(served.is_some(), is_dropped, "{state:?}");
+        }
+    }
 
     /// A log that sends what is written to it.
     struct Log(mpsc::Sender<Vec<u8>>);

@@ -282,3 +282,72 @@ impl SqliteWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::telemetry::LedgerMetrics;
+
+    /// A writer of a file with an empty table, and its folder.
+    async fn writer() -> (SqliteWriter, PathBuf) {
+        let folder = std::env::temp_dir().join(format!("writer-{:016x}", rand::random::<u64>()));
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("signup.db");
+        File::create_new(&path).unwrap();
+        let guard = Arc::new(FileGuard::new(&path, None).unwrap());
+        let timeout = Duration::from_mins(1);
+        let connection = LedgerConnection::open(&guard, timeout).unwrap();
+        let (clock, batches) = (Arc::new(SystemClock), LedgerMetrics::default().batches());
+        let writer = SqliteWriter::start(connection, guard, timeout, clock, batches).unwrap();
+        let table = |database: &Connection, _| database.execute_batch("CREATE TABLE written (x)");
+        writer.run(Durability::Unsynced, table).await.unwrap();
+        (writer, folder)
+    }
+
+    fn insert(database: &Connection, _: LedgerTime) -> rusqlite::Result<usize> {
+        database.execute("INSERT INTO written VALUES (1)", [])
+    }
+
+    async fn count(writer: &SqliteWriter) -> i64 {
+        let count = |database: &Connection, _| {
+            database.query_row("SELECT count(*) FROM written", [], |row| row.get(0))
+        };
+        writer.run(Durability::Unsynced, count).await.unwrap()
+    }
+
+    /// As a full disk does.
+    #[tokio::test]
+    async fn a_job_after_one_that_ended_the_transaction_writes_nothing() {
+        let (writer, folder) = writer().await;
+        let ends = writer.run_with_next(|database, _| database.execute_batch("ROLLBACK"));
+        let follows = writer.run_with_next(insert);
+        let (ends, follows) = tokio::join!(ends, follows);
+        assert!(ends.is_err() && follows.is_err(), "{ends:?}, {follows:?}");
+        assert_eq!(count(&writer).await, 0);
+        writer.run(Durability::Unsynced, insert).await.unwrap();
+        assert_eq!(count(&writer).await, 1);
+        writer.close().await;
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_job_is_not_waited_for_while_batches_succeed_in_a_row() {
+        let (writer, folder) = writer().await;
+        let now = LedgerTime::from_epoch(Duration::ZERO);
+        assert!(writer.try_run_unawaited(now, || true, insert).is_err(), "no load");
+        // The last batch ends in a while: no pause of this test ends the streak.
+        let (start, end) = (StdInstant::now(), StdInstant::now() + Duration::from_mins(1));
+        let streak = (0..200).fold(writer.shared.lock().streak, |it, _| it.add(start, end));
+        writer.shared.lock().streak = streak;
+        assert!(writer.try_run_unawaited(now, || false, insert).is_err(), "it may not join");
+        assert!(writer.try_run_unawaited(now, || true, insert).is_ok());
+        writer.flush().await.unwrap();
+        assert_eq!(count(&writer).await, 1);
+        writer.close().await;
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

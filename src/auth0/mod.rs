@@ -27,6 +27,8 @@ mod response;
 mod scopes;
 mod sender;
 mod tenant_clock;
+#[cfg(test)]
+mod test_client;
 mod token;
 mod token_request;
 mod token_retry;

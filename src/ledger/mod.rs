@@ -17,6 +17,8 @@ mod open;
 pub mod postgres;
 mod secret_key;
 pub mod sqlite;
+#[cfg(test)]
+mod test_ledger;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -41,6 +43,8 @@ pub use open::{backup, migrate, migrations, open, restore};
 pub use postgres::PostgresError;
 pub use secret_key::{KeyError, SecretLocation, digests, secret_location};
 pub use sqlite::{BackupError, CopySummary, Restored};
+#[cfg(test)]
+pub(crate) use test_ledger::open_in;
 
 use crate::clock::LedgerTime;
 use crate::digest::DigestPair;

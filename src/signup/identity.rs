@@ -162,3 +162,31 @@ impl KeyedRequest {
 const fn day(at: Duration) -> u64 {
     at.as_secs() / DAY
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signup::test_service::TestService;
+
+    /// The ledger's clock and the tenant's may be days apart.
+    #[tokio::test]
+    async fn every_day_of_either_clock_has_a_candidate_id() {
+        let service = TestService::start().await;
+        let (digests, connection) = (&service.inner().context.digests, &service.inner().connection);
+        let request = service.request(None);
+        let at = |day: u64| Duration::from_secs(day * DAY + DAY / 2);
+        let ids = request.candidate_ids(
+            digests,
+            connection,
+            LedgerTime::from_epoch(at(20_000)),
+            Some(TenantTime::from_epoch(at(20_010))),
+            IMPLICIT_KEY_LIFETIME,
+        );
+        let is_candidate = |day| {
+            let now = LedgerTime::from_epoch(at(day));
+            ids.contains(&request.user_id(digests, connection, now, None))
+        };
+        let days: Vec<_> = (19_990..20_020).filter(|day| is_candidate(*day)).collect();
+        assert_eq!(days, [19_999, 20_000, 20_001, 20_009, 20_010, 20_011]);
+    }
+}

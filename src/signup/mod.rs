@@ -26,6 +26,8 @@ mod resolve;
 mod run;
 mod sweeper;
 mod taken_addresses;
+#[cfg(test)]
+mod test_service;
 mod unresolved;
 
 use std::sync::Arc;

@@ -1,0 +1,98 @@
+//! The service for tests of this module: on a ledger in a temporary file, and at a tenant that does not respond.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::call::PreparedCall;
+use super::identity::KeyedRequest;
+use super::ledger_wait::LedgerWait;
+use super::{Connection, Deps, Inner, Signups, Timeouts};
+use crate::auth0::Client;
+use crate::clock::{Clock, SystemClock};
+use crate::context::Context;
+use crate::digest::Digest;
+use crate::domain::{Attributes, EmailAddress, IdempotencyKey, NewUser, Password};
+use crate::ledger::{AdmissionCost, Binding, KeyRecord, NewAttempt, NewKey, open_in};
+
+/// The service, and the folder of its ledger.
+#[derive(Debug)]
+pub(super) struct TestService {
+    pub(super) signups: Signups,
+    folder: PathBuf,
+}
+
+impl TestService {
+    /// Starts it with an empty ledger.
+    pub(super) async fn start() -> Self {
+        let folder = std::env::temp_dir().join(format!("signups-{:016x}", rand::random::<u64>()));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (ledger, digests) = open_in(&folder, &clock).await;
+        let context = Context::new(clock, digests);
+        let minute = Duration::from_mins(1);
+        let signups = Signups::new(Deps {
+            auth0: Arc::new(Client::unreachable(&context)),
+            ledger,
+            context,
+            timeouts: Timeouts {
+                key_lifetime: Duration::from_hours(24),
+                duplicate_wait: minute,
+                retry_window: minute,
+                attempt: minute,
+                lease: minute,
+                absence_grace: minute,
+                ledger: minute,
+            },
+            connection: Connection {
+                tenant: "https://tenant".to_owned(),
+                name: "users".to_owned(),
+            },
+            pin_user_id: true,
+            hides_existence: false,
+            notice_client_id: None,
+        });
+        Self { signups, folder }
+    }
+
+    /// The state of the service.
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.signups.0
+    }
+
+    /// A request of Ada's, with this key of the client.
+    pub(super) fn request(&self, key: Option<&str>) -> KeyedRequest {
+        let user = NewUser {
+            email: EmailAddress::parse("ada@example.com").unwrap(),
+            password: Password::new("Difference-Engine-1843"),
+            attributes: Attributes::default(),
+            user_metadata: BTreeMap::new(),
+            terms: None,
+        };
+        let Inner { context, timeouts, .. } = &**self.inner();
+        let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
+        let wait = LedgerWait::new(timeouts.ledger);
+        KeyedRequest::new(&context.digests, user, key, false, "request".to_owned(), wait)
+    }
+
+    /// Records an attempt with the request's address and this user id, which started at this time. No other has
+    /// its key.
+    pub(super) async fn record(
+        &self,
+        request: &KeyedRequest,
+        call: &PreparedCall,
+        binding: Binding,
+    ) {
+        let records = vec![KeyRecord { key: Digest::from_bytes(rand::random()), binding }];
+        let attempt = self.inner().new_attempt(request, call, AdmissionCost::default());
+        let key = NewKey { records, ..attempt.key };
+        self.inner().ledger.begin(NewAttempt { key, ..attempt }).await.unwrap();
+    }
+}
+
+impl Drop for TestService {
+    fn drop(&mut self) {
+        // Stays in the system's temporary folder if the ledger still writes to it.
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}

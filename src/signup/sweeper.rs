@@ -111,6 +111,32 @@ impl ClockComparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::{Binding, Find};
+    use crate::signup::call::PreparedCall;
+    use crate::signup::test_service::TestService;
+
+    #[tokio::test]
+    async fn a_sweep_goes_on_until_nothing_old_is_left() {
+        let service = TestService::start().await;
+        let ledger = &service.inner().ledger;
+        let request = service.request(None);
+        let now = ledger.now().await.unwrap();
+        let old = now.before(Duration::from_hours(48));
+        let (batch, _) = BATCH;
+        let attempts = (0..=batch).map(async |_| {
+            let call = PreparedCall::new(service.inner(), &request, old);
+            service.record(&request, &call, Binding::from_bytes([1, 2])).await;
+        });
+        futures_util::future::join_all(attempts).await;
+        let steady_since = Some(Instant::now());
+        tokio::time::pause();
+        tokio::time::advance(STEADY_FOR).await;
+        tokio::time::resume();
+        let last = Some((ledger.now().await.unwrap(), Instant::now()));
+        let mut clocks = ClockComparison { last, steady_since };
+        service.signups.sweep_once(&mut clocks, Duration::from_hours(24)).await.unwrap();
+        assert!(ledger.find(Find::All, 10).await.unwrap().is_empty());
+    }
 
     #[test]
     fn nothing_is_deleted_until_the_clocks_have_agreed_for_ten_minutes() {

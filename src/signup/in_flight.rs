@@ -244,4 +244,28 @@ mod tests {
         let other = in_flight.join_key(Digest::from_bytes([1; 32]), Digest::from_bytes([3; 32]));
         assert!(matches!(other, Join::KeyMismatch));
     }
+
+    /// A change of the state, and whether it is allowed.
+    type Change = (fn(&SendState) -> bool, bool);
+
+    #[test]
+    fn a_sign_up_is_either_sent_or_given_up() {
+        let new = |state: &SendState| {
+            state.mark_new();
+            true
+        };
+        let rows: [&[Change]; 5] = [
+            &[(SendState::give_up, false), (SendState::may_send, false), (new, true)],
+            &[(new, true), (SendState::give_up, true), (SendState::may_send, false)],
+            &[(new, true), (SendState::give_up, true), (SendState::mark_early, false)],
+            &[(new, true), (SendState::may_send, true), (SendState::give_up, false)],
+            &[(new, true), (SendState::mark_early, true), (SendState::give_up, false)],
+        ];
+        for (row, changes) in rows.into_iter().enumerate() {
+            let state = SendState::default();
+            for (step, (change, expected)) in changes.iter().enumerate() {
+                assert_eq!(change(&state), *expected, "row {row}, step {step}");
+            }
+        }
+    }
 }

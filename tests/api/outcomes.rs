@@ -201,8 +201,9 @@ async fn a_client_that_disconnects_does_not_cancel_the_sign_up() {
 async fn the_whole_request_has_a_deadline() {
     let builder = TestApp::builder().request_timeout(Duration::from_secs(2));
     let app = builder.spawn().await;
-    // A first sign-up takes longer than later ones.
+    // A first sign-up takes longer than later ones, on a busy machine longer than the deadline.
     app.sign_up(&ada_with("email", "first@example.com")).await;
+    app.until(|app| app.creates().first().is_some_and(|call| call.status.is_some())).await;
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let response = app.sign_up(&ada()).await;
@@ -242,6 +243,27 @@ async fn a_deadline_before_anything_was_sent_is_reported_and_nothing_is_sent_lat
     let again = TestResponse::receive(again.json(&ada())).await;
     assert_eq!(again.status, StatusCode::CREATED);
     assert_eq!(again.header("idempotency-replayed"), None);
+}
+
+/// The client whose deadline passed got the response that nothing was sent. Another one waits for the same sign-up.
+#[tokio::test]
+async fn a_sign_up_that_was_given_up_starts_over_for_a_client_that_waits() {
+    let tenant = Emulator::builder().start().await.unwrap();
+    let gate = Gate::new();
+    tenant.fault(Route::Token, Fault::held(&gate));
+    let builder = TestApp::builder().tenant(tenant).request_timeout(Duration::from_millis(2_500));
+    let app = builder.spawn().await;
+    let sign_up = || tokio::spawn(TestResponse::receive(app.post().json(&ada())));
+    let first = sign_up();
+    // The second client's deadline is as much later.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    let second = sign_up();
+    assert_eq!(first.await.unwrap().problem(), "upstream_unavailable");
+    gate.open();
+    let second = second.await.unwrap();
+    assert_eq!(second.status, StatusCode::CREATED, "{second:?}");
+    assert_eq!(second.header("idempotency-replayed"), None, "its own sign-up, not the first one");
+    assert_eq!(app.creates().len(), 1);
 }
 
 #[tokio::test]

@@ -404,13 +404,11 @@ async fn a_mail_that_the_tenant_has_no_room_for_is_not_a_rejected_one() {
 }
 
 /// Without its record, the next request with the key would not find the user.
-#[tokio::test]
-async fn a_result_that_cannot_be_found_again_is_recorded_before_the_response() {
-    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
-    let app = uniform().auth0(scopes).spawn().await;
+/// Asserts that the response of a sign-up waits for the record of its result.
+async fn assert_recorded_first(app: &TestApp, form: &Value) {
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
-    let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
+    let response = tokio::spawn(TestResponse::receive(app.post().json(form)));
     gate.arrived(1).await;
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
     ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -418,6 +416,24 @@ async fn a_result_that_cannot_be_found_again_is_recorded_before_the_response() {
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert!(!response.is_finished());
     ledger.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(response.await.unwrap().status, StatusCode::ACCEPTED);
+    let response = response.await.unwrap();
+    assert!(response.status.is_success(), "{response:?}");
     assert_eq!(app.attempts().await[0].state, AttemptState::Created);
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_found_again_is_recorded_before_the_response() {
+    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
+    let app = uniform().auth0(scopes).spawn().await;
+    assert_recorded_first(&app, &ada()).await;
+
+    // A lookup was forbidden although the token names the scope.
+    let app = TestApp::spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    let forbidden = r#"{"statusCode":403,"error":"Forbidden","message":"Insufficient scope, expected any of: read:users","errorCode":"insufficient_scope"}"#;
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(403).body(forbidden));
+    let mut taken = ada_with("email", "before@example.com");
+    taken["password"] = "Another-Password-1".into();
+    assert_eq!(app.sign_up(&taken).await.problem(), "email_taken");
+    assert_recorded_first(&app, &ada()).await;
 }

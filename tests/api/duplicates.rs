@@ -77,7 +77,7 @@ async fn pass(mut judge: TcpStream) {
 const STARTS: &str = r#"ledger_calls_total{operation="begin",outcome="done"}"#;
 
 /// The number of attempts that the ledger was asked to start again.
-const RESTARTS: &str = r#"ledger_calls_total{operation="restart",outcome="done"}"#;
+pub(crate) const RESTARTS: &str = r#"ledger_calls_total{operation="restart",outcome="done"}"#;
 
 #[tokio::test]
 async fn a_duplicate_replays_the_first_request_that_started_before_it() {

@@ -27,6 +27,9 @@ mod raw;
 mod server;
 #[path = "../shared/temp_dir.rs"]
 mod temp_dir;
+#[path = "../shared/unreliable_server.rs"]
+#[expect(dead_code, reason = "the tests of the ledger use the rest of it")]
+mod unreliable_server;
 
 mod attempts;
 mod base_path;

@@ -6,9 +6,13 @@ use std::time::{Duration, Instant};
 use auth0_emulator::{Fault, Gate, Route};
 use reqwest::StatusCode;
 
-use crate::app::{TestApp, TestAppBuilder, ada, ada_with};
+use tokio_postgres::Client;
+
+use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::duplicates::RESTARTS;
 use crate::eventually::eventually;
 use crate::server::{connect, database, scalar};
+use crate::unreliable_server::UnreliableServer;
 
 fn service(database: &str) -> TestAppBuilder {
     TestApp::builder()
@@ -80,27 +84,50 @@ async fn a_probe_that_hangs_up_cuts_no_connection() {
     }
 }
 
-/// A failover loses the start of an attempt while its call is under way.
+/// A failover loses the start of an attempt while its call is under way. Returns the response of the sign-up, once
+/// its row is written again in this state.
+async fn lose_row_meanwhile(app: &TestApp, table: &Client, state: i16) -> TestResponse {
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let sign_up = app.post().header("idempotency-key", KEY).json(&ada());
+    let sign_up = tokio::spawn(TestResponse::receive(sign_up));
+    gate.arrived(1).await;
+    table.batch_execute("TRUNCATE attempts, attempt_keys").await.unwrap();
+    gate.open();
+    let response = sign_up.await.unwrap();
+    eventually("the row is written", async || {
+        let row = format!(
+            "SELECT count(*) FROM attempts WHERE state = {state} AND outcome_code IS NOT NULL"
+        );
+        (scalar::<i64>(table, &row).await == 1).then_some(())
+    })
+    .await;
+    response
+}
+
 #[tokio::test]
 async fn a_result_that_meets_no_row_writes_it_whole() {
     let database = database().await;
     let app = service(&database).spawn().await;
-    app.until_ready().await;
-    let from = app.creates().len();
-    let gate = Gate::new();
-    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
-    let sign_up = app.post().header("x-request-id", "lost").json(&ada()).send();
-    let sign_up = tokio::spawn(sign_up);
-    app.until(|app| app.creates().len() > from).await;
     let table = connect(&database).await;
-    table.batch_execute("TRUNCATE attempts, attempt_keys").await.unwrap();
-    gate.open();
-    assert_eq!(sign_up.await.unwrap().unwrap().status(), StatusCode::CREATED);
-    eventually("the row is written", async || {
-        let rows = "SELECT count(*) FROM attempts WHERE state = 1 AND outcome_code = 'created'";
-        (scalar::<i64>(&table, rows).await == 1).then_some(())
-    })
-    .await;
+    assert_eq!(lose_row_meanwhile(&app, &table, 1).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_result_of_an_attempt_that_had_started_again_writes_its_lost_row_too() {
+    let database = database().await;
+    let app = service(&database).set("auth0.budget.max_wait_ms", "100").spawn().await;
+    let taken = ada_with("password", "Another-Password-1");
+    assert_eq!(app.sign_up(&taken).await.status, StatusCode::CREATED);
+    app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "1"));
+    let busy = ada_with("email", "busy@example.com");
+    assert_eq!(app.sign_up(&busy).await.problem(), "upstream_busy");
+    // Nothing is sent.
+    assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "upstream_busy");
+    app.until_created(0).await;
+    let table = connect(&database).await;
+    assert_eq!(lose_row_meanwhile(&app, &table, 2).await.problem(), "email_taken");
+    assert_eq!(app.metric(RESTARTS).await, 1);
 }
 
 /// A failover loses the start of an attempt, and the connection that its result is first sent over.
@@ -126,6 +153,64 @@ async fn a_result_that_is_recorded_late_and_meets_no_row_writes_it_whole() {
         (scalar::<i64>(&table, rows).await == 1).then_some(())
     })
     .await;
+}
+
+/// A sign-up whose start is recorded, although the service learns only that it failed: the server falls silent
+/// before it commits.
+async fn lose_start(app: &TestApp, proxy: &UnreliableServer, database: &str) {
+    let (blocker, table) = (connect(database).await, connect(database).await);
+    blocker.batch_execute("BEGIN; LOCK TABLE attempts IN EXCLUSIVE MODE").await.unwrap();
+    let sign_up = app.post().header("idempotency-key", KEY).json(&ada());
+    let sign_up = tokio::spawn(TestResponse::receive(sign_up));
+    eventually("the start waits for the table", async || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                       AND wait_event_type = 'Lock' AND query LIKE '%start_attempt%'";
+        (scalar::<i64>(&table, waiting).await == 1).then_some(())
+    })
+    .await;
+    proxy.silence_for_good();
+    blocker.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(sign_up.await.unwrap().problem(), "unavailable");
+    assert_eq!(scalar::<i16>(&table, "SELECT state FROM attempts").await, 0);
+}
+
+#[tokio::test]
+async fn an_attempt_whose_start_was_lost_is_released_unless_it_has_started_again() {
+    for has_restarted in [false, true] {
+        let database = database().await;
+        let proxy = UnreliableServer::start();
+        let through = proxy.url(database.split(['/', '?']).nth(3).unwrap());
+        let app = service(&through).set("ledger.timeout_ms", "6000").spawn().await;
+        app.until_ready().await;
+        lose_start(&app, &proxy, &database).await;
+        let table = connect(&database).await;
+        if has_restarted {
+            table.batch_execute("UPDATE attempts SET restarts = 1").await.unwrap();
+        }
+        // The server responds again.
+        proxy.silence();
+        if has_restarted {
+            app.until_metric(r#"ledger_calls_total{operation="get",outcome="done"}"#, 1).await;
+            assert_eq!(
+                app.sign_up(&ada_with("email", "next@example.com")).await.status,
+                StatusCode::CREATED
+            );
+            let open = "SELECT count(*) FROM attempts WHERE state = 0 AND restarts = 1";
+            assert_eq!(scalar::<i64>(&table, open).await, 1);
+            continue;
+        }
+        eventually("the attempt is released", async || {
+            let rows =
+                "SELECT count(*) FROM attempts WHERE state = 4 AND outcome_code = 'abandoned'";
+            (scalar::<i64>(&table, rows).await == 1).then_some(())
+        })
+        .await;
+        let other = service(&database).set("auth0.domain", app.auth0.url()).spawn().await;
+        let again = other.sign_up_with_key(KEY, &ada()).await;
+        assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+        assert_eq!(again.header("idempotency-replayed"), None);
+        assert_eq!(app.creates().len(), 1);
+    }
 }
 
 #[test]

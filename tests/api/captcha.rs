@@ -20,14 +20,14 @@ use crate::process::Process;
 use crate::temp_dir::TempDir;
 
 /// A captcha service on loopback. Does not respond while `response` is `None`.
-struct CaptchaService {
-    url: String,
+pub(crate) struct CaptchaService {
+    pub(crate) url: String,
     response: Arc<Mutex<Option<(u16, String)>>>,
     requests: Arc<Mutex<Vec<HashMap<String, String>>>>,
 }
 
 impl CaptchaService {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/siteverify", listener.local_addr().unwrap());
         let service = Self { url, response: Arc::default(), requests: Arc::default() };
@@ -41,7 +41,7 @@ impl CaptchaService {
         service
     }
 
-    fn responds(&self, status: u16, body: &Value) {
+    pub(crate) fn responds(&self, status: u16, body: &Value) {
         *self.response.lock() = Some((status, body.to_string()));
     }
 

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::app::{Ahead, TestApp, TestAppBuilder, TestResponse, ada, ada_with, person};
+use crate::captcha::CaptchaService;
 use crate::eventually::eventually;
 use crate::server::database;
 
@@ -434,6 +435,59 @@ fn defaults() -> TestAppBuilder {
         .set("challenge.adaptive.address_burst", "50")
         .set("challenge.adaptive.attempts_per_minute", "300")
         .set("challenge.adaptive.unsuccessful_percent", "75")
+}
+
+/// Each robot sends forms that fail in one way, a few from each of many networks.
+#[tokio::test]
+async fn robots_in_many_networks_ask_all_others_for_a_proof() {
+    type Robot = fn(&mut Value, &str);
+    let robots: [(&str, Robot); 5] = [
+        ("a wrong proof", |form, _| form["altcha"] = "x".into()),
+        ("a used proof", |form, used| form["altcha"] = used.into()),
+        ("a honeypot", |form, _| form["subject"] = "x".into()),
+        ("a forged token", |form, _| form["form_token"] = "x".into()),
+        ("a failed captcha", |form, _| {
+            form["subject"] = "x".into();
+            form["cf-turnstile-response"] = "x".into();
+        }),
+    ];
+    let mut not_noticed = Vec::new();
+    for (name, robot) in robots {
+        let captchas = CaptchaService::start().await;
+        captchas
+            .responds(200, &json!({"success": false, "error-codes": ["invalid-input-response"]}));
+        let app = defaults();
+        let app = if name == "a failed captcha" {
+            app.set("auth0_compat.enabled", "false")
+                .set("challenge.captcha.provider", "turnstile")
+                .set("challenge.captcha.site_key", "site")
+                .set("challenge.captcha.secret", "secret")
+                .set("challenge.captcha.hostnames", "www.example.com")
+                .set("challenge.captcha.verify_url", &captchas.url)
+        } else {
+            app
+        };
+        let app = app.spawn().await;
+        let used = if name == "a used proof" { proof(&app).await } else { String::new() };
+        let post = async |n: usize| {
+            let mut form = ada_with("email", format!("robot{n}@example.com"));
+            robot(&mut form, &used);
+            let post = app.post().header("x-forwarded-for", format!("198.51.{}.1", n % 20));
+            TestResponse::receive(post.json(&form)).await.status
+        };
+        if name == "a used proof" {
+            assert_eq!(post(100).await, StatusCode::CREATED);
+        }
+        assert!(!is_asked_for_a_proof(&app).await, "{name}");
+        // Three of a network count at once.
+        for n in 0..60 {
+            assert_eq!(post(n).await, StatusCode::FORBIDDEN, "{name}");
+        }
+        if !is_asked_for_a_proof(&app).await {
+            not_noticed.push(name);
+        }
+    }
+    assert!(not_noticed.is_empty(), "{not_noticed:?}");
 }
 
 #[tokio::test]

@@ -242,10 +242,11 @@ mod tests {
             assert!(limiter.try_acquire(key).is_ok());
             let held: usize = limiter.buckets.shards.iter().map(|shard| shard.lock().len()).sum();
             assert!(held <= 640, "{held}");
-            assert_eq!(
-                value(&metrics, "limiter_entries{limit=\"test\"}"),
-                i64::try_from(held).unwrap()
-            );
+            // Reading a metric writes out all of them.
+            if key % 100 == 0 {
+                let entries = value(&metrics, "limiter_entries{limit=\"test\"}");
+                assert_eq!(entries, i64::try_from(held).unwrap());
+            }
         }
         let evicted = value(&metrics, "limiter_evictions_total{limit=\"test\"}");
         assert!((9_360..10_000).contains(&evicted), "{evicted}");

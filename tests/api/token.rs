@@ -164,7 +164,7 @@ async fn rejected_credentials_are_an_error_of_the_operator() {
 #[tokio::test]
 async fn a_moment_of_the_network_in_front_of_the_token_endpoint_fails_no_sign_up() {
     let asks_for_a_password = Fault::html(401).header("www-authenticate", "Basic realm=\"proxy\"");
-    for fault in [
+    let faults = [
         Fault::answer(408),
         Fault::answer(425),
         Fault::answer(500),
@@ -172,7 +172,9 @@ async fn a_moment_of_the_network_in_front_of_the_token_endpoint_fails_no_sign_up
         asks_for_a_password,
         Fault::html(403),
         Fault::html(404),
-    ] {
+    ];
+    // Each takes some seconds.
+    let seen = faults.map(async |fault| {
         let auth0 = Emulator::builder().start().await.unwrap();
         auth0.fault(Route::Token, fault.times(3));
         let app = TestApp::builder().tenant(auth0).spawn().await;
@@ -181,7 +183,8 @@ async fn a_moment_of_the_network_in_front_of_the_token_endpoint_fails_no_sign_up
         assert_eq!(app.token_requests(), 4);
         let failed = r#"auth0_requests_total{operation="token",outcome="failed"}"#;
         assert_eq!(app.metric(failed).await, 3);
-    }
+    });
+    futures_util::future::join_all(seen).await;
 }
 
 #[tokio::test]

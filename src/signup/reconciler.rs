@@ -165,7 +165,8 @@ impl Reconciler {
             id: attempt.id,
             resolution,
             outcome_code,
-            auth0_request_id: attempt.auth0_request_id.clone(),
+            // The recorded one stays.
+            auth0_request_id: None,
             basis,
             urgency: Urgency::Awaited,
         };

@@ -53,7 +53,7 @@ async fn assert_wait(fault: Fault, range: RangeInclusive<u64>) -> TestApp {
 async fn a_page_of_a_firewall_stops_sign_ups_for_a_minute_at_most() {
     let ms = |seconds: u64| ((NOW + seconds) * 1000).to_string();
     let s = |seconds: u64| (NOW + seconds).to_string();
-    for (name, value, range) in [
+    let rows = [
         ("retry-after", "86400".to_owned(), 1..=60),
         ("retry-after", http_date(NOW + 86_400), 1..=60),
         ("retry-after", s(86_000), 1..=60),
@@ -68,17 +68,20 @@ async fn a_page_of_a_firewall_stops_sign_ups_for_a_minute_at_most() {
         ("retry-after", s(10 * 86_400), 1..=10),
         ("x-ratelimit-reset", ms(86_400), 1..=10),
         ("x-ratelimit-reset", u64::MAX.to_string(), 1..=10),
-    ] {
+    ];
+    // Each waits for some seconds.
+    let seen = rows.map(async |(name, value, range)| {
         let page = limited(NOW).header(name, &value).body("<html>Too many requests</html>");
         let app = assert_wait(page, range).await;
         assert_eq!(readiness(&app).await["status"], "ready");
-    }
+    });
+    futures_util::future::join_all(seen).await;
 }
 
 #[tokio::test]
 async fn the_wait_of_a_rate_limit_is_passed_on() {
     let header = |name: &str, value: &str| limited(NOW).header(name, value);
-    for (fault, range) in [
+    let rows = [
         (header("x-ratelimit-reset", &(NOW + 4).to_string()), 4..=5),
         (header("retry-after", &http_date(NOW + 60)), 59..=61),
         // Nothing to go by: the service's own pauses, which grow.
@@ -90,9 +93,9 @@ async fn the_wait_of_a_rate_limit_is_passed_on() {
         (header("x-ratelimit-reset", "18446744073709551615"), 1..=10),
         (header("x-ratelimit-reset", "99999999999999"), 1..=10),
         (header("x-ratelimit-reset", "9999999999"), 1..=10),
-    ] {
-        assert_wait(fault, range).await;
-    }
+    ];
+    let seen = rows.map(async |(fault, range)| drop(assert_wait(fault, range).await));
+    futures_util::future::join_all(seen).await;
 }
 
 #[tokio::test]
@@ -175,22 +178,26 @@ async fn connections_that_died_in_silence_cost_no_sign_up_its_outcome() {
 async fn a_lookup_after_a_lost_response_uses_a_new_connection() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
-    let gate = Gate::new();
-    app.auth0.fault(Route::CreateUser, Fault::held(&gate).times(3));
-    let mut sign_ups = JoinSet::new();
-    for nth in 0..3 {
-        sign_ups.spawn(TestResponse::receive(app.post().json(&person(nth))));
+    // The first loss replaces the whole pool, the second one soon after does not.
+    for from in [0, 10] {
+        let gate = Gate::new();
+        let creates = app.creates().len();
+        app.auth0.fault(Route::CreateUser, Fault::held(&gate).times(3));
+        let mut sign_ups = JoinSet::new();
+        for nth in from..from + 3 {
+            sign_ups.spawn(TestResponse::receive(app.post().json(&person(nth))));
+        }
+        app.until(|app| app.creates().len() == creates + 3).await;
+        gate.open();
+        while sign_ups.join_next().await.is_some() {}
+        app.auth0.fault(Route::CreateUser, Fault::reset_after_acting());
+        assert_eq!(app.sign_up(&person(from + 3)).await.status, StatusCode::CREATED);
+        let journal = app.auth0.journal();
+        let lookup = app.auth0.calls(Route::GetUser).pop().unwrap();
+        let is_lookup = |route| matches!(route, Route::GetUser | Route::UsersByEmail);
+        let mut used = journal.iter().filter(|call| !is_lookup(call.route()));
+        assert!(used.all(|call| call.connection < lookup.connection), "{journal:?}");
     }
-    app.until(|app| app.creates().len() == 3).await;
-    gate.open();
-    while sign_ups.join_next().await.is_some() {}
-    app.auth0.fault(Route::CreateUser, Fault::reset_after_acting());
-    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
-    let journal = app.auth0.journal();
-    let lookup = &app.auth0.calls(Route::GetUser)[0];
-    let is_lookup = |route| matches!(route, Route::GetUser | Route::UsersByEmail);
-    let used = journal.iter().filter(|call| !is_lookup(call.route()));
-    assert!(used.map(|call| call.connection).all(|used| used < lookup.connection), "{journal:?}");
 }
 
 #[tokio::test]

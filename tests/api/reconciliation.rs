@@ -1,12 +1,12 @@
 //! A create call whose response is lost: its outcome is resolved, and no user is created twice.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use auth0_emulator::{Fault, Gate, JournalEntry, Route};
-use auth0_signup::clock::{Clock as _, LedgerTime, SystemClock};
+use auth0_emulator::{DEFAULT_CONNECTION, Fault, Gate, JournalEntry, Route};
+use auth0_signup::clock::{Clock as _, LedgerTime, SystemClock, utc};
 use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::{KEY, NOBODY, TestApp, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
@@ -130,6 +130,10 @@ async fn a_repeated_call_is_recorded_before_it_is_sent() {
     assert!(attempt.connection_ended_at > Some(now + Duration::from_secs(1)), "{attempt:?}");
     assert_eq!(attempt.next_check_at, attempt.connection_ended_at);
     assert!(repeat.await.unwrap().unwrap().status().is_server_error());
+    // The repeated call may have been acted on, so the grace period starts over with its end.
+    let [attempt, _] = &app.attempts().await[..] else { panic!("two attempts") };
+    assert_eq!(attempt.state, AttemptState::Unknown);
+    assert!(attempt.connection_ended_at > Some(now), "{attempt:?}");
 }
 
 #[tokio::test]

@@ -307,6 +307,86 @@ async fn a_user_of_another_attempt_is_never_claimed() {
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
 }
 
+/// As for the tenant's clock, which is compared in whole seconds: not old enough for a user of somebody else.
+#[tokio::test]
+async fn a_user_from_just_before_the_attempt_is_not_claimed() {
+    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
+    let app = TestApp::builder().auth0(ignores).spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::close().behind(&gate));
+    let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
+    gate.arrived(1).await;
+    let started_at = app.attempts().await[0].tenant_started_at.unwrap();
+    let created_at = started_at.before(Duration::from_millis(1)).since_epoch();
+    let mut same = ada();
+    same["name"] = "Ada Lovelace".into();
+    same["user_id"] = "auth0|theirs".into();
+    same["created_at"] = utc(created_at).into();
+    same["identities"] = json!([{"connection": DEFAULT_CONNECTION, "user_id": "theirs"}]);
+    app.auth0.add_user(same).unwrap();
+    gate.open();
+    let response = response.await.unwrap();
+    assert_eq!(response.problem(), "outcome_unknown", "{response:?}");
+    assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
+}
+
+/// The profile that has the pinned id of the last call.
+fn with_pinned_id(app: &TestApp, profile: &Value) -> Fault {
+    let mut profile = profile.clone();
+    let id = app.creates().last().unwrap().json()["user_id"].as_str().unwrap().to_owned();
+    profile["user_id"] = format!("auth0|{id}").into();
+    Fault::answer(200).body(profile.to_string())
+}
+
+#[tokio::test]
+async fn a_user_with_the_pinned_id_and_another_address_is_not_returned() {
+    let ada_herself = json!({"email": "ada@example.com", "given_name": "Ada"});
+    let only_known = json!({"email": "ada@example.com", "given_name": null});
+    for (profile, creates, expected) in [
+        (json!({"email": "eve@example.com", "given_name": "Eve"}), 2, ada_herself),
+        (json!({"given_name": "Eve"}), 1, only_known),
+    ] {
+        let app = TestApp::spawn().await;
+        app.learn_whether_ids_are_kept().await;
+        // Shows the id.
+        app.auth0.fault(Route::CreateUser, Fault::answer(403));
+        assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "upstream_rejected");
+        let before = app.creates().len();
+        app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+        app.auth0.fault(Route::GetUser, with_pinned_id(&app, &profile));
+        let response = app.sign_up_with_key(KEY, &ada()).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+        assert_eq!(app.creates().len() - before, creates);
+        let user = response.json()["user"].clone();
+        for name in ["email", "given_name"] {
+            assert_eq!(user[name], expected[name], "{user}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_reconciler_resolves_nothing_by_a_user_with_another_address() {
+    let settings = TestApp::builder().set("reconciliation.not_created_after_ms", "1000");
+    let app = settings.spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
+    app.auth0.fault(Route::GetUser, Fault::answer(500).always());
+    assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
+    let before = app.attempts().await[0].check_count;
+    let other = with_pinned_id(&app, &json!({"email": "eve@example.com"}));
+    app.auth0.clear_faults();
+    app.auth0.fault(Route::GetUser, other.always());
+    let state = eventually("the reconciler has met the user", async || {
+        let is_met = app.auth0.calls(Route::GetUser).iter().any(|call| call.status == Some(200));
+        let attempt = &app.attempts().await[0];
+        let is_checked = attempt.state.is_resolved() || attempt.check_count > before;
+        (is_met && is_checked).then_some(attempt.state)
+    })
+    .await;
+    assert_eq!(state, AttemptState::Unknown);
+}
+
 #[tokio::test]
 async fn a_user_of_another_provider_is_read_by_its_own_id() {
     let app = TestApp::spawn().await;

@@ -590,6 +590,67 @@ async fn a_rejection_of_other_fields_says_nothing_about_an_earlier_call() {
 }
 
 #[tokio::test]
+async fn a_first_call_that_failed_is_repeated_only_if_its_id_has_no_user() {
+    for (lookup, status, creates) in [
+        (Fault::answer(404).body(NOBODY), StatusCode::CREATED, 2),
+        (Fault::answer(503), StatusCode::GATEWAY_TIMEOUT, 1),
+    ] {
+        let app = TestApp::spawn().await;
+        app.auth0.fault(Route::CreateUser, Fault::answer(500));
+        app.auth0.fault(Route::GetUser, lookup.clone());
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.status, status, "{lookup:?}: {response:?}");
+        assert_eq!(app.creates().len(), creates, "{lookup:?}");
+    }
+}
+
+/// The client comes back until the grace period is over. Each repeated call is rejected.
+#[tokio::test]
+async fn a_rejected_repeat_resolves_an_attempt_only_if_no_user_was_found_before() {
+    let taken = r#"{"statusCode":400,"error":"Bad Request","message":"The username provided is in use already."}"#;
+    let rows = [
+        ("true", Fault::answer(404).body(NOBODY), Duration::from_mins(1)),
+        ("true", Fault::answer(503), Duration::from_secs(4)),
+        ("false", Fault::answer(200).body("[]"), Duration::from_mins(1)),
+    ];
+    let cases = rows.map(async |(pins, lookup, longest)| {
+        let app = TestApp::builder()
+            .set("auth0.pin_user_id", pins)
+            .set("auth0.breaker.failures", "1000")
+            .set("fields.username", "required")
+            .set("reconciliation.not_created_after_ms", "1000")
+            .auth0(|tenant| tenant.requires_username = true)
+            .spawn()
+            .await;
+        let mut before = ada_with("username", "before");
+        before["email"] = "before@example.com".into();
+        assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+        app.auth0.fault(Route::CreateUser, Fault::answer(503).times(2));
+        app.auth0.fault(Route::GetUser, Fault::answer(503));
+        app.auth0.fault(Route::UsersByEmail, Fault::answer(503).times(2));
+        let form = ada_with("username", "ada");
+        assert_eq!(app.sign_up_with_key(KEY, &form).await.problem(), "outcome_unknown", "{pins}");
+        let (route, rejection) = match pins {
+            "true" => (Route::GetUser, Fault::answer(400).body(taken)),
+            _ => (Route::UsersByEmail, Fault::answer(403)),
+        };
+        app.auth0.clear_faults();
+        app.auth0.fault(route, lookup.always());
+        app.auth0.fault(Route::CreateUser, rejection.always());
+        let started = Instant::now();
+        loop {
+            let problem = app.sign_up_with_key(KEY, &form).await.problem();
+            if problem != "outcome_unknown" || started.elapsed() > longest {
+                return problem;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let problems = futures_util::future::join_all(cases).await;
+    assert_eq!(problems, ["username_taken", "outcome_unknown", "upstream_rejected"]);
+}
+
+#[tokio::test]
 async fn a_client_that_keeps_coming_back_learns_of_a_rejection() {
     let strict = |tenant: &mut auth0_emulator::Tenant| tenant.no_personal_info = true;
     let settings = TestApp::builder().set("reconciliation.not_created_after_ms", "1000");

@@ -299,6 +299,7 @@ async fn failed_tokens_have_a_limit_and_valid_ones_do_not_count() {
         .set("http.trusted_proxies", "127.0.0.1")
         .set("limits.failed_captchas.burst", "3")
         .set("limits.failed_captchas.per_hour", "1")
+        .set("limits.exempt", "198.51.100.0/24")
         .spawn()
         .await;
     let post = async |nth: usize, from: &str| {
@@ -320,6 +321,9 @@ async fn failed_tokens_have_a_limit_and_valid_ones_do_not_count() {
         assert!(response.header("retry-after").is_some());
     }
     assert_eq!(service.requests().len(), asked, "the service is not asked");
+    for nth in 40..45 {
+        assert_eq!(post(nth, "198.51.100.7").await.problem(), "challenge_failed", "exempt");
+    }
     assert_eq!(post(30, "192.0.2.2").await.problem(), "challenge_failed");
     // A /48 has eight times as many, from whichever of its networks.
     let mut failed = 0;

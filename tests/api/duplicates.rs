@@ -25,9 +25,13 @@ struct Replicas {
 
 impl Replicas {
     async fn start() -> Self {
+        Self::start_with(|replica| replica).await
+    }
+
+    async fn start_with(change: impl Fn(TestAppBuilder) -> TestAppBuilder) -> Self {
         let database = database().await;
         let replica = |builder: TestAppBuilder| {
-            builder
+            change(builder)
                 .set("database.url", &database)
                 .set("secrets.key", "0123456789abcdef0123456789abcdef")
                 .set("auth0.budget.max_wait_ms", "60000")
@@ -52,12 +56,17 @@ impl Replicas {
     /// Signs up at the second replica, as far as its captcha.
     async fn start_at_the_other(&self) -> (JoinHandle<TestResponse>, TcpStream) {
         let duplicate = sign_up(&self.other);
+        (duplicate, self.judge().await)
+    }
+
+    /// The connection on which a captcha is to be verified.
+    async fn judge(&self) -> TcpStream {
         let (mut judge, _) = self.captchas.accept().await.unwrap();
         let mut asked = Vec::new();
         while !String::from_utf8_lossy(&asked).contains("response=token") {
             assert_ne!(judge.read_buf(&mut asked).await.unwrap(), 0);
         }
-        (duplicate, judge)
+        judge
     }
 }
 
@@ -124,6 +133,29 @@ async fn a_duplicate_continues_the_attempt_once_its_first_client_has_left() {
     // The key belongs to the duplicate now, at the first replica too.
     let again = one.sign_up_with_key(KEY, &ada()).await;
     assert_eq!(again.json()["user"]["user_id"], duplicate.json()["user"]["user_id"], "{again:?}");
+}
+
+/// The first client's deadline passes while its captcha is verified.
+#[tokio::test]
+async fn a_sign_up_that_was_given_up_before_its_start_is_not_recorded() {
+    let deadline = Duration::from_secs(4);
+    let replicas = Replicas::start_with(|replica| replica.request_timeout(deadline)).await;
+    let (first, judge) = replicas.start_at_the_other().await;
+    // The second client's deadline is as much later.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut second = sign_up(&replicas.other);
+    assert_eq!(first.await.unwrap().problem(), "upstream_unavailable");
+    pass(judge).await;
+    // It starts over, with a captcha of its own.
+    let judge = tokio::select! {
+        response = &mut second => panic!("{response:?}"),
+        judge = replicas.judge() => judge,
+    };
+    pass(judge).await;
+    let second = second.await.unwrap();
+    assert_eq!(second.status, StatusCode::CREATED, "{second:?}");
+    assert_eq!(replicas.other.metric(STARTS).await, 1);
+    assert_eq!(replicas.one.creates().len(), 1);
 }
 
 /// Two replicas with an attempt that both are about to resume. Each is sent the form again.

@@ -363,6 +363,13 @@ impl TestAppBuilder {
         self
     }
 
+    /// Sets timeouts of calls that no busy machine reaches, for a test with another subject.
+    pub(crate) fn patient(self) -> Self {
+        self.set("auth0.connect_timeout_ms", "60000")
+            .set("auth0.timeout_ms", "60000")
+            .set("http.request_timeout_ms", "90000")
+    }
+
     /// Uses another wall clock than the machine's.
     pub(crate) fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.setup.clock = clock;

@@ -123,7 +123,8 @@ async fn optional_terms_are_recorded_only_if_accepted() {
 
 #[tokio::test]
 async fn without_terms_the_field_is_ignored() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::builder().patient().spawn().await;
+    app.until_ready().await;
     assert_eq!(app.sign_up(&ada_with("terms", "2026-11")).await.status, StatusCode::CREATED);
     let create = app.the_create();
     assert!(create.get("app_metadata").is_none() && create.get("user_metadata").is_none());
@@ -140,7 +141,8 @@ async fn learn_that_ids_are_kept(app: &TestApp) {
 
 #[tokio::test]
 async fn a_repeated_call_has_the_same_bytes() {
-    let app = with_terms().clock(Arc::new(Hasty::default())).spawn().await;
+    let app = with_terms().patient().clock(Arc::new(Hasty::default())).spawn().await;
+    app.until_ready().await;
     learn_that_ids_are_kept(&app).await;
     app.auth0.fault(Route::CreateUser, Fault::close());
     let answer = app.sign_up(&ada_with("terms", true)).await;

@@ -19,7 +19,7 @@ async fn sign_up_many(app: &TestApp, people: std::ops::Range<usize>) -> usize {
 
 #[tokio::test]
 async fn one_token_serves_any_number_of_sign_ups() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::builder().patient().spawn().await;
     app.auth0.fault(Route::Token, Fault::delay(Duration::from_millis(200)));
     assert_eq!(sign_up_many(&app, 0..100).await, 100);
     assert_eq!(app.token_requests(), 1);

@@ -1,5 +1,8 @@
 //! PgBouncer before the tests' server, and the calls through it.
 
+use std::io::Read as _;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -143,8 +146,16 @@ fn run(folder: &Path) -> Child {
         .spawn()
         .expect("these tests need PgBouncer: apt-get install pgbouncer");
     let started = Instant::now();
-    let connects = |path| std::os::unix::net::UnixStream::connect(path).is_ok();
-    while !socket(folder).is_some_and(connects) {
+    // Until the pooler has closed it, it counts as a client.
+    let connects_and_ends = |path| {
+        let connected = UnixStream::connect(path).and_then(|mut probe| {
+            probe.set_read_timeout(Some(Duration::from_secs(5)))?;
+            probe.shutdown(Shutdown::Write)?;
+            probe.read(&mut [0])
+        });
+        connected.is_ok()
+    };
+    while !socket(folder).is_some_and(connects_and_ends) {
         assert!(started.elapsed() < Duration::from_secs(30), "pgbouncer does not start");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -133,8 +133,10 @@ mod tests {
         tokio::time::advance(STEADY_FOR).await;
         tokio::time::resume();
         let last = Some((ledger.now().await.unwrap(), Instant::now()));
-        let mut clocks = ClockComparison { last, steady_since };
-        service.signups.sweep_once(&mut clocks, Duration::from_hours(24)).await.unwrap();
+        let mut clocks = ClockComparison { last, steady_since, ..ClockComparison::default() };
+        let day = Duration::from_hours(24);
+        let retention = Retention { attempts: day, keys: day, proofs: day };
+        service.signups.sweep_once(&mut clocks, retention).await.unwrap();
         assert!(ledger.find(Find::All, 10).await.unwrap().is_empty());
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::call::PreparedCall;
 use super::identity::KeyedRequest;
 use super::ledger_wait::LedgerWait;
-use super::{Connection, Deps, Inner, Signups, Timeouts};
+use super::{Connection, Deps, Inner, Request, Signups, Timeouts};
 use crate::auth0::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::context::Context;
@@ -72,7 +72,8 @@ impl TestService {
         let Inner { context, timeouts, .. } = &**self.inner();
         let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
         let wait = LedgerWait::new(timeouts.ledger);
-        KeyedRequest::new(&context.digests, user, key, false, "request".to_owned(), wait)
+        let request = Request { user, key, request_id: "request".to_owned(), is_own_form: false };
+        KeyedRequest::new(&context.digests, request, wait)
     }
 
     /// Records an attempt with the request's address and this user id, which started at this time. No other has

@@ -105,22 +105,23 @@ async fn a_change_that_was_undone_after_its_reply_was_lost_is_not_reported() {
     let direct = backend.open().await;
     let other = Lease { process: Uuid::from_u128(6), ..lease() };
     let process = lease().process;
-    let basis = Basis::Worked { process, connection_ended_at: None, restarts: 0 };
+    let basis =
+        Basis::Worked { process, connection_ended_at: None, earlier_calls_end: None, restarts: 0 };
     let id = keyed(1, NOW).id;
     begin(&ledger, &NewAttempt { id, ..keyed(1, NOW) }).await;
 
     let meanwhile = Arc::clone(&direct);
     proxy.lose_reply_after(async move {
         assert_eq!(meanwhile.restart(id, other).await.unwrap(), Some(1));
-        let finished = finish(id, Resolution::Unsent, "abandoned");
+        let finished = finish(id, Resolution::Restartable, "abandoned");
         assert!(meanwhile.finish(finished).await.unwrap());
     });
-    assert!(!ledger.finish(FinishAttempt { basis, ..unsent(id) }).await.unwrap());
+    assert!(!ledger.finish(FinishAttempt { basis, ..restartable(id) }).await.unwrap());
     assert!(proxy.has_lost_reply());
 
     let meanwhile = Arc::clone(&direct);
     proxy.lose_reply_after(async move {
-        assert!(meanwhile.finish(unsent(id)).await.unwrap());
+        assert!(meanwhile.finish(restartable(id)).await.unwrap());
         assert_eq!(meanwhile.restart(id, other).await.unwrap(), Some(3));
     });
     assert_eq!(ledger.restart(id, lease()).await.unwrap(), None);

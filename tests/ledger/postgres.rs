@@ -319,7 +319,7 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
         let durable = Lease { synced: true, ..lease() };
         let resumed = keyed(3, NOW).id;
         ledger.begin(NewAttempt { id: resumed, ..keyed(3, NOW) }).await.unwrap();
-        ledger.finish(unsent(resumed)).await.unwrap();
+        ledger.finish(restartable(resumed)).await.unwrap();
         assert_eq!(ledger.restart(resumed, durable).await.unwrap(), Some(1));
         assert_eq!(last().await, ("off".to_owned(), true));
         assert!(ledger.take_over(resumed, durable, None).await.unwrap().is_some());

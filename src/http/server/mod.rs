@@ -379,7 +379,7 @@ mod tests {
             // It is evicted while it waits for a request, whose last bytes arrive just then.
             guard.connection.close_for_others();
             guard.connection.enter(state);
-            let served = serve(pending(), guard).now_or_never();
+            let served = serve(pending(), &guard.connection).now_or_never();
             assert_eq!(served.is_some(), is_dropped, "{state:?}");
         }
     }

@@ -25,7 +25,12 @@ const TIMEOUT_MS = 25_000;
 const MAX_BODY = 64 * 1024;
 
 /** Returns a path without slashes at its end, such as the one that Next.js adds with `trailingSlash`. */
-const withoutSlash = (path) => path.replace(/\/+$/, "");
+function withoutSlash(path) {
+  let end = path.length;
+  // Not `replace(/\/+$/, "")`: the time of that grows with the square of the slashes that a visitor sends.
+  while (path[end - 1] === "/") end -= 1;
+  return path.slice(0, end);
+}
 
 /** Reads a body, but little more than the service accepts: it rejects what is too large. */
 async function readBody({ body }) {

@@ -20,7 +20,7 @@ use self::services::Services;
 use crate::abuse::{AbuseState, CaptchaClientError};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
-use crate::config::{ExistenceSettings, HttpSettings, LedgerSettings, Settings};
+use crate::config::{Database, ExistenceSettings, HttpSettings, LedgerSettings, Settings};
 use crate::context::Context;
 use crate::digest::Digests;
 use crate::http::server::{ConnectionLimits, Deadlines, HttpServer, LiveRouter, fd_limit, listen};
@@ -312,7 +312,7 @@ async fn signups(
     client: &Arc<Client>,
     ledger: &Arc<dyn Ledger>,
 ) -> Signups {
-    let Settings { auth0, existence, .. } = settings;
+    let Settings { auth0, existence, ledger: ledger_settings, .. } = settings;
     let signups = Signups::new(signup::Deps {
         context: context.clone(),
         auth0: Arc::clone(client),
@@ -321,6 +321,7 @@ async fn signups(
         connection: Connection { tenant: auth0.base.clone(), name: auth0.connection.clone() },
         pin_user_id: auth0.pin_user_id,
         hides_existence: matches!(existence, ExistenceSettings::Uniform(_)),
+        has_replicas: matches!(ledger_settings.database, Database::Postgres(_)),
         notice_client_id: existence.mail_client_id().map(str::to_owned),
     });
     signups.prepare().await;

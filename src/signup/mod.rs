@@ -46,7 +46,7 @@ pub use unresolved::UnresolvedReason;
 
 use self::active_attempts::ActiveAttempts;
 use self::ended_calls::EndedCalls;
-use self::heartbeat::Heartbeat;
+use self::heartbeat::{AliveSince, Heartbeat};
 pub use self::identity::Connection;
 use self::identity::KeyedRequest;
 use self::in_flight::{InFlight, Join, wait_for_outcome};
@@ -83,6 +83,7 @@ struct Inner {
     /// Bounds the tasks that release attempts whose start failed.
     releases: Arc<Semaphore>,
     hides_existence: bool,
+    has_replicas: bool,
     notice_client_id: Option<String>,
 }
 
@@ -104,6 +105,8 @@ pub struct Deps {
     /// True if a new and a known address get the same response. A lookup that only the ledger needs
     /// then runs after the response.
     pub hides_existence: bool,
+    /// True if other processes may serve from the ledger.
+    pub has_replicas: bool,
     /// The application in whose name the owner of an existing account is notified of a sign-up with
     /// its address; `None` sends no notice.
     pub notice_client_id: Option<String>,
@@ -155,6 +158,7 @@ impl Signups {
             connection,
             pin_user_id,
             hides_existence,
+            has_replicas,
             notice_client_id,
         } = deps;
         Self(Arc::new(Inner {
@@ -171,6 +175,7 @@ impl Signups {
             heartbeat: Heartbeat::new(Uuid::from_bytes(rand::random())),
             releases: Arc::new(Semaphore::new(MOST_RELEASES)),
             hides_existence,
+            has_replicas,
             notice_client_id,
         }))
     }
@@ -230,7 +235,7 @@ impl Signups {
         }
         // In this order: nothing is sent from here on. Before, another process may have sent the call once
         // this one counted as dead.
-        let is_unsent = send_state.give_up() && !self.0.heartbeat.has_lapsed_since(alive);
+        let is_unsent = send_state.give_up() && !self.0.may_be_taken_over(alive);
         SignupResult::out_of_time(!is_unsent)
     }
 
@@ -253,6 +258,11 @@ impl Inner {
     fn lease(&self) -> Lease {
         let synced = !self.can_find_users();
         Lease { process: self.heartbeat.process(), lasts: self.timeouts.lease, synced }
+    }
+
+    /// Returns whether another process may have taken over an attempt of this one, which was alive then.
+    fn may_be_taken_over(&self, alive: Option<AliveSince>) -> bool {
+        self.has_replicas && self.heartbeat.has_lapsed_since(alive)
     }
 
     /// Returns whether a user that an attempt created is found again without the attempt's row.

@@ -70,16 +70,23 @@ impl Inner {
         alive: Option<AliveSince>,
     ) -> SignupResult {
         let written = self.finish(request, call, &result, basis, Urgency::Awaited).await;
-        if !result.rules_out_user() {
+        if !self.claims_no_user(&result) {
             return result;
         }
         match written {
             Ok(false) => Box::pin(self.result_elsewhere(request, call.id)).await,
-            Err(error) if self.heartbeat.has_lapsed_since(alive) => {
+            Err(error) if self.may_be_taken_over(alive) => {
                 SignupResult::because(Outcome::Unknown, error)
             }
             Ok(true) | Err(_) => result,
         }
+    }
+
+    /// Returns whether the response to this result claims that the attempt created no user. Where it is the same for a
+    /// new and a known address, that of a conflict does not, and a wait before it would show who has an account.
+    pub(super) fn claims_no_user(&self, result: &SignupResult) -> bool {
+        let is_hidden = self.hides_existence && matches!(result.outcome, Outcome::EmailTaken);
+        result.rules_out_user() && !is_hidden
     }
 
     /// Records the result of an attempt. A created user is its own basis and replaces `basis`. Returns `false` if

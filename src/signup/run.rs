@@ -164,7 +164,7 @@ impl Inner {
         alive: Option<AliveSince>,
     ) {
         let basis = self.worked(call, None, None);
-        let is_certain = !result.rules_out_user() || !self.heartbeat.has_lapsed_since(alive);
+        let is_certain = !self.claims_no_user(&result) || !self.may_be_taken_over(alive);
         let result = if is_certain && self.can_be_found_again(&result) {
             leader.announce(request, result.clone());
             // Ignored: the client has it.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
 use crate::challenges::proof;
 use crate::eventually::eventually;
+use crate::server::{connect, database};
 
 /// Makes every attempt look like that of a process that died before it recorded an outcome.
 fn lose_worker(app: &TestApp) {
@@ -252,7 +253,10 @@ async fn a_repeated_call_does_not_end_that_of_a_process_that_counted_as_dead() {
 /// The time of the request ends in the queue for the tenant, after the heartbeat has lapsed.
 #[tokio::test]
 async fn a_process_that_counted_as_dead_does_not_claim_that_nothing_was_created() {
+    let database = database().await;
     let app = TestApp::builder()
+        .set("database.url", &database)
+        .set("secrets.key", "0123456789abcdef0123456789abcdef")
         .set("auth0.timeout_ms", "1500")
         .set("auth0.budget.initial_burst", "1")
         .set("auth0.budget.max_wait_ms", "2500")
@@ -266,12 +270,12 @@ async fn a_process_that_counted_as_dead_does_not_claim_that_nothing_was_created(
         let app = Arc::clone(&app);
         tokio::spawn(async move { app.sign_up(&ada_with("email", email)).await })
     };
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
-    ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let ledger = connect(&database).await;
+    ledger.batch_execute("BEGIN; LOCK TABLE attempts, processes").await.unwrap();
     let all = ["ada@example.com", "grace@example.com", "eve@example.com"].map(sign_up);
     // Until their starts are recorded, no heartbeat is.
     tokio::time::sleep(Duration::from_millis(2_400)).await;
-    ledger.execute_batch("COMMIT").unwrap();
+    ledger.batch_execute("COMMIT").await.unwrap();
     // One is sent at once, another one a second later, and the third would be after two.
     for response in all {
         let response = response.await.unwrap();

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
 use crate::eventually::eventually;
-use crate::identity::lose_rows;
-use crate::server::database;
+use crate::identity::{lose_rows, sign_up_elsewhere};
+use crate::server::{connect, database};
 
 fn uniform() -> TestAppBuilder {
     TestApp::builder().set("existence", "uniform").set("existence_uniform.floor_ms", "1")
@@ -436,4 +436,49 @@ async fn a_result_that_cannot_be_found_again_is_recorded_before_the_response() {
     taken["password"] = "Another-Password-1".into();
     assert_eq!(app.sign_up(&taken).await.problem(), "email_taken");
     assert_recorded_first(&app, &ada()).await;
+}
+
+/// When the tenant responds, no heartbeat has been recorded for longer than a lapse, and the result cannot be.
+#[tokio::test]
+async fn a_ledger_that_hangs_delays_neither_new_nor_known_addresses() {
+    let url = database().await;
+    let cases = [
+        (uniform(), None, [StatusCode::ACCEPTED; 2]),
+        (
+            uniform().set("database.url", &url).set("secrets.key", OLD_SECRET),
+            Some(&url),
+            [StatusCode::ACCEPTED; 2],
+        ),
+        (TestApp::builder(), None, [StatusCode::CREATED, StatusCode::CONFLICT]),
+    ];
+    for (builder, url, expected) in cases {
+        let app = builder.spawn().await;
+        // Shows that ids are kept.
+        let before = app.sign_up(&ada_with("email", "before@example.com")).await;
+        assert!(before.status.is_success(), "{before:?}");
+        sign_up_elsewhere(&app.auth0).await;
+        let gate = Gate::new();
+        app.auth0.fault(Route::CreateUser, Fault::held(&gate).times(2));
+        let responses = ["grace@example.com", "ada@example.com"].map(|email| {
+            let request = app.post().json(&ada_with("email", email));
+            tokio::spawn(TestResponse::receive(request))
+        });
+        gate.arrived(2).await;
+        let (file, server);
+        if let Some(url) = url {
+            server = connect(url).await;
+            server.batch_execute("BEGIN; LOCK TABLE attempts, processes").await.unwrap();
+        } else {
+            file = rusqlite::Connection::open(app.database()).unwrap();
+            file.execute_batch("BEGIN IMMEDIATE").unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        gate.open();
+        for (response, expected) in responses.into_iter().zip(expected) {
+            // The write that a response would wait for takes longer to fail.
+            let response = tokio::time::timeout(Duration::from_secs(2), response).await;
+            let response = response.expect("no wait for the ledger").unwrap();
+            assert_eq!(response.status, expected, "{url:?}: {response:?}");
+        }
+    }
 }

@@ -243,12 +243,8 @@ impl AttemptRunner<'_> {
         let Some(started_at) = self.tenant_started_at(found.responded_at) else {
             return AddressLookup::Unclear;
         };
-        // A computed start depends on the ledger's clock, which may have been set since. Then only a user who
-        // is older than the key is certainly another's.
-        let is_computed = self.is_resumed && self.call.tenant_started_at.is_none();
-        let bound = if is_computed { self.service.timeouts.key_lifetime } else { CLOCK_BOUND };
         let is_new = |user: &FoundUser| user.created_at >= started_at;
-        let is_older = |user: &FoundUser| user.created_at < started_at.before(bound);
+        let is_older = |user: &FoundUser| user.created_at < started_at.before(CLOCK_BOUND);
         if found.users.iter().all(is_older) {
             return AddressLookup::Taken;
         }
@@ -286,12 +282,13 @@ impl AttemptRunner<'_> {
 
     /// The tenant's time when the attempt started. For an attempt that this request started: the
     /// response's time less the time since the start, because the tenant's clock may have been set
-    /// since an earlier call. For a resumed one: the recorded time. If the tenant had not shown its time by then, it
-    /// is computed likewise.
+    /// since an earlier call. For a resumed one: the recorded time. If the tenant had not shown its time by then,
+    /// nothing shows it: the ledger's clock may have been set since.
     fn tenant_started_at(&self, responded_at: Option<TenantTime>) -> Option<TenantTime> {
-        let recorded = self.call.tenant_started_at;
-        let computed = responded_at.map(|at| at.before(self.age + self.started_at.elapsed()));
-        if self.is_resumed { recorded.or(computed) } else { computed.max(recorded) }
+        if self.is_resumed {
+            return self.call.tenant_started_at;
+        }
+        responded_at.map(|at| at.before(self.started_at.elapsed())).max(self.call.tenant_started_at)
     }
 
     /// Returns whether no other attempt with this address created this user, or may have.

@@ -85,8 +85,6 @@ pub(super) struct AttemptRunner<'a> {
     pub(super) absence_is_proof: bool,
     /// The start of this work.
     pub(super) started_at: Instant,
-    /// The age of the attempt then, by the ledger's clock.
-    pub(super) age: Duration,
     /// A time before this process took the attempt, at which it was alive.
     pub(super) alive: Option<AliveSince>,
     /// True if the tenant may still be working on a call of this request.
@@ -112,7 +110,6 @@ impl<'a> AttemptRunner<'a> {
             is_resumed: false,
             absence_is_proof: false,
             started_at: Instant::now(),
-            age: Duration::ZERO,
             alive,
             may_still_run: AtomicBool::new(false),
             is_unanswered: AtomicBool::new(false),
@@ -120,18 +117,17 @@ impl<'a> AttemptRunner<'a> {
         }
     }
 
-    /// A runner of an attempt of this age that an earlier request left unresolved.
+    /// A runner of an attempt that an earlier request left unresolved.
     pub(super) fn resuming(
         service: &'a Arc<Inner>,
         request: &'a KeyedRequest,
         call: &'a PreparedCall,
         alive: Option<AliveSince>,
-        age: Duration,
         absence_is_proof: bool,
     ) -> Self {
         let new = Self::new(service, request, call, alive);
         let may_still_run = AtomicBool::new(!absence_is_proof);
-        Self { is_resumed: true, age, absence_is_proof, may_still_run, ..new }
+        Self { is_resumed: true, absence_is_proof, may_still_run, ..new }
     }
 
     /// Sends the create call with this permit, and resolves it if its response is lost.

@@ -179,9 +179,8 @@ impl Inner {
     async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
         let call = PreparedCall::from_attempt(self, attempt);
         let absence_is_proof = self.absence_left(attempt).is_some_and(|left| left.is_zero());
-        let (alive, age) =
-            (self.heartbeat.alive_since(), attempt.read_at.since(attempt.started_at));
-        let runner = AttemptRunner::resuming(self, request, &call, alive, age, absence_is_proof);
+        let alive = self.heartbeat.alive_since();
+        let runner = AttemptRunner::resuming(self, request, &call, alive, absence_is_proof);
         if absence_is_proof || self.keeps_user_ids(&request.ledger_wait).await {
             self.take_over(attempt, &runner).await
         } else {

@@ -9,6 +9,7 @@ use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 
 use crate::app::{Ahead, KEY, TestApp, TestResponse, ada, ada_with};
+use crate::eventually::eventually;
 use crate::identity::{lose_rows, sign_up, sign_up_elsewhere};
 
 /// Farther than the days of a key's lifetime, and the day after them.
@@ -94,6 +95,40 @@ async fn a_clock_that_is_set_forward_gives_nobody_another_users_profile() {
     let response = response.await.unwrap();
     assert_ne!(response.status, StatusCode::CREATED, "{response:?}");
     assert!(!response.text.contains("Somebody"), "{response:?}");
+}
+
+/// An attempt that starts with the process does so before the tenant has shown its time. Only the ledger's clock dates
+/// it.
+#[tokio::test]
+async fn a_clock_that_is_set_forward_gives_nobody_an_earlier_users_account() {
+    let clock = Arc::new(Ahead::default());
+    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
+    let app = TestApp::builder().auth0(ignores).clock(Arc::<Ahead>::clone(&clock)).spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    // With the same attributes, elsewhere.
+    let other = app.sign_up(&ada_with("password", "Another-Password-1")).await;
+    assert_eq!(other.status, StatusCode::CREATED);
+    app.until_resolved().await;
+    lose_rows(&app);
+    let gate = Gate::new();
+    app.auth0.fault(Route::Token, Fault::held(&gate));
+    let app = app.restart().await;
+    gate.arrived(1).await;
+    app.auth0.fault(Route::CreateUser, Fault::close());
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(503).times(2));
+    let request = app.post().header("idempotency-key", KEY).json(&ada());
+    let first = tokio::spawn(TestResponse::receive(request));
+    eventually("the attempt is recorded", async || {
+        let attempts = app.attempts().await;
+        (attempts.len() == 1).then(|| assert_eq!(attempts[0].tenant_started_at, None))
+    })
+    .await;
+    gate.open();
+    assert_eq!(first.await.unwrap().problem(), "outcome_unknown");
+    clock.put_forward(Duration::from_hours(1));
+    let again = app.sign_up_with_key(KEY, &ada()).await;
+    assert_eq!(again.problem(), "outcome_unknown", "{again:?}");
+    assert!(app.auth0.has_password("ada@example.com", "Another-Password-1"));
 }
 
 #[tokio::test]

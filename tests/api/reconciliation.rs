@@ -537,32 +537,6 @@ async fn a_client_that_came_back_does_not_delay_the_outcome() {
     .await;
 }
 
-/// A sign-up that starts with the process does so before the tenant has shown its time.
-#[tokio::test]
-async fn a_user_of_an_attempt_that_started_without_the_tenants_time_is_recognised() {
-    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
-    let app = TestApp::builder().auth0(ignores).spawn().await;
-    app.learn_whether_ids_are_kept().await;
-    let gate = Gate::new();
-    app.auth0.fault(Route::Token, Fault::held(&gate));
-    let app = app.restart().await;
-    gate.arrived(1).await;
-    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-    app.auth0.fault(Route::UsersByEmail, Fault::answer(503).times(2));
-    let request = app.post().header("idempotency-key", KEY).json(&ada());
-    let first = tokio::spawn(TestResponse::receive(request));
-    eventually("the attempt is recorded", async || {
-        let attempts = app.attempts().await;
-        (attempts.len() == 2).then(|| assert_eq!(attempts[0].tenant_started_at, None))
-    })
-    .await;
-    gate.open();
-    assert_eq!(first.await.unwrap().problem(), "outcome_unknown");
-    let again = app.sign_up_with_key(KEY, &ada()).await;
-    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
-    assert_eq!(app.auth0.users().len(), 2);
-}
-
 /// A sign-up whose response is lost, with every lookup, although the user was created.
 async fn lose_everything(app: &TestApp, form: &Value) {
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());

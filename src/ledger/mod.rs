@@ -119,8 +119,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError>;
 
     /// Records for this long that the attempt did what `mark` stands for, such as the notice to the owner of an
-    /// address, in the table of used proofs, under both secrets. Returns `false`, and records nothing, if it was
-    /// recorded before under one of them.
+    /// address, in the table of used proofs, under both secrets. Returns `false`, and records nothing, if it is
+    /// recorded under one of them and has not expired.
     ///
     /// # Errors
     /// When the ledger cannot be written.

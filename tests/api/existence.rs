@@ -1,5 +1,6 @@
 //! `existence = "uniform"`: the same response for new and known addresses, and an e-mail to the owner.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth0_emulator::{Fault, Gate, Route};
@@ -7,7 +8,7 @@ use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
+use crate::app::{Ahead, KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
 use crate::eventually::eventually;
 use crate::identity::{lose_rows, sign_up_elsewhere};
 use crate::server::{connect, database};
@@ -480,5 +481,18 @@ async fn a_ledger_that_hangs_delays_neither_new_nor_known_addresses() {
             let response = response.expect("no wait for the ledger").unwrap();
             assert_eq!(response.status, expected, "{url:?}: {response:?}");
         }
+    }
+}
+
+/// While the clock is known to be wrong, nothing deletes the mark of the first notice.
+#[tokio::test]
+async fn the_owner_is_notified_again_after_a_day_although_nothing_is_deleted() {
+    let clock = Arc::new(Ahead::default());
+    let app = notifying().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
+    sign_up_elsewhere(&app.auth0).await;
+    for (hours, key, mails) in [(0, KEY, 1), (25, OTHER_KEY, 2)] {
+        clock.put_forward(Duration::from_hours(hours));
+        assert_eq!(app.sign_up_with_key(key, &ada()).await.status, StatusCode::ACCEPTED);
+        app.until(|app| app.auth0.calls(Route::ChangePassword).len() == mails).await;
     }
 }

@@ -22,6 +22,7 @@ on_both! {
     deleting_by_email_removes_the_attempts_of_that_address_only,
     deleting_by_email_deletes_the_notice_and_detaches_used_proofs,
     a_mark_is_recorded_once_under_either_secret,
+    a_mark_that_has_expired_is_recorded_again,
     operators_find_by_request_state_and_address,
     a_closed_ledger_rejects_every_call,
 }
@@ -174,6 +175,33 @@ async fn a_mark_is_recorded_once_under_either_secret(backend: Backend) {
     });
     let concurrent = futures_util::future::join_all(concurrent.collect::<Vec<_>>()).await;
     assert_eq!(concurrent.into_iter().filter(|recorded| *recorded.as_ref().unwrap()).count(), 1);
+}
+
+/// A sweep may be late by any time: none runs while the clock is known to be wrong.
+async fn a_mark_that_has_expired_is_recorded_again(backend: Backend) {
+    let ledger = backend.open().await;
+    let pair = |current, previous| DigestPair { previous: Some(digest(previous)), ..key(current) };
+    let record = async |mark| ledger.record_once(unique(NOW).id, mark, DAY).await.unwrap();
+    let proof = ProofUse { proof: digest(9), lasts: DAY };
+    let uses_proof =
+        |number| NewAttempt { admission_cost: proof_only(proof), ..keyed(number, NOW) };
+    assert!(record(pair(1, 2)).await);
+    assert_eq!(begin(&ledger, &uses_proof(1)).await, BeginResult::Started);
+    backend.set_time(NOW + DAY.saturating_sub(Duration::from_millis(1))).await;
+    assert!(!record(pair(2, 1)).await);
+    backend.set_time(NOW + DAY).await;
+    let concurrent = (0..20).map(|number| {
+        let ledger = Arc::clone(&ledger);
+        let mark = if number % 2 == 0 { pair(1, 2) } else { pair(2, 1) };
+        tokio::spawn(async move { ledger.record_once(unique(NOW).id, mark, DAY).await.unwrap() })
+    });
+    let concurrent = futures_util::future::join_all(concurrent.collect::<Vec<_>>()).await;
+    assert_eq!(concurrent.into_iter().filter(|recorded| *recorded.as_ref().unwrap()).count(), 1);
+    backend.set_time(NOW + (2 * DAY).saturating_sub(Duration::from_millis(1))).await;
+    for mark in [key(1), key(2)] {
+        assert!(!record(mark).await);
+    }
+    assert_eq!(begin(&ledger, &uses_proof(2)).await, BeginResult::ProofAlreadyUsed);
 }
 
 async fn operators_find_by_request_state_and_address(backend: Backend) {

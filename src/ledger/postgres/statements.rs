@@ -131,10 +131,13 @@ pub(super) const KEEPS_USER_IDS: &str = "\
 pub(super) const TRY_ATTEMPT: &str =
     concat!("WITH beat AS (", heartbeat!(), ") SELECT try_attempt($1, $2, $3) FROM beat");
 
-/// Returns a row for each mark, unless another attempt recorded one of them before.
+/// Returns a row for each mark, unless another attempt recorded one of them before that has not expired.
 pub(super) const RECORD_ONCE: &str = "\
     INSERT INTO used_proofs AS known (proof, attempt_id, expires_at) \
     SELECT mark, $2, ledger_now() + $3 FROM unnest($1::bytea[]) AS mark \
-    WHERE NOT EXISTS (SELECT FROM used_proofs WHERE proof = ANY ($1) AND attempt_id <> $2) \
+    WHERE NOT EXISTS (SELECT FROM used_proofs WHERE proof = ANY ($1) AND attempt_id <> $2 \
+      AND expires_at > (SELECT ledger_now())) \
     ORDER BY mark \
-    ON CONFLICT (proof) DO UPDATE SET attempt_id = $2 WHERE known.attempt_id = $2 RETURNING true";
+    ON CONFLICT (proof) DO UPDATE SET attempt_id = $2, expires_at = excluded.expires_at \
+      WHERE known.attempt_id = $2 OR known.expires_at <= ledger_now() \
+    RETURNING true";

@@ -26,6 +26,13 @@ const USE_PROOF: &str = "\
     INSERT INTO used_proofs (proof, attempt_id, expires_at) VALUES (?1, ?2, ?3) \
     ON CONFLICT DO NOTHING";
 
+const MARK_IS_RECORDED: &str = "SELECT 1 FROM used_proofs WHERE proof = ?1 AND expires_at > ?2";
+
+/// Replaces one that has expired.
+const RECORD_MARK: &str = "\
+    INSERT INTO used_proofs (proof, attempt_id, expires_at) VALUES (?1, ?2, ?3) \
+    ON CONFLICT (proof) DO UPDATE SET attempt_id = ?2, expires_at = ?3";
+
 const BY_ID: &str = select_attempts!("WHERE a.id = ?3");
 
 const RESTART: &str = "\
@@ -110,7 +117,7 @@ fn proof_is_used(connection: &Connection, proof: &Digest) -> Result<bool> {
     cached(connection, PROOF_IS_USED)?.exists([proof.as_bytes()])
 }
 
-/// Records a mark under both secrets. Returns `false` if it was recorded before under one of them.
+/// Records a mark under both secrets. Returns `false` if it is recorded under one of them and has not expired.
 pub(super) fn record_once(
     connection: &Connection,
     now: LedgerTime,
@@ -119,12 +126,14 @@ pub(super) fn record_once(
     lasts: Duration,
 ) -> Result<bool> {
     for digest in mark.iter() {
-        if proof_is_used(connection, digest)? {
+        let mut is_recorded = cached(connection, MARK_IS_RECORDED)?;
+        if is_recorded.exists(params![digest.as_bytes(), now.as_millis()])? {
             return Ok(false);
         }
     }
+    let expires_at = (now + lasts).as_millis();
     for digest in mark.iter() {
-        use_proof(connection, now, id, &ProofUse { proof: *digest, lasts })?;
+        execute(connection, RECORD_MARK, params![digest.as_bytes(), blob(id), expires_at])?;
     }
     Ok(true)
 }

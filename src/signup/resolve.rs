@@ -98,11 +98,8 @@ impl AttemptRunner<'_> {
         let repeated = self.create(None, Priority::Repeat).await;
         match repeated.outcome {
             Outcome::Created(_) => repeated,
-            // Another call created a user since the lookup.
-            Outcome::EmailTaken => {
-                let lookup = self.look_up_address(Priority::Lookup).await.ok();
-                lookup.and_then(AddressLookup::result).unwrap_or(unknown)
-            }
+            // Another call created a user since the lookup, or only a custom database knows the user.
+            Outcome::EmailTaken | Outcome::UsernameTaken => self.check_conflict(repeated).await,
             _ if self.absence_is_proof => repeated,
             Outcome::PasswordRejected(_) | Outcome::UsernameRejected if is_absent => repeated,
             _ => unknown,

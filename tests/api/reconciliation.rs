@@ -694,20 +694,26 @@ async fn a_conflict_with_a_call_that_still_runs_is_not_taken() {
 
 #[tokio::test]
 async fn a_conflict_without_a_user_is_believed_once_the_lost_call_has_certainly_ended() {
-    let cases = conflicts().map(async |(code, conflict)| {
-        let builder = TestApp::builder().set("reconciliation.not_created_after_ms", "2000");
-        let app = builder.set("fields.username", "optional").spawn().await;
-        app.learn_whether_ids_are_kept().await;
-        app.auth0.fault(Route::CreateUser, Fault::close());
-        app.auth0.fault(Route::CreateUser, conflict.always());
-        // A username alone, or nothing but the address.
-        let form = if code == "email_taken" { ada() } else { ada_with("username", "ada") };
-        let first = app.sign_up_with_key(KEY, &form).await;
-        assert_eq!(first.problem(), "outcome_unknown", "{code}: {first:?}");
-        eventually("the conflict is believed", async || {
-            (app.sign_up_with_key(KEY, &form).await.problem() == code).then_some(())
+    let cases = [false, true].into_iter().flat_map(|ignores_user_id| {
+        conflicts().map(move |(code, conflict)| async move {
+            let app = TestApp::builder()
+                .auth0(move |tenant| tenant.ignores_user_id = ignores_user_id)
+                .set("reconciliation.not_created_after_ms", "2000")
+                .set("fields.username", "optional")
+                .spawn()
+                .await;
+            app.learn_whether_ids_are_kept().await;
+            app.auth0.fault(Route::CreateUser, Fault::close());
+            app.auth0.fault(Route::CreateUser, conflict.always());
+            // A username alone, or nothing but the address.
+            let form = if code == "email_taken" { ada() } else { ada_with("username", "ada") };
+            let first = app.sign_up_with_key(KEY, &form).await;
+            assert_eq!(first.problem(), "outcome_unknown", "{code}: {first:?}");
+            eventually("the conflict is believed", async || {
+                (app.sign_up_with_key(KEY, &form).await.problem() == code).then_some(())
+            })
+            .await;
         })
-        .await;
     });
     futures_util::future::join_all(cases).await;
 }

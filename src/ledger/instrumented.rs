@@ -231,8 +231,10 @@ impl Ledger for InstrumentedLedger {
         &self,
         connection: DigestPair,
         keeps: bool,
+        replaces: bool,
     ) -> Result<(), LedgerError> {
-        measure(&self.record_user_ids, self.ledger.record_user_ids(connection, keeps)).await
+        let record = self.ledger.record_user_ids(connection, keeps, replaces);
+        measure(&self.record_user_ids, record).await
     }
 
     async fn ping(&self, synced: bool) -> Result<(), LedgerError> {

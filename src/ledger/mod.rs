@@ -228,12 +228,16 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     async fn keeps_user_ids(&self, connection: &DigestPair) -> Result<Option<bool>, LedgerError>;
 
     /// Records whether a connection keeps pinned user ids, under both secrets: after the rotation the
-    /// previous one is gone.
+    /// previous one is gone. `replaces`: also where something is recorded, because this process has learned it since.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn record_user_ids(&self, connection: DigestPair, keeps: bool)
-    -> Result<(), LedgerError>;
+    async fn record_user_ids(
+        &self,
+        connection: DigestPair,
+        keeps: bool,
+        replaces: bool,
+    ) -> Result<(), LedgerError>;
 
     /// Checks that the ledger can be written, by writing. Waits for the disk as the start of an attempt
     /// would: `synced` is that of its [`Lease`].

@@ -104,9 +104,10 @@ impl Inner {
             let connection = self.connection.digests(&self.context.digests);
             match wait.limit(self.ledger.keeps_user_ids(&connection)).await {
                 Ok(Some(kept)) => {
-                    // Perhaps recorded under one secret only, before the rotation.
+                    // Perhaps recorded under one secret only, before the rotation. What another process has learned
+                    // since it was read stays.
                     if self.pin_support.adopt(before, kept) && connection.previous.is_some() {
-                        self.record_user_ids(kept);
+                        self.record_user_ids(kept, false);
                     }
                 }
                 Ok(None) => {}
@@ -122,16 +123,16 @@ impl Inner {
     /// Learns from a user that was created with a pinned id, and records what is new.
     pub(super) fn learn_pin_support(self: &Arc<Self>, kept: bool) {
         if self.pin_support.learn(kept) {
-            self.record_user_ids(kept);
+            self.record_user_ids(kept, true);
         }
     }
 
-    /// Records whether pinned ids are kept, in a task of its own.
-    fn record_user_ids(self: &Arc<Self>, kept: bool) {
+    /// Records whether pinned ids are kept, in a task of its own. `replaces`: also where something is recorded.
+    fn record_user_ids(self: &Arc<Self>, kept: bool, replaces: bool) {
         let inner = Arc::clone(self);
         let record = async move {
             let connection = inner.connection.digests(&inner.context.digests);
-            if let Err(error) = inner.ledger.record_user_ids(connection, kept).await {
+            if let Err(error) = inner.ledger.record_user_ids(connection, kept, replaces).await {
                 tracing::warn!(
                     error = chain(&error),
                     "the ledger does not record whether the connection keeps pinned ids"

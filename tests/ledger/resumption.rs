@@ -208,17 +208,20 @@ async fn pin_support_is_kept_for_each_connection(backend: Backend) {
     let ledger = backend.open().await;
     let keeps = async |pair| ledger.keeps_user_ids(&pair).await.unwrap();
     assert_eq!(keeps(key(1)).await, None);
-    ledger.record_user_ids(key(1), true).await.unwrap();
-    ledger.record_user_ids(key(2), false).await.unwrap();
+    ledger.record_user_ids(key(1), true, true).await.unwrap();
+    ledger.record_user_ids(key(2), false, true).await.unwrap();
     assert_eq!((keeps(key(1)).await, keeps(key(2)).await), (Some(true), Some(false)));
-    ledger.record_user_ids(key(1), false).await.unwrap();
-    ledger.record_user_ids(key(2), true).await.unwrap();
+    ledger.record_user_ids(key(1), false, true).await.unwrap();
+    ledger.record_user_ids(key(2), true, true).await.unwrap();
     assert_eq!((keeps(key(1)).await, keeps(key(2)).await), (Some(false), Some(true)));
     // Under a new secret the record of the previous one counts, until there is another.
     let rotated = auth0_signup::digest::DigestPair { previous: Some(key(1).current), ..key(3) };
     assert_eq!((keeps(rotated).await, keeps(key(3)).await), (Some(false), None));
+    // What was read and is carried over replaces nothing that was learned meanwhile.
+    ledger.record_user_ids(rotated, true, false).await.unwrap();
+    assert_eq!((keeps(key(1)).await, keeps(key(3)).await), (Some(false), Some(true)));
     // From then on there is one under each, whichever secret is the only one later.
-    ledger.record_user_ids(rotated, true).await.unwrap();
+    ledger.record_user_ids(rotated, true, true).await.unwrap();
     for pair in [rotated, key(1), key(3)] {
         assert_eq!(keeps(pair).await, Some(true));
     }

@@ -449,8 +449,12 @@ impl Ledger for Postgres {
         &self,
         connection: DigestPair,
         keeps: bool,
+        replaces: bool,
     ) -> Result<(), LedgerError> {
-        let record = statement(statements::RECORD_USER_IDS).bind(both(&connection)).bind(keeps);
+        let record = statement(statements::RECORD_USER_IDS)
+            .bind(both(&connection))
+            .bind(keeps)
+            .bind(replaces);
         self.run(record).await.map(drop)
     }
 

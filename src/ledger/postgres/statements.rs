@@ -120,7 +120,7 @@ pub(super) const HEARTBEAT: &str = heartbeat!();
 pub(super) const RECORD_USER_IDS: &str = "\
     INSERT INTO connections (digest, keeps_user_ids) \
     SELECT digest, $2 FROM unnest($1::bytea[]) AS digest ORDER BY digest \
-    ON CONFLICT (digest) DO UPDATE SET keeps_user_ids = excluded.keeps_user_ids";
+    ON CONFLICT (digest) DO UPDATE SET keeps_user_ids = excluded.keeps_user_ids WHERE $3";
 
 pub(super) const KEEPS_USER_IDS: &str = "\
     SELECT keeps_user_ids FROM connections WHERE digest = ANY ($1::bytea[]) \

@@ -299,8 +299,10 @@ impl Ledger for Sqlite {
         &self,
         connection: DigestPair,
         keeps: bool,
+        replaces: bool,
     ) -> Result<(), LedgerError> {
-        let record = move |database: &_, _| upkeep::record_user_ids(database, &connection, keeps);
+        let record =
+            move |database: &_, _| upkeep::record_user_ids(database, &connection, keeps, replaces);
         self.writer.run(Durability::Soon, record).await
     }
 

@@ -115,7 +115,7 @@ const KEEPS_USER_IDS: &str = "SELECT keeps_user_ids FROM connections WHERE diges
 
 const RECORD_USER_IDS: &str = "\
     INSERT INTO connections (digest, keeps_user_ids) VALUES (?1, ?2) \
-    ON CONFLICT (digest) DO UPDATE SET keeps_user_ids = ?2";
+    ON CONFLICT (digest) DO UPDATE SET keeps_user_ids = ?2 WHERE ?3";
 
 const PING: &str = "UPDATE secret_checks SET seen_at = ?2 WHERE value = ?1";
 
@@ -283,9 +283,10 @@ pub(super) fn record_user_ids(
     connection: &Connection,
     digests: &DigestPair,
     keeps: bool,
+    replaces: bool,
 ) -> Result<()> {
     for digest in digests.iter() {
-        execute(connection, RECORD_USER_IDS, params![digest.as_bytes(), keeps])?;
+        execute(connection, RECORD_USER_IDS, params![digest.as_bytes(), keeps, replaces])?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ impl Inner {
     }
 
     /// Records the result of an attempt, and returns the one that its client gets. If another process has taken the
-    /// attempt over, that is the result there. If that is possible and the ledger does not show it, the outcome
+    /// attempt over, that is the result there, or this one if the attempt is given back. If that is possible and the ledger does not show it, the outcome
     /// is unknown.
     pub(super) async fn finish_first(
         self: &Arc<Self>,
@@ -74,7 +74,20 @@ impl Inner {
             return result;
         }
         match written {
-            Ok(false) => Box::pin(self.result_elsewhere(request, call.id)).await,
+            Ok(false) => {
+                let elsewhere = Box::pin(self.result_elsewhere(request, call.id)).await;
+                if !matches!(elsewhere.outcome, Outcome::Unknown) {
+                    return elsewhere;
+                }
+                // Perhaps given back, so that this result counts.
+                let again = self.finish(request, call, &result, basis, Urgency::Awaited);
+                match Box::pin(again).await {
+                    Ok(true) => result,
+                    // Perhaps recorded in the background just now.
+                    Ok(false) => Box::pin(self.result_elsewhere(request, call.id)).await,
+                    Err(_) => elsewhere,
+                }
+            }
             Err(error) if self.may_be_taken_over(alive) => {
                 SignupResult::because(Outcome::Unknown, error)
             }

@@ -184,6 +184,36 @@ async fn a_result_counts_once_the_attempt_is_given_back() {
     .await;
 }
 
+/// The same while the client waits: another process has looked the user up in vain, and gives the attempt back.
+#[tokio::test]
+async fn a_result_is_reported_once_the_attempt_is_given_back() {
+    let app = TestApp::spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::answer(403).behind(&gate));
+    let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
+    gate.arrived(1).await;
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let take = "CREATE TEMP TABLE before AS SELECT id, worker FROM attempts WHERE state = 0; \
+                INSERT INTO processes SELECT x'11111111111111111111111111111111', seen_at + 1000 \
+                FROM processes; \
+                UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', \
+                worker = x'11111111111111111111111111111111', \
+                connection_ended_at = started_at + 60000, next_check_at = started_at + 60000 \
+                WHERE state = 0";
+    ledger.execute_batch(take).unwrap();
+    gate.open();
+    app.until_metric("ledger_calls_total{operation=\"get\",outcome=\"done\"}", 3).await;
+    assert!(!response.is_finished());
+    let give_back = "UPDATE attempts SET state = 0, outcome_code = NULL, connection_ended_at = NULL, \
+                     worker = before.worker FROM before WHERE attempts.id = before.id";
+    ledger.execute_batch(give_back).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!(response.problem(), "upstream_rejected", "{response:?}");
+    let attempts = app.attempts().await;
+    assert_eq!(attempts[0].outcome_code.as_deref(), Some("upstream_rejected"), "{attempts:?}");
+}
+
 #[tokio::test]
 async fn a_process_that_counted_as_dead_reads_its_attempt_before_it_sends() {
     let app = TestApp::builder()

@@ -216,6 +216,11 @@ impl Client {
         self.http.tenant_clock().now()
     }
 
+    /// The same; `None` if the newest response arrived before `since`.
+    pub fn tenant_now_since(&self, since: Option<Instant>) -> Option<TenantTime> {
+        self.http.tenant_clock().now_since(since)
+    }
+
     /// Replaces the application's credentials, and requests a token with them. The token in use
     /// serves until there is another one.
     pub fn replace_credentials(&self, credentials: ClientCredentials) {

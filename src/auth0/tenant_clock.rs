@@ -67,8 +67,15 @@ impl TenantClock {
     /// the monotonic clock. `None` before the first response. At most a second and one response's
     /// travel time behind the tenant's clock.
     pub(super) fn now(&self) -> Option<TenantTime> {
+        self.now_since(None)
+    }
+
+    /// The same; `None` if the newest response arrived before `since`.
+    pub(super) fn now_since(&self, since: Option<Instant>) -> Option<TenantTime> {
         let newest = self.observations.lock().newest;
-        newest.map(|newest| TenantTime::from_epoch(newest.date) + newest.arrived_at.elapsed())
+        newest
+            .filter(|newest| since.is_none_or(|since| newest.arrived_at >= since))
+            .map(|newest| TenantTime::from_epoch(newest.date) + newest.arrived_at.elapsed())
     }
 
     /// Learns from a response to a request that was sent at `sent_at`, by this machine's wall
@@ -140,8 +147,11 @@ mod tests {
         clock.observe(200, &cached, Duration::ZERO);
         assert_eq!(clock.now(), None);
         clock.observe(409, &headers, Duration::ZERO);
+        let arrived_at = Instant::now();
         tokio::time::advance(Duration::from_millis(1_500)).await;
         assert_eq!(clock.now().map(TenantTime::as_millis), Some(1_790_000_001_500));
+        assert_eq!(clock.now_since(Some(arrived_at)), clock.now());
+        assert_eq!(clock.now_since(Some(Instant::now())), None);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! A clock that is ahead must not delete what is still needed. So the sweeper compares the progress of the
 //! ledger's clock with its own monotonic one, and deletes only after the two have agreed for a while. And it
-//! deletes nothing while the ledger's time differs from the tenant's.
+//! deletes nothing while the ledger's time differs from the tenant's. What is known of that comes from a response and the
+//! monotonic clock, which stands still while the machine is suspended. So a response that arrived before the two clocks
+//! last disagreed does not count.
 
 use std::time::Duration;
 
@@ -48,7 +50,8 @@ impl Signups {
         retention: Retention,
     ) -> Result<(), LedgerError> {
         let ledger = &self.0.ledger;
-        if !clocks.allow_deletion(ledger.now().await?, self.0.auth0.tenant_now(), Instant::now()) {
+        let tenant = |since| self.0.auth0.tenant_now_since(since);
+        if !clocks.allow_deletion(ledger.now().await?, tenant, Instant::now()) {
             return Ok(());
         }
         let (batch, pause) = BATCH;
@@ -65,29 +68,33 @@ struct ClockComparison {
     last: Option<(LedgerTime, Instant)>,
     /// The time since when both have agreed.
     steady_since: Option<Instant>,
+    /// The time when they last disagreed.
+    disagreed_at: Option<Instant>,
     /// True if the ledger's time differed from the tenant's when they were last compared.
     is_wrong: bool,
 }
 
 impl ClockComparison {
-    /// Returns whether the ledger's clock is right, as far as this process knows.
+    /// Returns whether the ledger's clock is right, as far as this process knows. `tenant`: the tenant's time, by a
+    /// response that arrived since then.
     fn allow_deletion(
         &mut self,
         ledger: LedgerTime,
-        tenant: Option<TenantTime>,
+        tenant: impl FnOnce(Option<Instant>) -> Option<TenantTime>,
         now: Instant,
     ) -> bool {
+        let are_steady = self.are_steady(ledger, now);
         let differs = |tenant: TenantTime| {
             tenant.since_epoch().abs_diff(ledger.since_epoch()) >= ClockSkew::SEVERE
         };
-        let is_wrong = tenant.is_some_and(differs);
+        let is_wrong = tenant(self.disagreed_at).is_some_and(differs);
         if is_wrong && !self.is_wrong {
             tracing::warn!(
                 "the ledger's clock differs from the tenant's: nothing is deleted until they agree"
             );
         }
         self.is_wrong = is_wrong;
-        self.are_steady(ledger, now) && !is_wrong
+        are_steady && !is_wrong
     }
 
     /// Compares the clocks, and returns whether they have agreed for long enough.
@@ -100,6 +107,7 @@ impl ClockComparison {
         if !agree {
             if self.steady_since.is_some() {
                 tracing::warn!("the clock was set: nothing is deleted for ten minutes");
+                self.disagreed_at = Some(now);
             }
             self.steady_since = None;
         }
@@ -171,12 +179,34 @@ mod tests {
                     let ledger = if is_ahead { tenant + by } else { tenant.saturating_sub(by) };
                     let tenant = is_known.then(|| TenantTime::from_epoch(tenant));
                     let ledger = LedgerTime::from_epoch(ledger);
-                    clocks.allow_deletion(ledger, tenant, start + passed)
+                    clocks.allow_deletion(ledger, |_| tenant, start + passed)
                 };
                 assert!((0..10).all(|minute| !at(minute, true)));
                 assert_eq!(at(10, true), is_allowed, "{by:?} {is_ahead}");
                 assert!(at(11, false), "a tenant that never showed its time");
             }
         }
+    }
+
+    #[test]
+    fn a_response_from_before_a_suspension_shows_no_wrong_clock() {
+        let (start, wall) = (Instant::now(), Duration::from_secs(1_790_000_000));
+        let mut clocks = ClockComparison::default();
+        let mut at = |minute, suspended: Duration, arrived_in: Option<u64>| {
+            let passed = Duration::from_mins(minute);
+            let arrived_at = start + Duration::from_mins(arrived_in.unwrap_or(0));
+            let tenant = |since: Option<Instant>| {
+                let counts = since.is_none_or(|since| arrived_at >= since);
+                counts.then(|| TenantTime::from_epoch(wall + passed))
+            };
+            let ledger = LedgerTime::from_epoch(wall + passed + suspended);
+            clocks.allow_deletion(ledger, tenant, start + passed)
+        };
+        assert!((0..10).all(|minute| !at(minute, Duration::ZERO, None)));
+        assert!(at(10, Duration::ZERO, None));
+        let suspended = Duration::from_mins(2);
+        assert!((11..21).all(|minute| !at(minute, suspended, None)));
+        assert!(at(21, suspended, None));
+        assert!(!at(22, suspended, Some(22)), "a response that shows that the clock was set");
     }
 }

@@ -59,8 +59,8 @@ impl Inner {
     }
 
     /// Records the result of an attempt, and returns the one that its client gets. If another process has taken the
-    /// attempt over, that is the result there, or this one if the attempt is given back. If that is possible and the ledger does not show it, the outcome
-    /// is unknown.
+    /// attempt over, that is the result there, or this one if the attempt is given back. If that is possible and the
+    /// ledger does not show it, the outcome is unknown.
     pub(super) async fn finish_first(
         self: &Arc<Self>,
         request: &KeyedRequest,

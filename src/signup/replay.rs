@@ -1,8 +1,8 @@
 //! Replay of a sign-up that started before.
 //!
-//! A resolved attempt is *replayed*: its recorded result is returned. One for
-//! which the tenant did nothing is *restarted*. An unresolved one is *resumed*: this process takes it over, looks its user up, and may
-//! *repeat* its call.
+//! A resolved attempt is *replayed*: its recorded result is returned. One for which the tenant did
+//! nothing is *restarted*. An unresolved one is *resumed*: this process takes it over, looks its user
+//! up, and may *repeat* its call.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -404,8 +404,8 @@ async fn a_mail_that_the_tenant_has_no_room_for_is_not_a_rejected_one() {
     }
 }
 
-/// Without its record, the next request with the key would not find the user.
-/// Asserts that the response of a sign-up waits for the record of its result.
+/// Asserts that the response of a sign-up waits for the record of its result. Without that the next request
+/// with the key would not find the user.
 async fn assert_recorded_first(app: &TestApp, form: &Value) {
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));

@@ -142,7 +142,6 @@ async fn learn_that_ids_are_kept(app: &TestApp) {
 #[tokio::test]
 async fn a_repeated_call_has_the_same_bytes() {
     let app = with_terms().patient().clock(Arc::new(Hasty::default())).spawn().await;
-    app.until_ready().await;
     learn_that_ids_are_kept(&app).await;
     app.auth0.fault(Route::CreateUser, Fault::close());
     let answer = app.sign_up(&ada_with("terms", true)).await;

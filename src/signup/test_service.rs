@@ -50,6 +50,7 @@ impl TestService {
             },
             pin_user_id: true,
             hides_existence: false,
+            has_replicas: false,
             notice_client_id: None,
         });
         Self { signups, folder }

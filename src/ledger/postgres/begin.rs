@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use super::connections::Rows;
-use super::statement::{End, Statement, statement};
-use super::{Postgres, bytes, rows};
+use super::statement::{End, Statement, bytes, statement};
+use super::{Postgres, rows};
 use crate::clock::TenantTime;
 use crate::config::Synchronous;
 use crate::ledger::{BeginResult, KeyRecord, LedgerError, NewAttempt, PermitCharge, millis};

@@ -32,7 +32,7 @@ pub use self::errors::PostgresError;
 pub use self::inspect::inspect;
 use self::probe::try_attempt;
 use self::start::{Preparation, Prepared};
-use self::statement::{End, Session, Statement, statement};
+use self::statement::{End, Session, Statement, both, number, statement};
 use super::migrations::{POSTGRES, status};
 use super::{
     AHEAD_MARGIN, Access, Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find,
@@ -180,7 +180,7 @@ impl Postgres {
     /// Runs a statement and returns the number in the first column of its row. After a lost reply the rows that
     /// the first try has changed are missing from it.
     async fn count(&self, statement: Statement) -> Result<usize, LedgerError> {
-        count(&self.run(statement).await?.rows)
+        rows::count(&self.run(statement).await?.rows)
     }
 
     /// Looks up the attempt that holds one of these keys, preferably the first.
@@ -422,7 +422,7 @@ impl Ledger for Postgres {
         // What is forgotten stays forgotten, whatever the setting.
         let delete = statement(statements::DELETE_BY_EMAIL).bind(both(email));
         let Rows { rows, is_repeat } = self.run(delete.end(End::CommitThenSync)).await?;
-        match count(&rows)? {
+        match rows::count(&rows)? {
             0 if is_repeat => Err(LedgerError::unavailable(ReplyLost)),
             count => Ok(count),
         }
@@ -484,12 +484,6 @@ const fn end_of(lease: Lease) -> End {
     if lease.synced { End::CommitThenSync } else { End::Commit }
 }
 
-/// The number in the first column of the row.
-fn count(rows: &[Row]) -> Result<usize, LedgerError> {
-    let count: i64 = rows::value(rows, 0)?;
-    Ok(usize::try_from(count).unwrap_or_default())
-}
-
 /// A statement that deletes was perhaps executed twice.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error(
@@ -501,17 +495,4 @@ struct ReplyLost;
 /// Returns whether this process works on an attempt for a request.
 fn works_on(process: Uuid, attempt: &Attempt) -> bool {
     attempt.worker.is_some_and(|worker| worker.process == process)
-}
-
-/// The current and the previous digest.
-fn both(pair: &DigestPair) -> Vec<Vec<u8>> {
-    pair.iter().map(bytes).collect()
-}
-
-fn bytes(digest: &Digest) -> Vec<u8> {
-    digest.as_bytes().to_vec()
-}
-
-fn number(of: usize) -> i64 {
-    i64::try_from(of).unwrap_or(i64::MAX)
 }

@@ -123,6 +123,12 @@ pub(super) fn value<T: FromSqlOwned>(rows: &[Row], column: usize) -> Result<T, L
     row.try_get(column).map_err(LedgerError::corrupt)
 }
 
+/// Converts the number in the first column of the first row.
+pub(super) fn count(rows: &[Row]) -> Result<usize, LedgerError> {
+    let count: i64 = value(rows, 0)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Converts a time of the ledger in the first row.
 pub(super) fn time(rows: &[Row], column: usize) -> Result<LedgerTime, LedgerError> {
     LedgerTime::from_millis(value(rows, column)?).ok_or_else(|| LedgerError::corrupt(NoRow))

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::connector::ServerConnection;
 use crate::config::Synchronous;
+use crate::digest::{Digest, DigestPair};
 
 /// The longest time that the server has to report a timeout before the client gives up.
 const REPORT: Duration = Duration::from_millis(100);
@@ -229,4 +230,19 @@ impl Session {
             ("plan_cache_mode", "force_generic_plan".to_owned()),
         ]
     }
+}
+
+/// The current and the previous digest, as a parameter.
+pub(super) fn both(pair: &DigestPair) -> Vec<Vec<u8>> {
+    pair.iter().map(bytes).collect()
+}
+
+/// A digest as a parameter.
+pub(super) fn bytes(digest: &Digest) -> Vec<u8> {
+    digest.as_bytes().to_vec()
+}
+
+/// A number of rows as a parameter.
+pub(super) fn number(of: usize) -> i64 {
+    i64::try_from(of).unwrap_or(i64::MAX)
 }

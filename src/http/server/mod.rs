@@ -336,7 +336,7 @@ fn accepted_from((stream, peer): (TcpStream, SocketAddr)) -> (TcpStream, Peer) {
     (stream, Peer(peer.ip()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the graceful watcher tracks connections")]
+#[expect(clippy::disallowed_methods, reason = "a stop waits for those it tracks")]
 fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(connection);
 }

@@ -2,13 +2,13 @@
 //! Compiled only with the feature `fuzzing`.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
 use crate::abuse::forwarded::{Hop, hops};
 use crate::auth0::classify::classify;
+use crate::auth0::response::ApiResponse;
 use crate::config::ForwardedHeader;
 use crate::domain::Rules;
 use crate::domain::rules::NameOrder;
@@ -25,7 +25,7 @@ pub async fn form(content_type: &'static str, body: &[u8], rules: &Rules) {
 
 /// Classifies an error response of the create-user call.
 pub fn create_user_error(status: u16, headers: &HeaderMap, body: &[u8]) {
-    drop(classify(status, headers, body, Duration::from_secs(1_790_000_001)));
+    drop(classify(&ApiResponse::new(status, headers.clone(), body.to_vec())));
 }
 
 /// Reads both forwarded headers. Each line of the input is a header line, and a hop is appended to the

@@ -13,8 +13,7 @@ use super::budget::{Budget, Permit, Priority};
 use super::error::{Api, CallError, TransportError};
 use super::http_client::SendError;
 use super::response::ApiResponse;
-use super::wait::{PROBE_INTERVAL, RejectedCall, RequestedWait};
-use crate::clock::Clock;
+use super::wait::{PROBE_INTERVAL, RequestedWait};
 use crate::config::{BreakerSettings, BudgetSettings};
 use crate::telemetry::Metrics;
 
@@ -90,8 +89,8 @@ impl CallGuard {
 }
 
 impl CallPermit {
-    /// Ends the call: reads its response, and updates the breaker and the budget. `clock` replaces an
-    /// absent `Date` of a 429.
+    /// Ends the call: reads its response, which arrived at `now` (the wall clock, since the Unix epoch), and
+    /// updates the breaker and the budget.
     ///
     /// # Errors
     /// Those of the call. After a 429 the wait of the budget, which covers the one that this response
@@ -99,7 +98,7 @@ impl CallPermit {
     pub(super) async fn end(
         self,
         result: Result<Response, SendError>,
-        clock: &dyn Clock,
+        now: Duration,
     ) -> Result<ApiResponse, CallError> {
         let Self { breaker, budget, .. } = self;
         let response = match result {
@@ -119,13 +118,11 @@ impl CallPermit {
         }
         if status != 429 {
             budget.record_response(status, response.headers());
-            return Ok(ApiResponse::read(response).await);
+            return Ok(ApiResponse::read(response, now).await);
         }
         // The body decides how long a wait is believed.
-        let response = ApiResponse::read(response).await;
-        let (headers, body) = (&response.headers, response.body());
-        let rejected = RejectedCall { api: Api::Management, headers, body };
-        let requested = RequestedWait::from_rejection(rejected, clock.now());
+        let response = ApiResponse::read(response, now).await;
+        let requested = RequestedWait::from_rejection(Api::Management, &response);
         if let Some(wait) = requested.wait.filter(|wait| *wait > PROBE_INTERVAL) {
             let seconds = wait.as_secs();
             tracing::warn!(
@@ -133,7 +130,7 @@ impl CallPermit {
                 "Auth0 asks for a wait of {seconds} s: until then one call a minute is sent"
             );
         }
-        let retry_after = budget.record_rejection(headers, requested);
+        let retry_after = budget.record_rejection(&response.headers, requested);
         Err(CallError::RateLimited { api: Api::Management, retry_after })
     }
 }
@@ -146,7 +143,6 @@ fn circuit_open(retry_after: Duration) -> CallError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
 
     #[tokio::test]
     async fn a_call_lost_with_a_pool_that_was_replaced_does_not_count_for_the_breaker() {
@@ -163,7 +159,7 @@ mod tests {
         {
             let permit = guard.acquire(Priority::Create).await.unwrap();
             let error = TransportError::Unreadable(200);
-            permit.end(Err(SendError { error, is_outdated }), &SystemClock).await.unwrap_err();
+            permit.end(Err(SendError { error, is_outdated }), Duration::ZERO).await.unwrap_err();
             assert_eq!(guard.is_failing_fast(), is_open);
         }
     }

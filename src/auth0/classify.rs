@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ use super::error::{Api, CreateUserError, ErrorCode, Misconfiguration, TransportE
 use super::redirect;
 use super::response::ApiResponse;
 use super::sender::is_from_auth0;
-use super::wait::{RejectedCall, RequestedWait};
+use super::wait::RequestedWait;
 use crate::domain::{Field, PasswordRule};
 
 /// The wait after a 429 that names none: the buckets of all plans refill within a second.
@@ -97,25 +96,18 @@ pub(super) fn is_missing_scope(response: &ApiResponse) -> bool {
     response.status == 403 && envelope.code() == Some("insufficient_scope")
 }
 
-/// The wait that a 429 of the Management API asks for. `now` is the wall clock, since the Unix epoch.
-pub(super) fn wait_after_429(headers: &HeaderMap, body: &[u8], now: Duration) -> Duration {
-    let rejected = RejectedCall { api: Api::Management, headers, body };
-    RequestedWait::from_rejection(rejected, now).wait.unwrap_or(DEFAULT_WAIT)
+/// The wait that a 429 of the Management API asks for.
+pub(super) fn wait_after_429(response: &ApiResponse) -> Duration {
+    RequestedWait::from_rejection(Api::Management, response).wait.unwrap_or(DEFAULT_WAIT)
 }
 
 /// Classifies a response to create-user that is neither a success nor rejects the token.
-///
-/// `now` is the wall clock, for a reset given as an absolute time.
-pub(crate) fn classify(
-    status: u16,
-    headers: &HeaderMap,
-    body: &[u8],
-    now: Duration,
-) -> CreateUserError {
-    let envelope = Envelope::parse(body);
+pub(crate) fn classify(response: &ApiResponse) -> CreateUserError {
+    let status = response.status;
+    let envelope = Envelope::parse(response.body());
     let (code, message) = (envelope.code(), envelope.message());
     let unknown = || {
-        if is_from_auth0(Api::Management, status, headers, body) {
+        if is_from_auth0(Api::Management, response) {
             Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into()
         } else {
             Misconfiguration::NotAuth0 { status }.into()
@@ -142,9 +134,9 @@ pub(crate) fn classify(
         (409, None) if message.starts_with("The user already exists") => {
             CreateUserError::EmailTaken
         }
-        (300..=399, _) => redirect::misconfiguration(status, headers).into(),
+        (300..=399, _) => redirect::misconfiguration(response).into(),
         (429, _) => {
-            let retry_after = wait_after_429(headers, body, now);
+            let retry_after = wait_after_429(response);
             CreateUserError::RateLimited { api: Api::Management, retry_after }
         }
         // Only a readable 201 shows a result: any other success may have created a user. 408: the
@@ -247,12 +239,14 @@ fn rejects_username(message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     #[test]
     fn no_status_below_300_proves_that_nothing_was_created() {
         for status in [101, 200, 202, 204, 226] {
-            let error = classify(status, &HeaderMap::new(), b"", Duration::ZERO);
+            let error = classify(&ApiResponse::new(status, HeaderMap::new(), ""));
             assert!(matches!(error, CreateUserError::Ambiguous(_)), "{status}: {error}");
         }
     }

@@ -22,7 +22,7 @@ use super::token::{Token, TokenCache, TokenRefresher, UpstreamHealth};
 use super::token_request::TokenRequest;
 use super::user::CreatedUser;
 use super::{BuildError, headers};
-use crate::clock::{Clock, TenantTime};
+use crate::clock::TenantTime;
 use crate::config::{Auth0Settings, ClientCredentials, TermsMember};
 use crate::context::Context;
 use crate::domain::NewUser;
@@ -48,7 +48,6 @@ pub struct Client {
     tokens: Arc<TokenCache>,
     token_request: Arc<TokenRequest>,
     guard: CallGuard,
-    clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -68,12 +67,11 @@ impl Client {
         let tenant_clock = TenantClock::new(Arc::clone(clock), Arc::clone(metrics));
         let http = HttpClient::new(settings, tenant_clock, None)?;
         let tokens = TokenCache::new(Arc::clone(metrics));
-        let token_request = Arc::new(TokenRequest::new(http.clone(), settings, Arc::clone(clock))?);
+        let token_request = Arc::new(TokenRequest::new(http.clone(), settings)?);
         let refresher = TokenRefresher {
             tokens: Arc::clone(&tokens),
             request: Arc::clone(&token_request),
             clock: Arc::clone(clock),
-            metrics: Arc::clone(metrics),
         };
         lifecycle.spawn_background(refresher.run());
         let watched = http.clone();
@@ -93,7 +91,6 @@ impl Client {
             tokens,
             token_request,
             guard: CallGuard::new(&settings.budget, &settings.breaker, metrics),
-            clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
         })
     }
@@ -129,7 +126,7 @@ impl Client {
         let response = self.call(permit.priority, Some(permit), request).await;
         let created = response
             .map_err(CreateUserError::from)
-            .and_then(|(response, _)| create_user::created(&response, user, self.clock.now()));
+            .and_then(|(response, _)| create_user::created(&response, user));
         let label = created.as_ref().map_or_else(CreateUserError::label, |_| "created");
         self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
         created
@@ -286,7 +283,7 @@ impl Client {
             let mut request = request();
             request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
             let result = self.http.execute(request, connection).await;
-            let response = permit.end(result, &*self.clock).await?;
+            let response = permit.end(result, self.http.tenant_clock().local_now()).await?;
             if !is_token_rejected(&response) {
                 // A limiter may respond before anything checks the token.
                 if matches!(response.status, 200 | 201 | 404 | 409) {

@@ -146,27 +146,26 @@ pub(super) fn body(
     Ok(Bytes::from_owner(bytes))
 }
 
-/// Reads a response to create-user. A success for another address or without an id is none; one without
-/// an address has created the user with the address that was sent. `now` is the wall clock.
+/// Reads a response to create-user. A 201 for another address or without an id proves nothing. A user
+/// without an address gets the one that was sent.
 ///
 /// # Errors
 /// Only [`CreateUserError::Ambiguous`] leaves open whether the user exists now.
 pub(super) fn created(
     response: &ApiResponse,
     sent: &NewUser,
-    now: Duration,
 ) -> Result<CreatedUser, CreateUserError> {
-    let ApiResponse { status, headers, .. } = response;
+    let status = response.status;
     // Only the body says why the call was rejected: the conflict may be with the sign-up's own user.
-    if matches!(*status, 400 | 403 | 409) && response.is_unreadable() {
-        return Err(CreateUserError::Ambiguous(TransportError::Unreadable(*status)));
+    if matches!(status, 400 | 403 | 409) && response.is_unreadable() {
+        return Err(CreateUserError::Ambiguous(TransportError::Unreadable(status)));
     }
-    if *status != 201 {
-        return Err(classify(*status, headers, response.body(), now));
+    if status != 201 {
+        return Err(classify(response));
     }
     let user: User = response.json().map_err(CreateUserError::Ambiguous)?;
     if user.has_empty_id() || user.has_other_email(sent.email.as_ref()) {
-        return Err(CreateUserError::Ambiguous(TransportError::Unreadable(*status)));
+        return Err(CreateUserError::Ambiguous(TransportError::Unreadable(status)));
     }
     let user = user.with_missing_email(sent.email.as_ref());
     Ok(CreatedUser { user, auth0_request_id: response.auth0_request_id() })

@@ -132,7 +132,8 @@ impl HttpClient {
     /// When no response came back.
     pub(super) async fn exchange(&self, request: Request) -> Result<ApiResponse, TransportError> {
         let sent = self.execute(request, ConnectionChoice::Pooled).await;
-        Ok(ApiResponse::read(sent.map_err(|SendError { error, .. }| error)?).await)
+        let response = sent.map_err(|SendError { error, .. }| error)?;
+        Ok(ApiResponse::read(response, self.0.tenant_clock.local_now()).await)
     }
 
     /// Sends a request.

@@ -49,7 +49,6 @@ pub struct Inspector {
     headers: HeaderMap,
     defaults: CreateCallDefaults,
     chain: ObservedChain,
-    clock: Arc<dyn Clock>,
 }
 
 /// A token that was granted to the inspector.
@@ -91,10 +90,10 @@ impl Inspector {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, BuildError> {
         let chain = ObservedChain::default();
-        let tenant_clock = TenantClock::new(Arc::clone(&clock), Arc::new(Metrics::new()));
+        let tenant_clock = TenantClock::new(clock, Arc::new(Metrics::new()));
         let http = HttpClient::new(settings, tenant_clock, Some(&chain))?;
         Ok(Self {
-            token: TokenRequest::new(http.clone(), settings, Arc::clone(&clock))?,
+            token: TokenRequest::new(http.clone(), settings)?,
             http,
             base: settings.base.parse()?,
             headers: headers::common(settings)?,
@@ -104,7 +103,6 @@ impl Inspector {
                 terms,
             },
             chain,
-            clock,
         })
     }
 
@@ -160,7 +158,7 @@ impl Inspector {
             let found = lookup::by_id(&response, user_id)?;
             return Ok(found.map(|found| found.user));
         }
-        Err(self.rejection(&response))
+        Err(rejection(&response))
     }
 
     /// Looks up the users of the connection with this e-mail address.
@@ -177,7 +175,7 @@ impl Inspector {
         if response.status == 200 {
             return lookup::by_email(&response, &self.defaults.connection);
         }
-        Err(self.rejection(&response))
+        Err(rejection(&response))
     }
 
     /// Reads the connection of the settings. `None` if there is none with its name.
@@ -223,7 +221,7 @@ impl Inspector {
         if is_token_rejected(&response) {
             return Err(Misconfiguration::TokenRejected.into());
         }
-        create_user::created(&response, user, self.clock.now())
+        create_user::created(&response, user)
     }
 
     /// Deletes a user. Succeeds if there is none.
@@ -240,7 +238,7 @@ impl Inspector {
         match response.status {
             200 | 204 => Ok(()),
             _ if is_missing_user(&response) => Ok(()),
-            _ => Err(self.rejection(&response)),
+            _ => Err(rejection(&response)),
         }
     }
 
@@ -253,7 +251,7 @@ impl Inspector {
         if response.status == 200 {
             return Ok(connection::read(&response)?);
         }
-        Err(self.rejection(&response))
+        Err(rejection(&response))
     }
 
     /// Makes one call with the token. Repeats it after a 429, which says that nothing was done: the
@@ -268,40 +266,36 @@ impl Inspector {
         for _ in 1..RATE_LIMITED_TRIES {
             let Some(copy) = request.try_clone() else { break };
             let response = self.http.exchange(copy).await?;
-            let Some(wait) = self.rate_limit(&response) else { return Ok(response) };
-            sleep(wait.min(LONGEST_WAIT)).await;
+            if response.status != 429 {
+                return Ok(response);
+            }
+            sleep(wait_after_429(&response).min(LONGEST_WAIT)).await;
         }
         self.http.exchange(request).await
     }
 
-    /// The wait that a 429 asks for.
-    fn rate_limit(&self, response: &ApiResponse) -> Option<Duration> {
-        let wait = || wait_after_429(&response.headers, response.body(), self.clock.now());
-        (response.status == 429).then(wait)
-    }
-
     /// The error of a response without a result.
-    fn rejection(&self, response: &ApiResponse) -> LookupError {
-        if is_token_rejected(response) {
-            return CallError::from(Misconfiguration::TokenRejected).into();
-        }
-        if is_missing_scope(response) {
-            return LookupError::Forbidden;
-        }
-        let (status, headers) = (response.status, &response.headers);
-        let error = match classify(status, headers, response.body(), self.clock.now()) {
-            CreateUserError::Misconfigured(reason) => reason.into(),
-            CreateUserError::RateLimited { api, retry_after } => {
-                CallError::RateLimited { api, retry_after }
-            }
-            _ => CallError::Transport(TransportError::Status(status)),
-        };
-        error.into()
-    }
-
     fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);
         url
     }
+}
+
+/// The error of a response without a result.
+fn rejection(response: &ApiResponse) -> LookupError {
+    if is_token_rejected(response) {
+        return CallError::from(Misconfiguration::TokenRejected).into();
+    }
+    if is_missing_scope(response) {
+        return LookupError::Forbidden;
+    }
+    let error = match classify(response) {
+        CreateUserError::Misconfigured(reason) => reason.into(),
+        CreateUserError::RateLimited { api, retry_after } => {
+            CallError::RateLimited { api, retry_after }
+        }
+        _ => CallError::Transport(TransportError::Status(response.status)),
+    };
+    error.into()
 }

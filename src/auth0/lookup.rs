@@ -194,7 +194,7 @@ mod tests {
 
     fn response(headers: &[(HeaderName, &str)], body: &str) -> ApiResponse {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap()));
-        ApiResponse::new(200, headers.collect::<HeaderMap>(), body.to_owned())
+        ApiResponse::new(200, headers.collect(), body.to_owned())
     }
 
     const RECORD: &str = r#"{"user_id":"auth0|ours","email":"ada@example.com",

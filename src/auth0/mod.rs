@@ -23,7 +23,7 @@ mod password_reset;
 mod rate_headers;
 mod read_access;
 mod redirect;
-mod response;
+pub(crate) mod response;
 mod scopes;
 mod sender;
 mod tenant_clock;

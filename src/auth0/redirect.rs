@@ -1,19 +1,20 @@
 //! Redirects, which a tenant's own host never sends to an API call: the domain is not the tenant's.
 
-use http::HeaderMap;
 use http::header::LOCATION;
 use url::Url;
 
 use super::error::Misconfiguration;
+use super::response::ApiResponse;
 
 /// The most characters of a host (RFC 1035, section 2.3.4).
 const LONGEST_HOST: usize = 253;
 
 /// The error of a 3xx. It names the target's host only: a path, a query or credentials may hold a
 /// secret.
-pub(super) fn misconfiguration(status: u16, headers: &HeaderMap) -> Misconfiguration {
-    let host = headers.get(LOCATION).and_then(|target| target.to_str().ok()).and_then(host_of);
-    Misconfiguration::Redirect { status, host: host.unwrap_or_else(|| "its own host".into()) }
+pub(super) fn misconfiguration(response: &ApiResponse) -> Misconfiguration {
+    let target = response.headers.get(LOCATION).and_then(|target| target.to_str().ok());
+    let host = target.and_then(host_of).unwrap_or_else(|| "its own host".into());
+    Misconfiguration::Redirect { status: response.status, host }
 }
 
 /// The host of an absolute target.
@@ -27,6 +28,8 @@ fn host_of(target: &str) -> Option<Box<str>> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     #[test]
@@ -43,11 +46,9 @@ mod tests {
             ("https://a b/canary", "its own host"),
         ] {
             let headers = HeaderMap::from_iter([(LOCATION, target.parse().unwrap())]);
-            let Misconfiguration::Redirect { host: named, .. } = misconfiguration(302, &headers)
-            else {
-                panic!("{target}");
-            };
-            assert_eq!(&*named, host, "{target}");
+            let named = misconfiguration(&ApiResponse::new(302, headers, ""));
+            let expected = Misconfiguration::Redirect { status: 302, host: host.into() };
+            assert_eq!(named, expected, "{target}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A response of the tenant, read to its end.
 
 use std::mem::take;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
@@ -15,26 +16,29 @@ const MAX_BODY: usize = 256 * 1024;
 
 /// A response of the tenant. Its status counts even when its body is unreadable.
 #[derive(Debug)]
-pub(super) struct ApiResponse {
+pub(crate) struct ApiResponse {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
+    /// The time of its arrival by this machine's wall clock, since the Unix epoch.
+    pub(super) received_at: Duration,
     /// `None` when it is unreadable: it broke off, was longer than [`MAX_BODY`], or is encoded.
     body: Option<Bytes>,
 }
 
 impl ApiResponse {
-    /// Reads the body of this response.
-    pub(super) async fn read(mut response: reqwest::Response) -> Self {
+    /// Reads the body of a response that arrived at this time.
+    pub(super) async fn read(mut response: reqwest::Response, received_at: Duration) -> Self {
         let (status, headers) = (response.status().as_u16(), take(response.headers_mut()));
         let is_readable = |body: &Bytes| !is_encoded(&headers) || is_json(body);
         let body = read_body(response).await.filter(is_readable);
-        Self { status, headers, body }
+        Self { status, headers, received_at, body }
     }
 
     /// A response that was read elsewhere.
-    #[cfg(test)]
-    pub(super) fn new(status: u16, headers: HeaderMap, body: String) -> Self {
-        Self { status, headers, body: Some(body.into()) }
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn new(status: u16, headers: HeaderMap, body: impl Into<Bytes>) -> Self {
+        let received_at = Duration::from_secs(1_790_000_001);
+        Self { status, headers, received_at, body: Some(body.into()) }
     }
 
     /// The body; empty when it is unreadable.

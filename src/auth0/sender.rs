@@ -3,15 +3,16 @@
 //! A website under a wrong `auth0.domain`, a firewall or a proxy may send any status. What such a
 //! response says about credentials, scopes or waits is not believed.
 
-use http::HeaderMap;
 use serde::Deserialize;
 
 use super::error::{Api, ErrorCode};
 use super::rate_headers::RateHeaders;
+use super::response::ApiResponse;
 
 /// Returns whether an error response is certainly Auth0's own, by its rate limit headers or its body.
-pub(super) fn is_from_auth0(api: Api, status: u16, headers: &HeaderMap, body: &[u8]) -> bool {
-    RateHeaders::new(headers).bucket().is_some()
+pub(super) fn is_from_auth0(api: Api, response: &ApiResponse) -> bool {
+    let (status, body) = (response.status, response.body());
+    RateHeaders::new(&response.headers).bucket().is_some()
         || match api {
             Api::Management => is_envelope(status, body),
             // Many web frameworks send the envelope for a path that they do not know. The limiter in
@@ -47,6 +48,8 @@ fn is_token_error(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     #[test]
@@ -54,7 +57,6 @@ mod tests {
         let envelope = r#"{"statusCode":404,"error":"Not Found","message":"Not Found"}"#;
         let limited = r#"{"statusCode":429,"error":"Too Many Requests","message":"Global …"}"#;
         let oauth = r#"{"error":"access_denied","error_description":"Unauthorized"}"#;
-        let headers = HeaderMap::new();
         for (status, body, management, token) in [
             (404, envelope, true, false),
             (403, envelope, false, false),
@@ -64,9 +66,9 @@ mod tests {
             (404, "<html>", false, false),
             (405, "", false, false),
         ] {
-            let is_from = |api| is_from_auth0(api, status, &headers, body.as_bytes());
-            let judged = (is_from(Api::Management), is_from(Api::Token));
-            assert_eq!(judged, (management, token), "{status} {body}");
+            let response = ApiResponse::new(status, HeaderMap::new(), body);
+            let judged = [Api::Management, Api::Token].map(|api| is_from_auth0(api, &response));
+            assert_eq!(judged, [management, token], "{status} {body}");
         }
     }
 }

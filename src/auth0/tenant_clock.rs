@@ -58,7 +58,7 @@ impl TenantClock {
         Self { clock, metrics, observations: Mutex::default() }
     }
 
-    /// The wall clock of this machine, for [`Self::observe`].
+    /// The wall clock of this machine, since the Unix epoch.
     pub(super) fn local_now(&self) -> Duration {
         self.clock.now()
     }

@@ -106,6 +106,7 @@ pub enum UpstreamHealth {
 struct TokenState {
     token: Option<Arc<Token>>,
     failure: Option<TokenFailure>,
+    read_access: ReadAccess,
 }
 
 impl TokenState {
@@ -123,7 +124,6 @@ pub(super) struct TokenCache {
     fetch_requested: Notify,
     /// Notified when the token in use was rejected.
     invalidated: Notify,
-    read_access: ReadAccess,
     metrics: Arc<Metrics>,
 }
 
@@ -137,7 +137,6 @@ impl TokenCache {
             started_at,
             fetch_requested: Notify::new(),
             invalidated: Notify::new(),
-            read_access: ReadAccess::default(),
             metrics,
         })
     }
@@ -170,19 +169,23 @@ impl TokenCache {
 
     /// Returns whether lookups are allowed, as far as is known.
     pub(super) fn may_read_users(&self) -> bool {
-        self.read_access.is_granted()
+        self.state.borrow().read_access == ReadAccess::Granted
     }
 
     /// Returns whether the token in use certainly allows no lookups.
     pub(super) fn forbids_lookups(&self) -> bool {
-        self.read_access.is_missing()
+        self.state.borrow().read_access == ReadAccess::Missing
     }
 
     /// Records that a lookup with this token was allowed or forbidden.
     pub(super) fn record_lookup(&self, token: &Arc<Token>, is_allowed: bool) {
-        if self.is_current(token) {
-            self.read_access.record_lookup(is_allowed);
-        }
+        self.state.send_if_modified(|state| {
+            if state.holds(token) {
+                state.read_access = state.read_access.after_lookup(is_allowed);
+            }
+            // Nothing waits for it.
+            false
+        });
     }
 
     /// Returns whether the token endpoint asked for a wait of more than a minute, which is not over.
@@ -245,7 +248,6 @@ pub(super) struct TokenRefresher {
     pub(super) tokens: Arc<TokenCache>,
     pub(super) request: Arc<TokenRequest>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) metrics: Arc<Metrics>,
 }
 
 impl TokenRefresher {
@@ -261,7 +263,7 @@ impl TokenRefresher {
             let requested_at = Instant::now();
             let response = retry.judge(self.request.send().await, requested_at);
             let label = response.as_ref().map_or_else(TokenError::label, |_| "granted");
-            self.metrics.auth0_request(Operation::Token, label, requested_at.elapsed());
+            self.tokens.metrics.auth0_request(Operation::Token, label, requested_at.elapsed());
             let error = match response {
                 Ok(grant) => {
                     let token = self.publish(grant, requested_at);
@@ -291,12 +293,12 @@ impl TokenRefresher {
             accepted: AtomicBool::new(false),
             may_create: scopes.is_none_or(|scopes| scopes::includes(scopes, CREATE_USERS)),
         });
-        self.tokens.read_access.record_grant(scopes);
         let expires_at = self.clock.now() + lifetime;
         self.tokens.state.send_modify(|state| {
-            *state = TokenState { token: Some(Arc::clone(&token)), failure: None };
+            let read_access = state.read_access.after_grant(scopes);
+            *state = TokenState { token: Some(Arc::clone(&token)), failure: None, read_access };
             // Under the lock, so that a rejection of this token sets it to zero later.
-            self.metrics.token_expires(expires_at);
+            self.tokens.metrics.token_expires(expires_at);
         });
         tracing::info!(
             lifetime_s = lifetime.as_secs(),
@@ -374,10 +376,8 @@ mod tests {
         let tenant_clock =
             TenantClock::new(Arc::<SystemClock>::clone(&clock), Arc::clone(&metrics));
         let http = HttpClient::new(&settings, tenant_clock, None).unwrap();
-        let request =
-            TokenRequest::new(http, &settings, Arc::<SystemClock>::clone(&clock)).unwrap();
-        let tokens = TokenCache::new(Arc::clone(&metrics));
-        let refresher = TokenRefresher { tokens, request: Arc::new(request), clock, metrics };
+        let request = Arc::new(TokenRequest::new(http, &settings).unwrap());
+        let refresher = TokenRefresher { tokens: TokenCache::new(metrics), request, clock };
         let started = Instant::now();
         let grant = TokenGrant {
             authorization: HeaderValue::from_static("Bearer token"),

@@ -2,7 +2,6 @@
 //! response.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
@@ -19,8 +18,8 @@ use super::http_client::HttpClient;
 use super::redirect;
 use super::response::ApiResponse;
 use super::sender::is_from_auth0;
-use super::wait::{RejectedCall, RequestedWait};
-use crate::clock::{Clock, TenantTime};
+use super::wait::RequestedWait;
+use crate::clock::TenantTime;
 use crate::config::{Auth0Settings, ClientCredential};
 
 /// The longest lifetime that Auth0 grants a token: 30 days. A longer one is not relied on.
@@ -47,7 +46,6 @@ pub(super) struct TokenRequest {
     client: ClientIdentity,
     credentials: CredentialStore,
     audience: String,
-    clock: Arc<dyn Clock>,
 }
 
 /// The body of a grant.
@@ -69,11 +67,7 @@ struct TokenErrorBody {
 }
 
 impl TokenRequest {
-    pub(super) fn new(
-        http: HttpClient,
-        settings: &Auth0Settings,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, BuildError> {
+    pub(super) fn new(http: HttpClient, settings: &Auth0Settings) -> Result<Self, BuildError> {
         Ok(Self {
             http,
             url: format!("{}/oauth/token", settings.base).parse()?,
@@ -83,7 +77,6 @@ impl TokenRequest {
             },
             credentials: CredentialStore::new(settings.credentials.clone()),
             audience: settings.audience.clone(),
-            clock,
         })
     }
 
@@ -117,14 +110,12 @@ impl TokenRequest {
         let response = self.http.exchange(request).await.map_err(TokenError::Failed)?;
         match response.status {
             // Redirects are not followed, and their bodies do not matter.
-            status @ 300..=399 => Err(redirect::misconfiguration(status, &response.headers).into()),
+            300..=399 => Err(redirect::misconfiguration(&response).into()),
             _ if response.is_unreadable() => Err(unreadable(&response)),
             200 => grant(&response).ok_or_else(|| not_auth0(200)),
             status @ ..=299 => Err(not_auth0(status)),
             429 => {
-                let (headers, body) = (&response.headers, response.body());
-                let rejected = RejectedCall { api: Api::Token, headers, body };
-                let requested = RequestedWait::from_rejection(rejected, self.clock.now());
+                let requested = RequestedWait::from_rejection(Api::Token, &response);
                 Err(TokenError::RateLimited { retry_after: requested.wait.unwrap_or_default() })
             }
             // From the network in front of the tenant, and temporary.
@@ -137,8 +128,8 @@ impl TokenRequest {
     /// Builds the request; `None` for a credential that cannot be sent.
     fn request(&self, credential: &ClientCredential) -> Option<Request> {
         // An assertion expires by the tenant's clock.
-        let tenant_now = self.http.tenant_clock().now().map(TenantTime::since_epoch);
-        let now = tenant_now.unwrap_or_else(|| self.clock.now());
+        let clock = self.http.tenant_clock();
+        let now = clock.now().map_or_else(|| clock.local_now(), TenantTime::since_epoch);
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         let authorization = self.client.authenticate(credential, &mut form, now).ok()?;
@@ -172,12 +163,11 @@ fn grant(response: &ApiResponse) -> Option<TokenGrant> {
 
 /// Classifies a 4xx.
 fn denied(response: &ApiResponse) -> TokenError {
-    let ApiResponse { status, headers, .. } = response;
-    if !is_from_auth0(Api::Token, *status, headers, response.body()) {
-        return not_auth0(*status);
+    if !is_from_auth0(Api::Token, response) {
+        return not_auth0(response.status);
     }
     let body: TokenErrorBody = response.json().unwrap_or_default();
-    let reason = match (*status, body.error.as_deref()) {
+    let reason = match (response.status, body.error.as_deref()) {
         (401, _) => Misconfiguration::Credentials,
         (403, Some("unauthorized_client")) => Misconfiguration::Grant,
         (403, Some("access_denied")) => match body.error_description.as_deref() {

@@ -8,10 +8,9 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
-
 use super::error::Api;
 use super::rate_headers::RateHeaders;
+use super::response::ApiResponse;
 use super::sender::is_from_auth0;
 
 /// The longest wait that is believed from any response.
@@ -38,17 +37,6 @@ const EPOCH_UNITS: [(u64, u64); 3] = [
     (FIRST_EPOCH * 100_000_000, 1_000_000),
 ];
 
-/// A 429, as far as its wait depends on it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RejectedCall<'r> {
-    /// The part of the tenant that was called.
-    pub(super) api: Api,
-    /// The headers.
-    pub(super) headers: &'r HeaderMap,
-    /// The body; empty if it is unreadable.
-    pub(super) body: &'r [u8],
-}
-
 /// The wait that a 429 asks for, as far as it is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestedWait {
@@ -60,15 +48,13 @@ pub(super) struct RequestedWait {
 }
 
 impl RequestedWait {
-    /// The wait of a 429, as far as it is believed.
-    ///
-    /// `now` is the wall clock, since the Unix epoch. It replaces an absent `Date`.
-    pub(super) fn from_rejection(rejected: RejectedCall<'_>, now: Duration) -> Self {
-        let headers = RateHeaders::new(rejected.headers);
-        let sent_at = headers.generated_at().unwrap_or(now);
+    /// Judges the wait that a 429 of this part of the tenant asks for. The time of its arrival replaces an
+    /// absent `Date`.
+    pub(super) fn from_rejection(api: Api, response: &ApiResponse) -> Self {
+        let headers = RateHeaders::new(&response.headers);
+        let sent_at = headers.generated_at().unwrap_or(response.received_at);
         let age = headers.age();
-        let RejectedCall { api, body, .. } = rejected;
-        let is_from_auth0 = is_from_auth0(api, 429, rejected.headers, body);
+        let is_from_auth0 = is_from_auth0(api, response);
         let longest = if is_from_auth0 { LONGEST } else { LONGEST_UNPROVEN };
         let is_plausible = |wait: &Duration| !wait.is_zero();
         let retry_after = headers
@@ -107,6 +93,7 @@ fn meaning(number: u64, at: Duration) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use http::header::{AGE, DATE, HeaderName, HeaderValue, RETRY_AFTER};
 
     use super::*;
@@ -120,15 +107,14 @@ mod tests {
     }
 
     /// Judges the wait of a 429 with these headers beside `Date`, in seconds.
-    fn judge(api: Api, headers: &[(&str, &str)], body: &str) -> Option<u64> {
+    fn judge(api: Api, headers: &[(&str, &str)], body: &'static str) -> Option<u64> {
         let mut map = HeaderMap::from_iter([(DATE, date(NOW).parse().unwrap())]);
         for (name, value) in headers {
             let name: HeaderName = name.parse().unwrap();
             map.insert(name, HeaderValue::from_str(value).unwrap());
         }
-        let rejected = RejectedCall { api, headers: &map, body: body.as_bytes() };
-        let requested = RequestedWait::from_rejection(rejected, Duration::ZERO);
-        requested.wait.map(|wait| wait.as_secs())
+        let response = ApiResponse::new(429, map, body);
+        RequestedWait::from_rejection(api, &response).wait.map(|wait| wait.as_secs())
     }
 
     #[test]

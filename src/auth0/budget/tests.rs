@@ -10,7 +10,8 @@ use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::{Budget, BudgetExhausted, Permit, Priority};
 use crate::auth0::error::Api;
-use crate::auth0::wait::{RejectedCall, RequestedWait};
+use crate::auth0::response::ApiResponse;
+use crate::auth0::wait::RequestedWait;
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
 
@@ -47,8 +48,8 @@ fn with(mut headers: HeaderMap, name: HeaderName, value: u32) -> HeaderMap {
 /// Records a response, judging the wait of a 429 as the client does.
 pub(super) fn record(permit: Permit, status: u16, headers: &HeaderMap) {
     if status == 429 {
-        let rejected = RejectedCall { api: Api::Management, headers, body: b"" };
-        let requested = RequestedWait::from_rejection(rejected, Duration::ZERO);
+        let response = ApiResponse::new(429, headers.clone(), "");
+        let requested = RequestedWait::from_rejection(Api::Management, &response);
         assert!(permit.record_rejection(headers, requested) >= requested.wait.unwrap_or(SECOND));
     } else {
         permit.record_response(status, headers);

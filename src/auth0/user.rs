@@ -1,8 +1,9 @@
 //! A user as the tenant returns it, with the members that clients get.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::Error as _;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -21,7 +22,7 @@ pub struct User {
     pub email: Option<Box<str>>,
     /// `true` if the address is verified.
     pub email_verified: Option<bool>,
-    /// The root attributes, each at most once.
+    /// The root attributes, in the order of [`Field::ALL`].
     attributes: Vec<(Field, Box<str>)>,
 }
 
@@ -107,75 +108,24 @@ impl Serialize for User {
 
 impl<'de> Deserialize<'de> for User {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UserVisitor)
-    }
-}
-
-struct UserVisitor;
-
-impl<'de> Visitor<'de> for UserVisitor {
-    type Value = User;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a user object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<User, A::Error> {
-        let (mut user_id, mut email, mut email_verified) = (None, None, None);
-        let mut attributes = Vec::new();
-        while let Some(key) = map.next_key()? {
-            match key {
-                UserKey::UserId => user_id = Some(map.next_value()?),
-                UserKey::Email => email = map.next_value()?,
-                UserKey::EmailVerified => email_verified = readable(map.next_value()?),
-                UserKey::Attribute(field) => {
-                    attributes.extend(readable(map.next_value()?).map(|value| (field, value)));
-                }
-                UserKey::Other => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        let user_id = user_id.ok_or_else(|| A::Error::missing_field("user_id"))?;
-        Ok(User { user_id, email, email_verified, attributes })
+        let members = BTreeMap::<String, &RawValue>::deserialize(deserializer)?;
+        let member = |name| members.get(name).copied();
+        let user_id = member("user_id").ok_or_else(|| D::Error::missing_field("user_id"))?;
+        let email = member("email").map(|email| serde_json::from_str(email.get())).transpose();
+        Ok(Self {
+            user_id: serde_json::from_str(user_id.get()).map_err(D::Error::custom)?,
+            email: email.map_err(D::Error::custom)?.flatten(),
+            email_verified: member("email_verified").and_then(readable),
+            attributes: Field::attributes()
+                .filter_map(|(field, _)| Some((field, readable(member(field.name())?)?)))
+                .collect(),
+        })
     }
 }
 
 /// Reads a value; `None` when it is of another type.
 fn readable<'de, T: Deserialize<'de>>(value: &'de RawValue) -> Option<T> {
     serde_json::from_str(value.get()).ok()
-}
-
-/// Name of a member, recognised without a copy of it.
-enum UserKey {
-    UserId,
-    Email,
-    EmailVerified,
-    Attribute(Field),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for UserKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_identifier(UserKeyVisitor)
-    }
-}
-
-struct UserKeyVisitor;
-
-impl Visitor<'_> for UserKeyVisitor {
-    type Value = UserKey;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a member")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<UserKey, E> {
-        Ok(match name {
-            "user_id" => UserKey::UserId,
-            "email" => UserKey::Email,
-            "email_verified" => UserKey::EmailVerified,
-            other => Field::attribute_from_name(other).map_or(UserKey::Other, UserKey::Attribute),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -203,6 +153,14 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<User>(body).is_err(), "{body}");
         }
+    }
+
+    #[test]
+    fn attributes_have_one_order_and_one_value() {
+        let body = r#"{"nickname":"a","name":"Ada","user_id":"a","nickname":"ada"}"#;
+        let user: User = serde_json::from_str(body).unwrap();
+        let written = serde_json::to_string(&user).unwrap();
+        assert_eq!(written, r#"{"user_id":"a","name":"Ada","nickname":"ada"}"#);
     }
 
     #[test]

@@ -207,11 +207,6 @@ impl Field {
             FieldKind::Email { .. } | FieldKind::Password => None,
         })
     }
-
-    /// The root attribute of exactly this name, if there is one.
-    pub fn attribute_from_name(name: &str) -> Option<Self> {
-        Self::attributes().map(|(field, _)| field).find(|field| field.name() == name)
-    }
 }
 
 impl fmt::Display for Field {

@@ -65,19 +65,12 @@ impl PasswordPolicy {
     /// The parts in which this policy rejects a password that the other one accepts.
     fn stricter_than(&self, other: &Self) -> Vec<PolicyAspect> {
         let (own, others) = (&self.complexity, &other.complexity);
-        let dictionaries = (&self.dictionary, &other.dictionary);
-        let has_new_words = match dictionaries {
-            (Some(own), Some(others)) => {
-                own.words.iter().any(|word| others.words.binary_search(word).is_err())
-            }
-            (Some(own), None) => !own.words.is_empty(),
-            (None, _) => false,
-        };
-        let blocks_more = match (&self.blocked_fields, &other.blocked_fields) {
-            (Some(own), Some(others)) => own.0.iter().any(|field| !others.0.contains(field)),
-            (own, None) => own.is_some(),
-            (None, Some(_)) => false,
-        };
+        let is_known_word =
+            |word: &String| other.dictionary.as_ref().is_some_and(|others| others.contains(word));
+        let mut own_words = self.dictionary.iter().flat_map(|own| &own.words);
+        let is_blocked_field =
+            |field| other.blocked_fields.as_ref().is_some_and(|others| others.0.contains(field));
+        let mut own_fields = self.blocked_fields.iter().flat_map(|own| &own.0);
         let is_stricter = [
             (PolicyAspect::MinLength, own.min_length > others.min_length),
             (PolicyAspect::CharacterTypes, !implies(others, own)),
@@ -86,9 +79,9 @@ impl PasswordPolicy {
                 PolicyAspect::SequentialCharacters,
                 own.blocks_sequential && !others.blocks_sequential,
             ),
-            (PolicyAspect::Dictionary, dictionaries.0.is_some() && dictionaries.1.is_none()),
-            (PolicyAspect::CustomWords, has_new_words),
-            (PolicyAspect::ProfileData, blocks_more),
+            (PolicyAspect::Dictionary, self.dictionary.is_some() && other.dictionary.is_none()),
+            (PolicyAspect::CustomWords, own_words.any(|word| !is_known_word(word))),
+            (PolicyAspect::ProfileData, own_fields.any(|field| !is_blocked_field(field))),
         ];
         is_stricter.into_iter().filter(|(_, stricter)| *stricter).map(|(part, _)| part).collect()
     }
@@ -167,8 +160,10 @@ mod tests {
                 ..PolicySettings::default()
             })
         };
-        let both = with(&["acme", "Widget"], Some(&["name", "email"]));
-        assert_eq!(both.differences(&with(&["widget", "ACME"], Some(&["email", "name"]))), []);
+        let both = with(&["acme", "Acme-2"], Some(&["name", "email"]));
+        assert_eq!(both.differences(&with(&["acme-2", "ACME"], Some(&["email", "name"]))), []);
+        let common = with(&["Password"], None);
+        assert_eq!(common.differences(&with(&[], None)), [], "a word that the list has too");
         let more = both.differences(&with(&["acme", "other"], Some(&["name", "nickname"])));
         for aspect in [PolicyAspect::CustomWords, PolicyAspect::ProfileData] {
             for other_is_stricter in [true, false] {

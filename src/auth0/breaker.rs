@@ -8,6 +8,7 @@
 //!
 //! Source of the states: Nygard, *Release It!*; numbers: `config/default.toml`.
 
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,13 +28,12 @@ pub(super) struct Breaker {
     metrics: Arc<Metrics>,
 }
 
-/// One admitted call. Dropping it without a result changes nothing.
+/// One admitted call. If it is dropped without a result and was the probe, the next call becomes the probe.
 #[derive(Debug)]
 pub(super) struct BreakerPermit {
     breaker: Arc<Breaker>,
+    /// True for the probe, until its result is recorded.
     is_probe: bool,
-    /// Set once the result was recorded.
-    is_recorded: bool,
 }
 
 impl Breaker {
@@ -57,12 +57,12 @@ impl Breaker {
     /// The time to wait if the circuit is open.
     pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Result<BreakerPermit, Duration> {
         let is_probe = self.circuit.lock().admit(now)?;
-        Ok(BreakerPermit { breaker: Arc::clone(self), is_probe, is_recorded: false })
+        Ok(BreakerPermit { breaker: Arc::clone(self), is_probe })
     }
 
     /// Admits a call in any state. Its result counts like any other.
     pub(super) fn admit_always(self: &Arc<Self>) -> BreakerPermit {
-        BreakerPermit { breaker: Arc::clone(self), is_probe: false, is_recorded: false }
+        BreakerPermit { breaker: Arc::clone(self), is_probe: false }
     }
 
     /// Returns whether the breaker is open or probing.
@@ -77,7 +77,7 @@ impl Breaker {
         change(&mut circuit);
         let after = circuit.is_open();
         if before != after {
-            // Under the lock: another change may follow at once.
+            // Under the lock, so that the metric follows the order of the changes.
             self.metrics.breaker_open(after);
             drop(circuit);
             if after {
@@ -92,21 +92,21 @@ impl Breaker {
 impl BreakerPermit {
     /// Records a response from a tenant that is up.
     pub(super) fn succeeded(mut self) {
-        self.is_recorded = true;
+        self.is_probe = false;
         self.breaker.change(Circuit::success);
     }
 
     /// Records a call without a response, or with a 5xx.
     pub(super) fn failed(mut self) {
-        self.is_recorded = true;
+        let was_probe = take(&mut self.is_probe);
         let (now, part) = (Instant::now(), rand::random_range(SHORTEST_PART..=1.0));
-        self.breaker.change(|circuit| circuit.failure(self.is_probe, now, part));
+        self.breaker.change(|circuit| circuit.failure(was_probe, now, part));
     }
 }
 
 impl Drop for BreakerPermit {
     fn drop(&mut self) {
-        if self.is_probe && !self.is_recorded {
+        if self.is_probe {
             self.breaker.circuit.lock().abandon(Instant::now());
         }
     }

@@ -57,8 +57,9 @@ impl CallGuard {
     /// [`TransportError::CircuitOpen`] while the breaker is open, [`CallError::RateLimited`] when
     /// the budget has no permit soon enough.
     pub(super) async fn acquire(&self, priority: Priority) -> Result<CallPermit, CallError> {
+        let passes_breaker = priority == Priority::Lookup;
         // No call waits for a permit that the breaker would not let it use.
-        if priority != Priority::Lookup {
+        if !passes_breaker {
             self.breaker.check(Instant::now()).map_err(circuit_open)?;
         }
         let budget = self.budget.take(priority).await;
@@ -66,13 +67,10 @@ impl CallGuard {
             let retry_after = busy.retry_after;
             CallError::RateLimited { api: Api::Management, retry_after }
         })?;
-        let breaker = match priority {
-            Priority::Lookup => self.breaker.admit_always(),
-            Priority::Create
-            | Priority::Repeat
-            | Priority::Check
-            | Priority::Background
-            | Priority::BestEffort => self.breaker.admit(Instant::now()).map_err(circuit_open)?,
+        let breaker = if passes_breaker {
+            self.breaker.admit_always()
+        } else {
+            self.breaker.admit(Instant::now()).map_err(circuit_open)?
         };
         Ok(CallPermit { priority, breaker, budget })
     }

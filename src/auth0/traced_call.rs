@@ -32,8 +32,11 @@ impl TracedCall {
     /// Ends the call with the head of its response, or without one.
     pub(super) fn end(self, result: &Result<Response, reqwest::Error>) {
         let Self { call, method, template, host, port } = self;
-        let status = result.as_ref().ok().map(|response| response.status().as_u16());
-        let is_error = status.is_none_or(|status| status >= 400);
+        let outcome = match result {
+            Ok(response) => Ok(response.status().as_u16()),
+            Err(error) => Err(kind(error)),
+        };
+        let is_error = outcome.is_ok_and(|status| status >= 400) || outcome.is_err();
         let attributes = || {
             let mut attributes = vec![
                 ("http.request.method", method.as_str().into()),
@@ -41,11 +44,10 @@ impl TracedCall {
             ];
             attributes.extend(host.map(|host| ("server.address", SpanValue::Text(host))));
             attributes.extend(port.map(|port| ("server.port", port.into())));
-            match (status, result) {
-                (Some(status), _) => attributes.push(("http.response.status_code", status.into())),
-                (None, Err(error)) => attributes.push(("error.type", kind(error).into())),
-                (None, Ok(_)) => {}
-            }
+            attributes.push(match outcome {
+                Ok(status) => ("http.response.status_code", status.into()),
+                Err(kind) => ("error.type", kind.into()),
+            });
             attributes
         };
         call.end(|| format!("{method} {template}"), attributes, is_error);

@@ -53,29 +53,29 @@ impl RequestedWait {
     pub(super) fn from_rejection(api: Api, response: &ApiResponse) -> Self {
         let headers = RateHeaders::new(&response.headers);
         let sent_at = headers.generated_at().unwrap_or(response.received_at);
-        let age = headers.age();
         let is_from_auth0 = is_from_auth0(api, response);
         let longest = if is_from_auth0 { LONGEST } else { LONGEST_UNPROVEN };
-        let is_plausible = |wait: &Duration| !wait.is_zero();
         let retry_after = headers
             .retry_after_date()
             .map(|until| until.saturating_sub(sent_at))
             .or_else(|| meaning(headers.retry_after_number()?, sent_at))
-            .map(|wait| wait.saturating_sub(age))
-            .filter(is_plausible);
-        let reset = || {
-            let reset = meaning(headers.reset_number()?, sent_at)?.saturating_sub(age);
-            (reset <= LONGEST_RESET).then_some(reset).filter(is_plausible)
-        };
-        let wait = retry_after.or_else(reset).map(|wait| wait.min(longest));
+            .map(|wait| wait.saturating_sub(headers.age()))
+            .filter(|wait| !wait.is_zero());
+        let wait = retry_after.or_else(|| reset_after(headers, sent_at));
+        let wait = wait.map(|wait| wait.min(longest));
         Self { wait, is_from_auth0 }
     }
 }
 
 /// Returns `x-ratelimit-reset` as a wait, if it is plausible. It has a meaning only beside `Date`.
 pub(super) fn reset_in(headers: RateHeaders<'_>) -> Option<Duration> {
-    let reset = meaning(headers.reset_number()?, headers.generated_at()?)?;
-    (reset <= LONGEST_RESET).then_some(reset)
+    reset_after(headers, headers.generated_at()?)
+}
+
+/// Returns the wait until `x-ratelimit-reset` for a response that was sent at this time.
+fn reset_after(headers: RateHeaders<'_>, sent_at: Duration) -> Option<Duration> {
+    let reset = meaning(headers.reset_number()?, sent_at)?.saturating_sub(headers.age());
+    (!reset.is_zero() && reset <= LONGEST_RESET).then_some(reset)
 }
 
 /// Returns the wait that a number means at this time: seconds, or an epoch in any usual unit. `None`

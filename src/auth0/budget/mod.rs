@@ -93,24 +93,13 @@ struct BudgetState {
 
 /// The reply to a call that asks for a permit.
 #[derive(Debug)]
-enum PermitReply {
+enum PermitReply<W> {
     /// A permit.
     Go(SentRequest),
-    /// Waiting is not worth it.
+    /// Waiting is not worth it, or no longer.
     Rejected(BudgetExhausted),
-    /// A ticket number in the queue, and the signal that wakes its holder.
-    Wait(u64, Arc<Notify>),
-}
-
-/// The reply to a call that asks again while it is in the queue.
-#[derive(Debug)]
-enum TicketReply {
-    /// A permit.
-    Go(SentRequest),
-    /// Waiting is no longer worth it.
-    Rejected(BudgetExhausted),
-    /// Wait until then, unless woken earlier.
-    Wait(Instant),
+    /// The wait, as its caller needs it.
+    Wait(W),
 }
 
 /// Permission to send one request now.
@@ -120,8 +109,9 @@ enum TicketReply {
 #[derive(Debug)]
 pub(super) struct Permit {
     budget: Arc<Budget>,
-    /// Taken when the response arrives.
-    request: Option<SentRequest>,
+    request: SentRequest,
+    /// Set once its response was recorded.
+    is_recorded: bool,
 }
 
 impl Budget {
@@ -146,30 +136,26 @@ impl Budget {
         priority: Priority,
     ) -> Result<Permit, BudgetExhausted> {
         let now = Instant::now();
-        let asked = self.ask(priority, now);
-        let taken = match asked {
+        let taken = match self.ask(priority, now) {
             PermitReply::Go(request) => Ok(request),
             PermitReply::Rejected(exhausted) => Err(exhausted),
-            PermitReply::Wait(id, woken) => {
+            PermitReply::Wait((id, woken)) => {
                 let ticket =
                     QueueTicket { budget: self, priority, id, deadline: now + self.max_wait };
                 ticket.wait(&woken).await
             }
         };
-        match taken {
-            Ok(request) => Ok(Permit { budget: Arc::clone(self), request: Some(request) }),
-            Err(exhausted) => {
-                // Only a rejected create turns a sign-up away.
-                if priority == Priority::Create {
-                    self.metrics.budget_exhausted();
-                }
-                Err(exhausted)
-            }
+        // Only a rejected create turns a sign-up away.
+        if taken.is_err() && priority == Priority::Create {
+            self.metrics.budget_exhausted();
         }
+        let budget = Arc::clone(self);
+        taken.map(|request| Permit { budget, request, is_recorded: false })
     }
 
-    /// Grants a permit if one is free for a newcomer, or a ticket if the wait is worth it.
-    fn ask(&self, priority: Priority, now: Instant) -> PermitReply {
+    /// Grants a permit if one is free for a newcomer. If the wait is worth it, returns the number of a ticket
+    /// in the queue, and the signal that wakes its holder.
+    fn ask(&self, priority: Priority, now: Instant) -> PermitReply<(u64, Arc<Notify>)> {
         let mut state = self.state.lock();
         let BudgetState { bucket, queue } = &mut *state;
         let ahead = queue.ahead(priority);
@@ -186,7 +172,7 @@ impl Budget {
         }
         let (id, woken) = queue.join(priority);
         self.metrics.budget_waiting(queue.len());
-        PermitReply::Wait(id, woken)
+        PermitReply::Wait((id, woken))
     }
 
     /// The rejection of a call that would have to wait this long.
@@ -247,9 +233,8 @@ impl Budget {
 impl Permit {
     /// Learns from the response to the request, which is not a 429.
     pub(super) fn record_response(mut self, status: u16, headers: &HeaderMap) {
-        if let Some(request) = self.request.take() {
-            self.budget.observe(request, status, headers);
-        }
+        self.is_recorded = true;
+        self.budget.observe(self.request, status, headers);
     }
 
     /// Learns from the 429 that the request got. Returns the time until requests are accepted
@@ -259,17 +244,15 @@ impl Permit {
         headers: &HeaderMap,
         requested: RequestedWait,
     ) -> Duration {
-        let request = self.request.take();
-        request.map_or(SHORTEST_RETRY, |request| {
-            self.budget.observe_rejection(request, headers, requested)
-        })
+        self.is_recorded = true;
+        self.budget.observe_rejection(self.request, headers, requested)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(request) = self.request.take() {
-            self.budget.record_loss(request);
+        if !self.is_recorded {
+            self.budget.record_loss(self.request);
         }
     }
 }
@@ -291,9 +274,9 @@ impl QueueTicket<'_> {
     async fn wait(self, woken: &Notify) -> Result<SentRequest, BudgetExhausted> {
         loop {
             let until = match self.ask(Instant::now()) {
-                TicketReply::Go(request) => return Ok(request),
-                TicketReply::Rejected(exhausted) => return Err(exhausted),
-                TicketReply::Wait(until) => until,
+                PermitReply::Go(request) => return Ok(request),
+                PermitReply::Rejected(exhausted) => return Err(exhausted),
+                PermitReply::Wait(until) => until,
             };
             tokio::select! {
                 () = woken.notified() => {}
@@ -302,21 +285,22 @@ impl QueueTicket<'_> {
         }
     }
 
-    /// Grants a permit if this ticket is first and a permit is free.
-    fn ask(&self, now: Instant) -> TicketReply {
+    /// Grants a permit if this ticket is first and a permit is free. Else returns the time until which its
+    /// holder waits unless woken earlier.
+    fn ask(&self, now: Instant) -> PermitReply<Instant> {
         let mut state = self.budget.state.lock();
         let BudgetState { bucket, queue } = &mut *state;
         let first = queue.is_first(self.id);
         let until = match bucket.next_send(self.priority, now) {
-            NextSend::Now if first => return TicketReply::Go(bucket.take(now)),
+            NextSend::Now if first => return PermitReply::Go(bucket.take(now)),
             NextSend::At(at) if first || bucket.is_blocked() => at,
             NextSend::Now | NextSend::At(_) | NextSend::AfterProbe => self.deadline,
         };
         if now >= self.deadline || (until > self.deadline && bucket.is_sure()) {
             let wait = bucket.wait(self.priority, queue.len(), now);
-            return TicketReply::Rejected(self.budget.exhausted(bucket, wait));
+            return PermitReply::Rejected(self.budget.exhausted(bucket, wait));
         }
-        TicketReply::Wait(until.min(self.deadline))
+        PermitReply::Wait(until.min(self.deadline))
     }
 }
 

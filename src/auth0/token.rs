@@ -361,17 +361,12 @@ mod tests {
     use super::*;
     use crate::auth0::http_client::HttpClient;
     use crate::auth0::tenant_clock::TenantClock;
+    use crate::auth0::test_client;
     use crate::clock::SystemClock;
 
     /// The time for which a token with these scopes is fresh.
     async fn fresh_for(scopes: &str) -> Duration {
-        let variables = [
-            ("AUTH0_DOMAIN", "http://127.0.0.1:1"),
-            ("AUTH0_CLIENT_ID", "client"),
-            ("AUTH0_CLIENT_SECRET", "secret"),
-        ];
-        let variables = variables.map(|(name, value)| (name.into(), value.into()));
-        let settings = crate::config::load(None, variables).unwrap().auth0;
+        let settings = test_client::settings().auth0;
         let (clock, metrics) = (Arc::new(SystemClock), Arc::new(Metrics::new()));
         let tenant_clock =
             TenantClock::new(Arc::<SystemClock>::clone(&clock), Arc::clone(&metrics));

@@ -19,14 +19,15 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Twice what the runtime's timer rounds off.
 const TICK: Duration = Duration::from_millis(2);
 
+const SETTINGS: BudgetSettings = BudgetSettings {
+    reserve_percent: 20,
+    initial_burst: 2,
+    max_wait: Duration::from_secs(3),
+    max_waiting: 5,
+};
+
 fn budget() -> Arc<Budget> {
-    let settings = BudgetSettings {
-        reserve_percent: 20,
-        initial_burst: 2,
-        max_wait: 3 * SECOND,
-        max_waiting: 5,
-    };
-    Budget::new(&settings, Arc::new(Metrics::new()))
+    Budget::new(&SETTINGS, Arc::new(Metrics::new()))
 }
 
 /// The headers of a bucket, a second of the tenant's clock after `Date`.
@@ -146,36 +147,37 @@ async fn a_permit_without_a_response_counts_as_spent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lookups_may_use_the_reserve_and_go_first() {
+async fn only_lookups_may_use_the_reserve() {
     let budget = reporting(10, 2).await;
+    assert!(at_once(&budget, Priority::Create).await.is_none());
     assert!(at_once(&budget, Priority::Lookup).await.is_some());
-    let mut order = JoinSet::new();
-    for (name, priority) in [("create", Priority::Create), ("lookup", Priority::Lookup)] {
-        let budget = Arc::clone(&budget);
-        order.spawn(async move { budget.take(priority).await.map(|_| name) });
-        sleep(Duration::from_millis(1)).await;
-    }
-    for name in ["lookup", "create"] {
-        assert_eq!(order.join_next().await.unwrap().unwrap(), Ok(name));
-    }
 }
 
 /// A repeated call that lookups of others displace would leave its attempt unknown, and its client would
 /// come back with another lookup.
 #[tokio::test(start_paused = true)]
-async fn the_repeat_that_ends_a_resolution_waits_for_no_lookup() {
-    let budget = reporting(10, 0).await;
+async fn waiting_calls_go_in_the_order_of_their_priorities() {
+    let settings = BudgetSettings { max_wait: 10 * SECOND, ..SETTINGS };
+    let budget = Budget::new(&settings, Arc::new(Metrics::new()));
+    at_once(&budget, Priority::Create).await.unwrap().record_response(201, &bucket(10, 0));
+    let mut priorities = [
+        Priority::Background,
+        Priority::Check,
+        Priority::Create,
+        Priority::Lookup,
+        Priority::Repeat,
+    ];
     let mut order = JoinSet::new();
-    for (name, priority) in
-        [("lookup", Priority::Lookup), ("create", Priority::Create), ("repeat", Priority::Repeat)]
-    {
+    for priority in priorities {
         let budget = Arc::clone(&budget);
-        order.spawn(async move { budget.take(priority).await.map(|_| name) });
+        order.spawn(async move {
+            budget.take(priority).await.unwrap().record_response(200, &bucket(10, 0));
+            priority
+        });
         sleep(Duration::from_millis(1)).await;
     }
-    for name in ["repeat", "lookup", "create"] {
-        assert_eq!(order.join_next().await.unwrap().unwrap(), Ok(name));
-    }
+    priorities.reverse();
+    assert_eq!(order.join_all().await, priorities);
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,11 +228,13 @@ async fn a_full_queue_rejects_at_once_and_a_long_wait_at_its_end() {
         });
     }
     sleep(Duration::from_millis(1)).await;
-    let asked_at = Instant::now();
-    let BudgetExhausted { retry_after } = budget.take(Priority::Create).await.unwrap_err();
-    assert_eq!(asked_at.elapsed(), Duration::ZERO);
-    // The refill is not known yet, but the calls ahead are gone by then.
-    assert_eq!(retry_after, 3 * SECOND);
+    for priority in [Priority::Create, Priority::Check, Priority::Background] {
+        let asked_at = Instant::now();
+        let BudgetExhausted { retry_after } = budget.take(priority).await.unwrap_err();
+        assert_eq!(asked_at.elapsed(), Duration::ZERO);
+        // The refill is not known yet, but the calls ahead are gone by then.
+        assert_eq!(retry_after, 3 * SECOND);
+    }
     let mut rejected = 0;
     while let Some(done) = tasks.join_next().await {
         let (permit, waited) = done.unwrap();
@@ -333,37 +337,6 @@ async fn a_probe_of_a_long_wait_that_does_not_get_through_ends_no_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lookups_after_conflicts_go_after_creates_and_are_rejected_like_them() {
-    let budget = reporting(10, 0).await;
-    let mut order = JoinSet::new();
-    for (name, priority) in [
-        ("background", Priority::Background),
-        ("conflict", Priority::Check),
-        ("create", Priority::Create),
-    ] {
-        let budget = Arc::clone(&budget);
-        order.spawn(async move {
-            let permit = budget.take(priority).await.unwrap();
-            record(permit, 200, &bucket(10, 0));
-            name
-        });
-        sleep(Duration::from_millis(1)).await;
-    }
-    for name in ["create", "conflict", "background"] {
-        assert_eq!(order.join_next().await.unwrap().unwrap(), name);
-    }
-    let waiting = (0..5).map(|_| budget.take(Priority::Create));
-    let full = async {
-        sleep(Duration::from_millis(1)).await;
-        budget.take(Priority::Check).await.map(drop).unwrap_err()
-    };
-    tokio::select! {
-        _ = futures_util::future::join_all(waiting) => panic!("no call waits"),
-        rejected = full => assert!(rejected.retry_after >= SECOND),
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn waiting_calls_are_rejected_as_soon_as_the_wait_is_too_long() {
     let budget = reporting(10, 9).await;
     let rejected = at_once(&budget, Priority::Create).await.unwrap();
@@ -381,13 +354,7 @@ async fn waiting_calls_are_rejected_as_soon_as_the_wait_is_too_long() {
 async fn a_lookup_that_may_be_left_out_is_no_probe_and_turns_nobody_away() {
     let metrics = Arc::new(Metrics::new());
     let nobody = || metrics.encode().contains("auth0_budget_exhausted_total 0");
-    let settings = BudgetSettings {
-        reserve_percent: 20,
-        initial_burst: 2,
-        max_wait: 3 * SECOND,
-        max_waiting: 5,
-    };
-    let budget = Budget::new(&settings, Arc::clone(&metrics));
+    let budget = Budget::new(&SETTINGS, Arc::clone(&metrics));
     let first = at_once(&budget, Priority::Create).await.unwrap();
     record(first, 429, &with(HeaderMap::new(), RETRY_AFTER, 1));
     advance(SECOND + TICK).await;

@@ -35,7 +35,7 @@ pub(super) async fn check(
         return not_checked();
     }
     let name = &settings.auth0.connection;
-    let (found, is_database) = match tenant.connection(token).await {
+    let (mut findings, database) = match tenant.connection(token).await {
         Err(LookupError::Forbidden) => return not_checked(),
         Err(LookupError::Failed(CallError::Transport(error))) => {
             let details = vec![name.clone(), chain(&error)];
@@ -49,8 +49,7 @@ pub(super) async fn check(
         }
         Ok(Some(found)) => (usable(settings, &found), Some(found)),
     };
-    let mut findings: Vec<Finding> = found;
-    let Some(ConnectionRecord { options, .. }) = is_database else {
+    let Some(ConnectionRecord { options, .. }) = database else {
         let [_, dependent @ ..] = OF_CONNECTION;
         let reason = "the connection cannot be read";
         findings.extend(dependent.map(|check| Finding::skipped(check, reason)));

@@ -24,14 +24,16 @@ pub(super) async fn check(settings: &LedgerSettings) -> Vec<Finding> {
     let mut findings = match inspect(settings).await {
         Ok(inspection) => describe(settings, &inspection),
         Err(error) => {
-            let reason = "the database cannot be used";
-            let dependent =
-                [DoctorCheck::Migrations, DoctorCheck::Privileges, DoctorCheck::Sessions];
-            let is_server = matches!(settings.database, Database::Postgres(_));
-            let dependent =
-                dependent.into_iter().filter(|check| is_server || *check != DoctorCheck::Sessions);
-            let skipped = dependent.map(|check| Finding::skipped(check, reason));
-            [failure(&DatabaseError::explain(settings, error))].into_iter().chain(skipped).collect()
+            let dependent: &[_] = match settings.database {
+                Database::Sqlite(_) => &[DoctorCheck::Migrations, DoctorCheck::Privileges],
+                Database::Postgres(_) => {
+                    &[DoctorCheck::Migrations, DoctorCheck::Privileges, DoctorCheck::Sessions]
+                }
+            };
+            let mut findings = vec![failure(&DatabaseError::explain(settings, error))];
+            let skipped = |check: &_| Finding::skipped(*check, "the database cannot be used");
+            findings.extend(dependent.iter().map(skipped));
+            findings
         }
     };
     match &settings.database {

@@ -1,6 +1,5 @@
 //! The way to the tenant: the proxy, DNS, TLS, a first response, and the clocks.
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -199,18 +198,11 @@ fn skew(tenant: &Inspector, now: Duration) -> Finding {
     let ahead = now.saturating_sub(theirs + RESOLUTION);
     let behind = theirs.saturating_sub(now);
     let (skew, side) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
-    let details = || vec![seconds(skew).to_string(), side.to_owned()];
-    if skew >= ClockSkew::SEVERE {
-        Finding::with(FindingKind::ClockWrong, details())
-    } else if skew >= ClockSkew::NOTABLE {
-        Finding::with(FindingKind::ClockSkewed, details())
-    } else {
-        Finding::new(FindingKind::ClockOk)
+    if skew < ClockSkew::NOTABLE {
+        return Finding::new(FindingKind::ClockOk);
     }
-}
-
-/// Seconds, to one decimal.
-fn seconds(time: Duration) -> impl fmt::Display {
-    let (seconds, millis) = (time.as_secs(), time.subsec_millis());
-    format!("{seconds}.{}", millis / 100)
+    let is_severe = skew >= ClockSkew::SEVERE;
+    let kind = if is_severe { FindingKind::ClockWrong } else { FindingKind::ClockSkewed };
+    let seconds = format!("{}.{}", skew.as_secs(), skew.subsec_millis() / 100);
+    Finding::with(kind, vec![seconds, side.to_owned()])
 }

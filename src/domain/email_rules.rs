@@ -21,11 +21,11 @@ impl EmailRules {
         self.reject_plus_tag || !self.allow.is_empty() || !self.deny.is_empty()
     }
 
-    /// Returns the address if it is accepted.
+    /// Checks that the address is accepted.
     ///
     /// # Errors
     /// [`Violation::DomainNotAllowed`] for its domain, [`Violation::NotAllowed`] for a tag.
-    pub fn check(&self, email: EmailAddress) -> Result<EmailAddress, Violation> {
+    pub fn check(&self, email: &EmailAddress) -> Result<(), Violation> {
         if !self.allow.is_empty() || !self.deny.is_empty() {
             // A domain that cannot be compared is in no list, and might be one that is denied.
             let domain = DomainName::from_mail_domain(email.domain());
@@ -40,7 +40,7 @@ impl EmailRules {
         if self.reject_plus_tag && email.local_part().contains('+') {
             return Err(Violation::NotAllowed);
         }
-        Ok(email)
+        Ok(())
     }
 }
 
@@ -55,7 +55,7 @@ mod tests {
     }
 
     fn check(rules: &EmailRules, email: &str) -> Result<(), Violation> {
-        rules.check(EmailAddress::parse(email).unwrap()).map(drop)
+        rules.check(&EmailAddress::parse(email).unwrap())
     }
 
     #[test]

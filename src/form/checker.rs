@@ -67,7 +67,9 @@ impl<'c> Checker<'c> {
             if text.chars().any(is_unseen) {
                 return Err(Violation::Malformed);
             }
-            rules.email.check(EmailAddress::parse(text)?)
+            let email = EmailAddress::parse(text)?;
+            rules.email.check(&email)?;
+            Ok(email)
         });
         let password = self.read_password();
         let attributes = self.read_attributes();

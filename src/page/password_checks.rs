@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::domain::PasswordPolicy;
+use crate::domain::password::MAX_BYTES;
 use crate::domain::violation::CharacterType;
 
 /// The rules by which `/signup.js` checks a password while it is typed: on the page and in
@@ -12,7 +13,7 @@ pub fn password_checks(policy: &PasswordPolicy) -> Map<String, Value> {
     let blocked = |blocks: bool| Value::from(if blocks { "block" } else { "allow" });
     let checks = [
         ("min_length", policy.min_length().into()),
-        ("max_bytes", policy.max_bytes().into()),
+        ("max_bytes", MAX_BYTES.into()),
         ("character_types", types.into()),
         ("rule", policy.character_type_rule().name().into()),
         ("identical_characters", blocked(policy.blocks_identical_characters())),
@@ -35,6 +36,6 @@ pub fn password_rules_attribute(policy: &PasswordPolicy) -> String {
         if policy.blocks_identical_characters() { " max-consecutive: 2;" } else { "" };
     let length = format!("minlength: {};", policy.min_length());
     // Only ASCII, so that each character is one of the bytes that bcrypt reads.
-    let longest = format!(" maxlength: {}; allowed: ascii-printable;", policy.max_bytes());
+    let longest = format!(" maxlength: {MAX_BYTES}; allowed: ascii-printable;");
     required.chain([&*length, &longest, consecutive]).collect()
 }

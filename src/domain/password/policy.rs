@@ -102,11 +102,6 @@ impl PasswordPolicy {
         self.complexity.min_length
     }
 
-    /// The maximum length in bytes of UTF-8.
-    pub const fn max_bytes(&self) -> usize {
-        MAX_BYTES
-    }
-
     /// The character types that count; empty if none is required.
     pub fn character_types(&self) -> &[CharacterType] {
         &self.complexity.types

@@ -59,7 +59,7 @@ pub(super) struct Bucket {
     /// The state of knowledge.
     known: Knowledge,
     /// The wait that 429s impose.
-    cooldown: Cooldown,
+    pub(super) cooldown: Cooldown,
     /// The refill rate.
     refill: RefillEstimator,
     /// The bucket's size.
@@ -176,21 +176,6 @@ impl Bucket {
     /// rejected because of it.
     pub(super) const fn is_sure(&self) -> bool {
         self.refill.is_measured() || self.cooldown.is_blocked()
-    }
-
-    /// Returns the rest of a wait of more than a minute that the tenant asked for; zero without one.
-    pub(super) fn long_wait(&self, now: Instant) -> Duration {
-        self.cooldown.long_wait(now)
-    }
-
-    /// Returns the time until requests are accepted again after a 429; zero without one.
-    pub(super) fn cooldown(&self, now: Instant) -> Duration {
-        self.cooldown.left(now)
-    }
-
-    /// Returns whether nothing may be sent before a reported time.
-    pub(super) const fn is_blocked(&self) -> bool {
-        self.cooldown.is_blocked()
     }
 
     /// Learns from a response other than a 429. Returns the bucket that the tenant reported: its

@@ -35,7 +35,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::bucket::Bucket;
 use self::sent_request::{NextSend, SentRequest};
-use self::wait_queue::WaitQueue;
+use self::wait_queue::{Place, WaitQueue};
 use super::wait::RequestedWait;
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
@@ -139,9 +139,8 @@ impl Budget {
         let taken = match self.ask(priority, now) {
             PermitReply::Go(request) => Ok(request),
             PermitReply::Rejected(exhausted) => Err(exhausted),
-            PermitReply::Wait((id, woken)) => {
-                let ticket =
-                    QueueTicket { budget: self, priority, id, deadline: now + self.max_wait };
+            PermitReply::Wait((place, woken)) => {
+                let ticket = QueueTicket { budget: self, place, deadline: now + self.max_wait };
                 ticket.wait(&woken).await
             }
         };
@@ -153,9 +152,9 @@ impl Budget {
         taken.map(|request| Permit { budget, request, is_recorded: false })
     }
 
-    /// Grants a permit if one is free for a newcomer. If the wait is worth it, returns the number of a ticket
-    /// in the queue, and the signal that wakes its holder.
-    fn ask(&self, priority: Priority, now: Instant) -> PermitReply<(u64, Arc<Notify>)> {
+    /// Grants a permit if one is free for a newcomer. If the wait is worth it, returns a place in the queue,
+    /// and the signal that wakes its holder.
+    fn ask(&self, priority: Priority, now: Instant) -> PermitReply<(Place, Arc<Notify>)> {
         let mut state = self.state.lock();
         let BudgetState { bucket, queue } = &mut *state;
         let ahead = queue.ahead(priority);
@@ -170,9 +169,9 @@ impl Budget {
         if hopeless || full || priority == Priority::BestEffort {
             return PermitReply::Rejected(self.exhausted(bucket, wait));
         }
-        let (id, woken) = queue.join(priority);
+        let joined = queue.join(priority);
         self.metrics.budget_waiting(queue.len());
-        PermitReply::Wait((id, woken))
+        PermitReply::Wait(joined)
     }
 
     /// The rejection of a call that would have to wait this long.
@@ -186,7 +185,7 @@ impl Budget {
 
     /// Returns whether the tenant asked for a wait of more than a minute, which is not over.
     pub(super) fn is_waiting_long(&self) -> bool {
-        !self.state.lock().bucket.long_wait(Instant::now()).is_zero()
+        !self.state.lock().bucket.cooldown.long_wait(Instant::now()).is_zero()
     }
 
     /// Learns from a response other than a 429, and wakes the waiter that may go.
@@ -208,7 +207,7 @@ impl Budget {
     ) -> Duration {
         let (mut state, now) = (self.state.lock(), Instant::now());
         let reported = state.bucket.observe_rejection(request, headers, requested, now);
-        let cooldown = state.bucket.cooldown(now);
+        let cooldown = state.bucket.cooldown.left(now);
         state.queue.wake_all();
         drop(state);
         self.report(reported);
@@ -261,10 +260,7 @@ impl Drop for Permit {
 #[derive(Debug)]
 struct QueueTicket<'b> {
     budget: &'b Budget,
-    /// Selects the queue.
-    priority: Priority,
-    /// The ticket's number.
-    id: u64,
+    place: Place,
     /// The end of the wait.
     deadline: Instant,
 }
@@ -290,14 +286,14 @@ impl QueueTicket<'_> {
     fn ask(&self, now: Instant) -> PermitReply<Instant> {
         let mut state = self.budget.state.lock();
         let BudgetState { bucket, queue } = &mut *state;
-        let first = queue.is_first(self.id);
-        let until = match bucket.next_send(self.priority, now) {
+        let (first, priority) = (queue.is_first(self.place), self.place.priority);
+        let until = match bucket.next_send(priority, now) {
             NextSend::Now if first => return PermitReply::Go(bucket.take(now)),
-            NextSend::At(at) if first || bucket.is_blocked() => at,
+            NextSend::At(at) if first || bucket.cooldown.is_blocked() => at,
             NextSend::Now | NextSend::At(_) | NextSend::AfterProbe => self.deadline,
         };
         if now >= self.deadline || (until > self.deadline && bucket.is_sure()) {
-            let wait = bucket.wait(self.priority, queue.len(), now);
+            let wait = bucket.wait(priority, queue.len(), now);
             return PermitReply::Rejected(self.budget.exhausted(bucket, wait));
         }
         PermitReply::Wait(until.min(self.deadline))
@@ -307,7 +303,7 @@ impl QueueTicket<'_> {
 impl Drop for QueueTicket<'_> {
     fn drop(&mut self) {
         let mut state = self.budget.state.lock();
-        state.queue.leave(self.priority, self.id);
+        state.queue.leave(self.place);
         self.budget.metrics.budget_waiting(state.queue.len());
     }
 }

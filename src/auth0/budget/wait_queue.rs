@@ -1,80 +1,69 @@
 //! The calls that wait for a permit, in the order of their [priorities](Priority). First come, first
 //! served within each.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
 use super::Priority;
 
-/// One waiting call.
-#[derive(Debug)]
-struct Waiter {
-    /// Its ticket number; later ones are greater.
-    id: u64,
-    /// Notified when this call may be first, or when the first may go.
-    woken: Arc<Notify>,
+/// A place in the queue. The first one is the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// The priority of the call.
+    pub(super) priority: Priority,
+    /// Counts the calls that joined.
+    number: u64,
 }
 
-/// The queues, one per priority.
+/// The waiting calls, each with the signal that wakes it: when it may be first, or when the first may go.
 #[derive(Debug, Default)]
 pub(super) struct WaitQueue {
-    queues: BTreeMap<Priority, VecDeque<Waiter>>,
-    last_id: u64,
+    waiting: BTreeMap<Place, Arc<Notify>>,
+    joined: u64,
 }
 
 impl WaitQueue {
     /// The number of waiting calls.
     pub(super) fn len(&self) -> usize {
-        self.queues.values().map(VecDeque::len).sum()
+        self.waiting.len()
     }
 
     /// The number of calls ahead of a newcomer of this priority.
     pub(super) fn ahead(&self, priority: Priority) -> usize {
-        self.queues.range(..=priority).map(|(_, queue)| queue.len()).sum()
+        self.len() - self.waiting.range(Place { priority, number: u64::MAX }..).count()
     }
 
-    /// Joins the end of a queue. Returns the ticket number and the signal that wakes its holder.
-    pub(super) fn join(&mut self, priority: Priority) -> (u64, Arc<Notify>) {
-        self.last_id += 1;
-        let (id, woken) = (self.last_id, Arc::new(Notify::new()));
-        let waiter = Waiter { id, woken: Arc::clone(&woken) };
-        self.queues.entry(priority).or_default().push_back(waiter);
-        (id, woken)
+    /// Joins behind the calls of the same priority. Returns the place and the signal that wakes its holder.
+    pub(super) fn join(&mut self, priority: Priority) -> (Place, Arc<Notify>) {
+        self.joined += 1;
+        let (place, woken) = (Place { priority, number: self.joined }, Arc::new(Notify::new()));
+        self.waiting.insert(place, Arc::clone(&woken));
+        (place, woken)
     }
 
     /// Leaves the queue and wakes the first of the remaining calls.
-    pub(super) fn leave(&mut self, priority: Priority, id: u64) {
-        if let Some(queue) = self.queues.get_mut(&priority)
-            && let Ok(index) = queue.binary_search_by_key(&id, |waiter| waiter.id)
-        {
-            queue.remove(index);
-        }
+    pub(super) fn leave(&mut self, place: Place) {
+        self.waiting.remove(&place);
         self.wake();
     }
 
-    /// Returns whether this ticket is first.
-    pub(super) fn is_first(&self, id: u64) -> bool {
-        self.first().is_some_and(|waiter| waiter.id == id)
+    /// Returns whether this place is first.
+    pub(super) fn is_first(&self, place: Place) -> bool {
+        self.waiting.keys().next() == Some(&place)
     }
 
     /// Wakes the first call.
     pub(super) fn wake(&self) {
-        if let Some(waiter) = self.first() {
-            waiter.woken.notify_one();
+        if let Some(woken) = self.waiting.values().next() {
+            woken.notify_one();
         }
     }
 
     /// Wakes every call.
     pub(super) fn wake_all(&self) {
-        for waiter in self.queues.values().flatten() {
-            waiter.woken.notify_one();
-        }
-    }
-
-    fn first(&self) -> Option<&Waiter> {
-        self.queues.values().find_map(VecDeque::front)
+        self.waiting.values().for_each(|woken| woken.notify_one());
     }
 }
 
@@ -83,13 +72,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_resolves_an_attempt_goes_first_and_background_lookups_last() {
+    fn calls_are_ahead_by_priority_then_by_arrival() {
         let mut queue = WaitQueue::default();
-        let last = queue.join(Priority::Background).0;
-        let conflict = queue.join(Priority::Check).0;
-        let [a, b] = [Priority::Create, Priority::Create].map(|priority| queue.join(priority).0);
-        let [x, y] = [Priority::Lookup, Priority::Lookup].map(|priority| queue.join(priority).0);
-        let repeat = queue.join(Priority::Repeat).0;
         let priorities = [
             Priority::Repeat,
             Priority::Lookup,
@@ -97,19 +81,15 @@ mod tests {
             Priority::Check,
             Priority::Background,
         ];
-        assert_eq!(priorities.map(|priority| queue.ahead(priority)), [1, 3, 5, 6, 7]);
-        let order = [
-            (repeat, Priority::Repeat),
-            (x, Priority::Lookup),
-            (y, Priority::Lookup),
-            (a, Priority::Create),
-            (b, Priority::Create),
-            (conflict, Priority::Check),
-            (last, Priority::Background),
-        ];
-        for (id, priority) in order {
-            assert!(queue.is_first(id));
-            queue.leave(priority, id);
+        let mut order = Vec::new();
+        for priority in priorities.into_iter().rev() {
+            let [first, second] = [0, 1].map(|_| queue.join(priority).0);
+            order.splice(0..0, [first, second]);
+        }
+        assert_eq!(priorities.map(|priority| queue.ahead(priority)), [2, 4, 6, 8, 10]);
+        for place in order {
+            assert!(queue.is_first(place), "{place:?}");
+            queue.leave(place);
         }
         assert_eq!(queue.len(), 0);
     }
@@ -118,10 +98,10 @@ mod tests {
     fn leaving_from_the_middle_moves_no_other_call() {
         let mut queue = WaitQueue::default();
         let [a, b, c] = [Priority::Create; 3].map(|priority| queue.join(priority).0);
-        queue.leave(Priority::Create, b);
-        queue.leave(Priority::Create, b);
+        queue.leave(b);
+        queue.leave(b);
         assert!(queue.is_first(a) && queue.len() == 2);
-        queue.leave(Priority::Create, a);
+        queue.leave(a);
         assert!(queue.is_first(c));
     }
 }

@@ -38,19 +38,17 @@ fn remove_nulls(value: &mut Value) {
 }
 
 /// A connection of the tenant.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct ConnectionRecord {
+    /// Its name.
+    pub name: String,
     /// `auth0` for a database.
-    #[serde(default)]
     pub strategy: String,
     /// The applications that may use it. `None`: the response does not list them.
-    #[serde(default)]
     pub enabled_clients: Option<Vec<String>>,
     /// Its options.
-    #[serde(default)]
     pub options: ConnectionOptions,
-    #[serde(default)]
-    name: String,
 }
 
 /// The options of a database connection.
@@ -193,13 +191,6 @@ pub struct FlexibleProfileData {
     pub active: bool,
     /// The compared fields; none means Auth0's own list.
     pub blocked_fields: Vec<String>,
-}
-
-impl ConnectionRecord {
-    /// Returns whether it is the connection with this name.
-    pub(super) fn is_named(&self, name: &str) -> bool {
-        self.name == name
-    }
 }
 
 /// A custom domain of the tenant.

@@ -70,7 +70,8 @@ struct Pool {
     client: Client,
     /// Counts the replacements.
     generation: u64,
-    replaced_at: Instant,
+    /// The time of the last replacement.
+    replaced_at: Option<Instant>,
 }
 
 /// Everything that a client is built from. Certificates are read once, at start.
@@ -117,7 +118,7 @@ impl HttpClient {
         let recipe = Recipe::new(settings, chain)?;
         let client = recipe.client(recipe.max_idle).map_err(BuildError::Client)?;
         let unpooled = recipe.client(0).map_err(BuildError::Client)?;
-        let pool = Mutex::new(Pool { client, generation: 0, replaced_at: Instant::now() });
+        let pool = Mutex::new(Pool { client, generation: 0, replaced_at: None });
         Ok(Self(Arc::new(HttpClientInner { recipe, unpooled, pool, tenant_clock })))
     }
 
@@ -178,12 +179,12 @@ impl HttpClient {
         if pool.generation != generation {
             return true;
         }
-        if pool.replaced_at.elapsed() >= MIN_REPLACE_INTERVAL || generation == 0 {
+        if pool.replaced_at.is_none_or(|at| at.elapsed() >= MIN_REPLACE_INTERVAL) {
             // It was built from the same parts at start. If it fails now, the old one stays.
             if let Ok(client) = self.0.recipe.client(self.0.recipe.max_idle) {
                 pool.client = client;
                 pool.generation += 1;
-                pool.replaced_at = Instant::now();
+                pool.replaced_at = Some(Instant::now());
             }
         }
         false

@@ -189,7 +189,7 @@ impl Inspector {
         let mut url = self.url("/api/v2/connections");
         url.query_pairs_mut().append_pair("name", &self.defaults.connection);
         let found: Vec<ConnectionRecord> = self.read(token, url).await?;
-        Ok(found.into_iter().find(|found| found.is_named(&self.defaults.connection)))
+        Ok(found.into_iter().find(|found| found.name == self.defaults.connection))
     }
 
     /// Reads the custom domains of the tenant.

@@ -187,7 +187,6 @@ fn failure(response: &ApiResponse) -> LookupError {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
     use http::header::{AGE, DATE, HeaderName};
 
     use super::*;

@@ -40,7 +40,6 @@ impl ReadAccess {
 #[cfg(test)]
 mod tests {
     use super::ReadAccess::{Forbidden, Granted, Missing, Unreported};
-    use super::*;
 
     #[test]
     fn the_token_decides_or_the_last_lookup_where_it_names_no_scopes() {

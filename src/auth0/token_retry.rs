@@ -33,8 +33,8 @@ impl RetryState {
         Self { backoff: backoff(), rejected_unused: 0, not_auth0_since: None, long_until: None }
     }
 
-    /// Judges the result of a request. Returns it as the operator's error once every response has
-    /// been somebody else's for longer than a proxy takes to start.
+    /// Returns the result of a request. Makes [`TokenError::NotAuth0`] the operator's error after
+    /// [`MOMENT_OF_A_PROXY`] in which no response was Auth0's.
     pub(super) fn judge<T>(
         &mut self,
         result: Result<T, TokenError>,

@@ -6,7 +6,7 @@ pub struct DomainName(String);
 
 impl DomainName {
     /// Parses a name from the settings: `example.com`, `mail.example.com`, `bücher.example`, `zip`.
-    /// Rejects wildcards, addresses and URLs.
+    /// Rejects wildcards, e-mail addresses and URLs.
     pub fn parse(text: &str) -> Option<Self> {
         let name = idna::domain_to_ascii_strict(text).ok()?;
         (!name.is_empty() && !name.ends_with('.')).then_some(Self(name))

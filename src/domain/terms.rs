@@ -79,19 +79,6 @@ mod tests {
     }
 
     #[test]
-    fn consent_is_given_in_the_words_of_forms_and_programs() {
-        for yes in ["true", "on", "1", "yes", "TRUE"] {
-            assert_eq!(parse_consent(Some(yes)), Some(true), "{yes}");
-        }
-        for no in [Some("false"), Some("off"), Some("0"), Some("no"), None] {
-            assert_eq!(parse_consent(no), Some(false), "{no:?}");
-        }
-        for neither in ["2026-11", "accepted"] {
-            assert_eq!(parse_consent(Some(neither)), None, "{neither}");
-        }
-    }
-
-    #[test]
     fn only_the_version_in_force_is_accepted_by_name() {
         let url = Url::parse("https://example.com/terms").unwrap();
         for required in [true, false] {
@@ -105,6 +92,9 @@ mod tests {
             assert_eq!(accepted("true"), Ok(Some("v2".to_owned())));
             // A form that was opened under the previous terms.
             assert_eq!(accepted("v1"), Err(Violation::TermsChanged));
+            let not_accepted = if required { Err(Violation::TermsRequired) } else { Ok(None) };
+            assert_eq!(accepted("no"), not_accepted);
+            assert_eq!(terms.accepted_version(None).is_err(), required);
         }
     }
 }

@@ -46,15 +46,8 @@ pub async fn open(
             Arc::new(sqlite::Sqlite::open(options, check).await?)
         }
         Database::Postgres(url) => {
-            let options = postgres::PostgresOptions {
-                url: url.clone(),
-                synchronous: settings.synchronous,
-                migrate: settings.migrate,
-                access,
-                timeout: settings.timeout,
-            };
             // Boxed: it holds a connection, which is large.
-            Arc::new(Box::pin(postgres::Postgres::open(options, check)).await?)
+            Arc::new(Box::pin(postgres::Postgres::open(url, settings, access, check)).await?)
         }
     };
     Ok(Arc::new(InstrumentedLedger::new(ledger, metrics)))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
@@ -29,29 +29,26 @@ const START: &str = "SELECT result, limited_bucket, limited_for, limits_error FR
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
 /// Decides whether a start charges the shared limits: none does for [`LIMITS_PAUSE`] after they have failed,
-/// then one tries.
+/// then one tries. Holds the end of the pause.
 #[derive(Debug, Default)]
 pub(super) struct SharedLimits(Mutex<Option<Instant>>);
 
 impl SharedLimits {
     /// Returns whether a start charges them now.
     fn are_charged(&self, now: Instant) -> bool {
-        let mut paused_until = self.paused_until();
-        let Some(until) = *paused_until else { return true };
-        let is_over = now >= until;
-        if is_over {
-            *paused_until = Some(now + LIMITS_PAUSE);
+        match &mut *self.0.lock() {
+            None => true,
+            Some(paused_until) if now < *paused_until => false,
+            Some(paused_until) => {
+                *paused_until = now + LIMITS_PAUSE;
+                true
+            }
         }
-        is_over
     }
 
     /// Records whether they failed when they were charged.
     fn record(&self, have_failed: bool, now: Instant) {
-        *self.paused_until() = have_failed.then(|| now + LIMITS_PAUSE);
-    }
-
-    fn paused_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock()
+        *self.0.lock() = have_failed.then(|| now + LIMITS_PAUSE);
     }
 }
 
@@ -59,14 +56,14 @@ impl Postgres {
     /// Starts an attempt.
     pub(super) async fn begin_attempt(
         &self,
-        attempt: &mut NewAttempt,
+        mut attempt: NewAttempt,
     ) -> Result<BeginResult, LedgerError> {
         // The function locks rows in this order.
         attempt.key.records.sort_unstable_by_key(|record| record.key);
         attempt.key.records.dedup_by_key(|record| record.key);
         attempt.admission_cost.charges.sort_unstable_by_key(|charge| charge.bucket);
         for _ in 0..TRIES {
-            let rows = self.start(attempt).await?;
+            let rows = self.start(&attempt).await?;
             match rows::value::<String>(&rows, 0)?.as_str() {
                 "started" => return Ok(BeginResult::Started),
                 "limited" => return rate_limited(&rows, &attempt.admission_cost.charges),

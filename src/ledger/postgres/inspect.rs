@@ -39,7 +39,7 @@ const MISSING: &str = "\
 /// Returns whether this role may create tables, whether the server takes no writes, and the
 /// isolation of transactions that name none.
 const SESSION: &str = "\
-    SELECT has_schema_privilege($1, 'CREATE'), \
+    SELECT has_schema_privilege($1::text::regnamespace, 'CREATE'), \
       pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on', \
       current_setting('default_transaction_isolation')";
 
@@ -127,15 +127,9 @@ async fn session_defaults(
     client: &Client,
     schema: &str,
 ) -> Result<(bool, bool, String), PostgresError> {
-    let rows = client.query_typed(SESSION, &[(&unquoted(schema), Type::TEXT)]).await?;
+    let rows = client.query_typed(SESSION, &[(&schema, Type::TEXT)]).await?;
     Ok(match rows.first() {
         Some(row) => (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?),
         None => Default::default(),
     })
-}
-
-/// The name of a schema without the quotes of an identifier.
-fn unquoted(schema: &str) -> String {
-    let inner = schema.strip_prefix('"').and_then(|schema| schema.strip_suffix('"'));
-    inner.map_or_else(|| schema.to_owned(), |inner| inner.replace("\"\"", "\""))
 }

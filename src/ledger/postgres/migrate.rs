@@ -167,7 +167,6 @@ pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, Post
             count += 1;
             deadline = Instant::now() + READ_LOCK_TIMEOUT;
         } else {
-            client.batch_execute("ROLLBACK").await?;
             pause(deadline).await?;
         }
     }
@@ -182,10 +181,11 @@ async fn pause(deadline: Instant) -> Result<(), PostgresError> {
     Ok(())
 }
 
-/// Applies one migration. Returns `false` when it is another process's turn.
+/// Applies one migration. Returns `false` when it is another process's turn, or one has applied it.
 async fn apply(client: &Client, schema: &str, script: &Script) -> Result<bool, PostgresError> {
     begin_within(client, schema, CHANGE_LOCK_TIMEOUT).await?;
     if !is_true(client, IS_OUR_TURN).await? {
+        client.batch_execute("ROLLBACK").await?;
         return Ok(false);
     }
     let applied = applied_within(client).await?;

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_postgres::Row;
+use tokio_postgres::types::FromSqlOwned;
 use uuid::Uuid;
 
 use self::begin::SharedLimits;
@@ -40,7 +40,7 @@ use super::{
     NextCheck, OpenError, PendingAttempts, RESTARTS, Retention, Swept, UrlChange, millis,
 };
 use crate::clock::LedgerTime;
-use crate::config::Synchronous;
+use crate::config::{LedgerSettings, Synchronous};
 use crate::digest::{Digest, DigestPair};
 use crate::telemetry::chain;
 
@@ -59,21 +59,6 @@ const FORGET_PROCESS: Duration = Duration::from_hours(24);
 const PENDING_INDEX: &str =
     "an index is still pending, and lookups of attempts are slow: run `auth0-signup migrate`";
 
-/// The settings of a PostgreSQL ledger.
-#[derive(Debug)]
-pub struct PostgresOptions {
-    /// Its URL.
-    pub url: SecretString,
-    /// The durability that a commit waits for.
-    pub synchronous: Synchronous,
-    /// Applies pending migrations.
-    pub migrate: bool,
-    /// The kind of process.
-    pub access: Access,
-    /// The longest duration of a call by a service.
-    pub timeout: Duration,
-}
-
 /// The ledger in PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres {
@@ -87,13 +72,18 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Connects to the database.
+    /// Connects to the database at `url`.
     ///
     /// # Errors
     /// When it cannot be reached or was written with another secret.
-    pub async fn open(options: PostgresOptions, secrets: DigestPair) -> Result<Self, OpenError> {
-        let PostgresOptions { url, synchronous, migrate, access, timeout } = options;
-        let connector = Connector::new(&url, timeout)?;
+    pub async fn open(
+        url: &SecretString,
+        settings: &LedgerSettings,
+        access: Access,
+        secrets: DigestPair,
+    ) -> Result<Self, OpenError> {
+        let LedgerSettings { synchronous, migrate, timeout, .. } = *settings;
+        let connector = Connector::new(url, timeout)?;
         let renew_secrets = access == Access::Service;
         let start = Preparation { migrate, secrets: Some(&secrets), renew_secrets };
         let Prepared { schema, pending, pending_indexes, is_known, .. } =
@@ -109,15 +99,17 @@ impl Postgres {
             Access::Service => {
                 connector.warn_if_insecure();
                 if pending_indexes > 0 && migrate {
-                    let connector = Connector::new(&url, timeout)?;
-                    let schema = schema.clone();
+                    let (connector, schema) = (Connector::new(url, timeout)?, schema.clone());
                     indexes.spawn(async move { build(&connector, &schema).await });
                 } else if pending_indexes > 0 {
                     tracing::warn!("{PENDING_INDEX}");
                 }
                 (timeout, timeout / PARTS)
             }
-            Access::Cli => (timeout.max(COMMAND_TIMEOUT), timeout.max(COMMAND_TIMEOUT)),
+            Access::Cli => {
+                let timeout = timeout.max(COMMAND_TIMEOUT);
+                (timeout, timeout)
+            }
         };
         let session = Session { schema, synchronous, limit };
         let connections = Connections::new(connector, session, timeout);
@@ -144,37 +136,21 @@ impl Postgres {
         call.unwrap_or_else(|_| Err(PostgresError::Silent(self.timeout).into()))
     }
 
-    /// Runs a statement that changes an attempt only in a certain state, and returns whether it
-    /// did. A lost reply leaves that open; then the row shows whether `is_ours` was written.
-    async fn change(
+    /// Runs a statement that changes an attempt only in a certain state. It returns no row, or NULL, if it changed
+    /// nothing: then this returns `None`, and otherwise the row's value. If the reply to a first try was lost, that try may have changed the
+    /// attempt: then returns what `find` sees of it in the attempt.
+    async fn change<T: FromSqlOwned + Send>(
         &self,
         id: AttemptId,
         statement: Statement,
-        is_ours: impl Fn(&Attempt) -> bool + Send + Sync,
-    ) -> Result<bool, LedgerError> {
-        let Rows { rows, is_repeat } = self.run(statement).await?;
-        let is_changed = !rows.is_empty() && rows::value(&rows, 0)?;
-        if is_changed || !is_repeat {
-            return Ok(is_changed);
-        }
-        Ok(self.get(id).await?.as_ref().is_some_and(is_ours))
-    }
-
-    /// Runs a statement that changes an attempt only in a certain state, and returns what `read` finds in the
-    /// row that it returns; `None` if it changed nothing. After a lost reply, what `find` finds in the attempt.
-    async fn change_returning<T: Send>(
-        &self,
-        id: AttemptId,
-        statement: Statement,
-        read: impl Fn(&[Row]) -> Result<T, LedgerError> + Send + Sync,
         find: impl Fn(&Attempt) -> Option<T> + Send + Sync,
     ) -> Result<Option<T>, LedgerError> {
         let Rows { rows, is_repeat } = self.run(statement).await?;
-        if !rows.is_empty() {
-            return read(&rows).map(Some);
+        let changed = if rows.is_empty() { None } else { rows::value(&rows, 0)? };
+        if changed.is_some() || !is_repeat {
+            return Ok(changed);
         }
-        let attempt = if is_repeat { self.get(id).await? } else { None };
-        Ok(attempt.as_ref().and_then(find))
+        Ok(self.get(id).await?.as_ref().and_then(find))
     }
 
     /// Runs a statement and returns the number in the first column of its row. After a lost reply the rows that
@@ -240,8 +216,8 @@ impl Ledger for Postgres {
         rows::time(&self.run(statement("SELECT ledger_now()")).await?.rows, 0)
     }
 
-    async fn begin(&self, mut attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
-        self.within(self.begin_attempt(&mut attempt)).await
+    async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
+        self.within(self.begin_attempt(attempt)).await
     }
 
     async fn restart(&self, id: AttemptId, lease: Lease) -> Result<Option<u8>, LedgerError> {
@@ -251,13 +227,12 @@ impl Ledger for Postgres {
             .bind(millis(lease.lasts))
             .bind(i16::from(RESTARTS))
             .end(end_of(lease));
-        let read =
-            |rows: &[Row]| Ok(u8::try_from(rows::value::<i16>(rows, 0)?).unwrap_or(RESTARTS));
         let find = |attempt: &Attempt| {
             let is_ours = attempt.state == AttemptState::Open && works_on(lease.process, attempt);
-            is_ours.then_some(attempt.restarts)
+            is_ours.then(|| i16::from(attempt.restarts))
         };
-        self.within(self.change_returning(id, restart, read, find)).await
+        let restarts = self.within(self.change(id, restart, find)).await?;
+        Ok(restarts.map(|restarts| u8::try_from(restarts).unwrap_or(RESTARTS)))
     }
 
     async fn take_over(
@@ -272,13 +247,13 @@ impl Ledger for Postgres {
             .bind(millis(lease.lasts))
             .bind(connection_ended_at.map_or(-1, LedgerTime::as_millis))
             .end(end_of(lease));
-        let read = |rows: &[Row]| rows::time(rows, 0);
         let find = |attempt: &Attempt| {
             let is_ours =
                 attempt.state == AttemptState::Unknown && works_on(lease.process, attempt);
-            attempt.connection_ended_at.filter(|_| is_ours)
+            attempt.connection_ended_at.filter(|_| is_ours).map(LedgerTime::as_millis)
         };
-        self.within(self.change_returning(id, take_over, read, find)).await
+        let ends_at = self.within(self.change(id, take_over, find)).await?;
+        Ok(ends_at.and_then(LedgerTime::from_millis))
     }
 
     async fn give_back(
@@ -295,11 +270,12 @@ impl Ledger for Postgres {
             .bind(before.worker.map(|worker| worker.process))
             .bind(before.next_check_at.map(LedgerTime::as_millis))
             .bind(before.connection_ended_at.map(LedgerTime::as_millis));
-        let is_ours = |attempt: &Attempt| {
-            (attempt.state, attempt.connection_ended_at)
-                == (before.state, before.connection_ended_at)
+        let find = |attempt: &Attempt| {
+            let is_ours = (attempt.state, attempt.connection_ended_at)
+                == (before.state, before.connection_ended_at);
+            is_ours.then_some(true)
         };
-        self.within(self.change(before.id, give_back, is_ours)).await
+        Ok(self.within(self.change(before.id, give_back, find)).await?.is_some())
     }
 
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
@@ -338,11 +314,12 @@ impl Ledger for Postgres {
             .bind(resolution.frees_key())
             .bind(basis.expected_restarts().map(i16::from))
             .bind(basis.earlier_calls_end());
-        let is_ours = |attempt: &Attempt| {
-            attempt.state == resolution.state()
-                && attempt.outcome_code.as_deref() == Some(outcome_code)
+        let find = |attempt: &Attempt| {
+            let is_ours = attempt.state == resolution.state()
+                && attempt.outcome_code.as_deref() == Some(outcome_code);
+            is_ours.then_some(true)
         };
-        self.within(self.change(id, statement, is_ours)).await
+        Ok(self.within(self.change(id, statement, find)).await?.is_some())
     }
 
     async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {

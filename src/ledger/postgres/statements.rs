@@ -31,9 +31,9 @@ pub(super) const FREE_KEY: &str = "\
       WHERE id = $1 AND state = $2 RETURNING id) \
     SELECT free_keys(ARRAY (SELECT id FROM freed))";
 
-/// The lock keeps a [`RESTART`] from coming between the comparison and the change.
+/// NULL if nothing was changed. The lock keeps a [`RESTART`] from coming between the comparison and the change.
 pub(super) const FINISH: &str = "\
-    SELECT finish_attempt($1, $2, $3, $4, $5, $6, $7, $8, $10) FROM (SELECT FROM attempts \
+    SELECT nullif(finish_attempt($1, $2, $3, $4, $5, $6, $7, $8, $10), false) FROM (SELECT FROM attempts \
     WHERE id = $1 AND ($9::smallint IS NULL OR restarts = $9) FOR UPDATE) AS attempt";
 
 pub(super) const RELEASE: &str = "\

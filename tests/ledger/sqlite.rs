@@ -203,6 +203,21 @@ async fn damage_is_distinguished_from_an_outage() {
     assert!(matches!(damaged, Err(LedgerError::Corrupt(_))), "{damaged:?}");
 }
 
+/// As an error of the disk does.
+#[tokio::test]
+async fn a_check_whose_transaction_was_rolled_back_reports_the_cause() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    let roll_back = "CREATE TRIGGER roll_back BEFORE INSERT ON attempts \
+        BEGIN SELECT RAISE(ROLLBACK, 'the disk failed'); END";
+    backend.execute(roll_back).await;
+    let failed = ledger.ping(false).await;
+    assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
+    assert!(format!("{failed:?}").contains("the disk failed"), "{failed:?}");
+    backend.execute("DROP TRIGGER roll_back").await;
+    ledger.ping(false).await.unwrap();
+}
+
 /// Makes the tables those of the fifth migration, with the keys of now and one whose attempt is gone.
 const FIFTH_MIGRATION: &str = "
     ALTER TABLE attempt_keys RENAME TO newer_keys;

@@ -24,9 +24,11 @@ const LIFETIME: Duration = Duration::from_mins(1);
 pub(super) fn ping(connection: &Connection, now: LedgerTime, secret: &Digest) -> Result<bool> {
     execute(connection, "SAVEPOINT probe", [])?;
     let probed = probe(connection, now);
-    execute(connection, "ROLLBACK TO probe", [])?;
-    execute(connection, "RELEASE probe", [])?;
+    let undone = execute(connection, "ROLLBACK TO probe", [])
+        .and_then(|_| execute(connection, "RELEASE probe", []));
+    // First: an error that has ended the whole transaction leaves no savepoint to undo.
     probed?;
+    undone?;
     upkeep::ping(connection, now, secret)
 }
 

@@ -349,3 +349,23 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
         assert_eq!(last().await.0, "off");
     }
 }
+
+/// The third try loses its connection; every other one meets a conflict.
+const CONFLICTS: &str = "\
+    CREATE SEQUENCE tries; \
+    CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+      IF nextval('tries') = 3 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; \
+      RAISE EXCEPTION 'conflict' USING ERRCODE = '40001'; \
+    END $$; \
+    CREATE TRIGGER conflict BEFORE INSERT ON connections FOR EACH ROW EXECUTE FUNCTION conflict()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_is_tried_three_times_whatever_is_in_the_way() {
+    let mut backend = Backend::postgres().await;
+    backend.settings.timeout = Duration::from_secs(3);
+    let ledger = backend.open().await;
+    backend.execute(CONFLICTS).await;
+    ledger.record_user_ids(key(1), true, true).await.unwrap_err();
+    let tries = "SELECT last_value FROM tries";
+    assert_eq!(scalar::<i64>(&connect(&backend.url()).await, tries).await, 3);
+}

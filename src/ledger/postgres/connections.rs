@@ -120,12 +120,14 @@ impl Drop for Slot {
     }
 }
 
-/// The wait of a heartbeat for a connection, which ends when this is dropped.
+/// The wait of a heartbeat for a connection. When it ends, other calls may have the next idle one again.
 struct BeatWait<'c>(&'c Connections);
 
 impl Drop for BeatWait<'_> {
     fn drop(&mut self) {
-        self.0.end_of_wait();
+        if self.0.beat_waits.swap(false, Ordering::SeqCst) {
+            self.0.returned.notify_waiters();
+        }
     }
 }
 
@@ -201,7 +203,6 @@ impl Connections {
         let silent = || PostgresError::Silent(limit);
         let turn = timeout_at(deadline, self.beat_turn.lock()).await;
         let _turn = turn.map_err(|_| silent())?;
-        let _wait = BeatWait(self);
         let run = self.run_before(deadline, CallKind::Heartbeat, || statement, statement);
         timeout_at(deadline, run).await.unwrap_or_else(|_| Err(silent()))
     }
@@ -244,7 +245,7 @@ impl Connections {
                     drop(open);
                     // The others are perhaps dead too, unless they were used meanwhile.
                     self.idle.lock().connections.retain(|other| other.used_at > sent_at);
-                    if is_repeat {
+                    if is_repeat || tries == TRIES {
                         return Err(error);
                     }
                     is_repeat = true;
@@ -269,13 +270,11 @@ impl Connections {
     /// Returns an idle connection or a new one. If the server rejects a new one, waits for one of
     /// those that this replica has. If it has none, returns the error.
     async fn acquire(&self, kind: CallKind) -> Result<OpenConnection, PostgresError> {
+        let _wait = (kind == CallKind::Heartbeat).then(|| BeatWait(self));
         loop {
             let mut returned = pin!(self.returned.notified());
             returned.as_mut().enable();
             if let Some(idle) = self.take_idle(kind) {
-                if kind == CallKind::Heartbeat {
-                    self.end_of_wait();
-                }
                 return Ok(idle);
             }
             if let Some((slot, session)) = self.free_slot(kind)? {
@@ -344,13 +343,6 @@ impl Connections {
     /// Lets other calls open connections again.
     fn end_of_failures(&self) {
         if self.idle.lock().last_failure.take().is_some() {
-            self.returned.notify_waiters();
-        }
-    }
-
-    /// Lets other calls have the next idle connection.
-    fn end_of_wait(&self) {
-        if self.beat_waits.swap(false, Ordering::SeqCst) {
             self.returned.notify_waiters();
         }
     }

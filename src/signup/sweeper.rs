@@ -43,7 +43,7 @@ impl Signups {
         }
     }
 
-    /// Deletes batch by batch, if the clocks agree.
+    /// Deletes batch by batch, for as long as the clocks agree.
     async fn sweep_once(
         &self,
         clocks: &mut ClockComparison,
@@ -51,11 +51,11 @@ impl Signups {
     ) -> Result<(), LedgerError> {
         let ledger = &self.0.ledger;
         let tenant = |since| self.0.auth0.tenant_now_since(since);
-        if !clocks.allow_deletion(ledger.now().await?, tenant, Instant::now()) {
-            return Ok(());
-        }
         let (batch, pause) = BATCH;
-        while !ledger.sweep(retention, batch).await?.is_done(batch) {
+        // Compared before each batch: after a rush of sign-ups there are thousands.
+        while clocks.allow_deletion(ledger.now().await?, tenant, Instant::now())
+            && !ledger.sweep(retention, batch).await?.is_done(batch)
+        {
             sleep(pause).await;
         }
         Ok(())
@@ -118,34 +118,83 @@ impl ClockComparison {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
     use super::*;
-    use crate::ledger::{Binding, Find};
+    use crate::clock::{Clock, SystemClock};
+    use crate::ledger::{AttemptId, Binding, Find};
     use crate::signup::call::PreparedCall;
     use crate::signup::test_service::TestService;
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    const RETENTION: Retention = Retention { attempts: DAY, keys: DAY, proofs: DAY };
+
+    /// Records attempts that started at this time.
+    async fn record(service: &TestService, attempts: usize, at: LedgerTime) -> Vec<AttemptId> {
+        let request = service.request(None);
+        let attempts = (0..attempts).map(async |_| {
+            let call = PreparedCall::new(service.inner(), &request, at);
+            service.record(&request, &call, Binding::from_bytes([1, 2])).await;
+            call.id
+        });
+        futures_util::future::join_all(attempts).await
+    }
+
+    /// Clocks that have agreed for long enough.
+    async fn steady_clocks(service: &TestService) -> ClockComparison {
+        let steady_since = Some(Instant::now());
+        tokio::time::pause();
+        tokio::time::advance(STEADY_FOR).await;
+        tokio::time::resume();
+        let last = Some((service.inner().ledger.now().await.unwrap(), Instant::now()));
+        ClockComparison { last, steady_since, ..ClockComparison::default() }
+    }
 
     #[tokio::test]
     async fn a_sweep_goes_on_until_nothing_old_is_left() {
         let service = TestService::start().await;
         let ledger = &service.inner().ledger;
-        let request = service.request(None);
         let now = ledger.now().await.unwrap();
-        let old = now.before(Duration::from_hours(48));
         let (batch, _) = BATCH;
-        let attempts = (0..=batch).map(async |_| {
-            let call = PreparedCall::new(service.inner(), &request, old);
-            service.record(&request, &call, Binding::from_bytes([1, 2])).await;
-        });
-        futures_util::future::join_all(attempts).await;
-        let steady_since = Some(Instant::now());
-        tokio::time::pause();
-        tokio::time::advance(STEADY_FOR).await;
-        tokio::time::resume();
-        let last = Some((ledger.now().await.unwrap(), Instant::now()));
-        let mut clocks = ClockComparison { last, steady_since, ..ClockComparison::default() };
-        let day = Duration::from_hours(24);
-        let retention = Retention { attempts: day, keys: day, proofs: day };
-        service.signups.sweep_once(&mut clocks, retention).await.unwrap();
+        record(&service, batch + 1, now.before(2 * DAY)).await;
+        let mut clocks = steady_clocks(&service).await;
+        service.signups.sweep_once(&mut clocks, RETENTION).await.unwrap();
         assert!(ledger.find(Find::All, 10).await.unwrap().is_empty());
+    }
+
+    /// The machine's clock, set forward by this much.
+    #[derive(Debug, Default)]
+    struct SetForward(Mutex<Duration>);
+
+    impl Clock for SetForward {
+        fn now(&self) -> Duration {
+            SystemClock.now() + *self.0.lock()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_ends_when_the_clock_is_set() {
+        let clock = Arc::new(SetForward::default());
+        let service = TestService::start_at(Arc::<SetForward>::clone(&clock)).await;
+        let ledger = &service.inner().ledger;
+        let now = ledger.now().await.unwrap();
+        let (batch, _) = BATCH;
+        let old = record(&service, 3 * batch, now.before(2 * DAY)).await;
+        let [new] = *record(&service, 1, now).await else { panic!("one attempt") };
+        let mut clocks = steady_clocks(&service).await;
+        let set_forward = async {
+            while ledger.find(Find::All, old.len()).await.unwrap().len() == old.len() {
+                sleep(Duration::from_millis(1)).await;
+            }
+            *clock.0.lock() = 40 * DAY;
+        };
+        let sweep = service.signups.sweep_once(&mut clocks, RETENTION);
+        let (swept, ()) = tokio::join!(sweep, set_forward);
+        swept.unwrap();
+        assert!(ledger.get(new).await.unwrap().is_some());
     }
 
     #[test]

@@ -26,8 +26,12 @@ pub(super) struct TestService {
 impl TestService {
     /// Starts it with an empty ledger.
     pub(super) async fn start() -> Self {
+        Self::start_at(Arc::new(SystemClock)).await
+    }
+
+    /// Starts it with an empty ledger, by this clock.
+    pub(super) async fn start_at(clock: Arc<dyn Clock>) -> Self {
         let folder = std::env::temp_dir().join(format!("signups-{:016x}", rand::random::<u64>()));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (ledger, digests) = open_in(&folder, &clock).await;
         let context = Context::new(clock, digests);
         let minute = Duration::from_mins(1);

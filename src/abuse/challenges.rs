@@ -101,12 +101,12 @@ impl Reason {
 }
 
 impl Challenges {
-    /// Starts the proof of work and the captcha client, with the counts of `state`. `limits` gives
-    /// the number of networks to remember, and those that need no proof under pressure.
+    /// Challenges by these settings, with the counts of `state`. `limits` gives the number of networks
+    /// to remember, and those that need no proof under pressure.
     ///
     /// # Errors
     /// If the client of the captcha service cannot be built.
-    pub fn start(
+    pub fn new(
         settings: ChallengeSettings,
         limits: &LimitSettings,
         state: &AbuseState,
@@ -125,7 +125,7 @@ impl Challenges {
         };
         Ok(Self {
             form_tokens: FormTokens::new(digests, settings.fill_time.clone()),
-            work: ProofOfWork::start(&settings.work, digests, lifecycle),
+            work: ProofOfWork::new(&settings.work, digests, lifecycle),
             captcha: settings.captcha.as_ref().map(Captcha::new).transpose()?,
             pressure: adaptive
                 .then(|| Pressure::new(settings.adaptive, max_buckets, state, metrics)),

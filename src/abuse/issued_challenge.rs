@@ -157,7 +157,7 @@ mod tests {
         };
         let digests = Digests::new(&"k".repeat(32).into(), None);
         let context = Context::new(Arc::new(SystemClock), digests);
-        Challenges::start(settings, &limits, &AbuseState::default(), &context).unwrap()
+        Challenges::new(settings, &limits, &AbuseState::default(), &context).unwrap()
     }
 
     #[tokio::test]

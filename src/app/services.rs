@@ -64,7 +64,7 @@ impl Services {
         if let Some(honeypot) = &challenge.honeypot {
             rules.ignored.insert(honeypot);
         }
-        let challenges = Arc::new(Challenges::start(challenge, &limits, abuse, context)?);
+        let challenges = Arc::new(Challenges::new(challenge, &limits, abuse, context)?);
         let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));
         let readiness = Readiness::new(
             context.clone(),

@@ -1,15 +1,12 @@
 //! Keys derived before they are requested. A challenge with a known solution costs one run of the
 //! key derivation. No request should wait for that, and no flood of requests may multiply it.
 
-use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
-use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -41,40 +38,30 @@ pub(super) struct DerivedKey {
 /// Keys of every difficulty. Nothing is derived before the first request for a difficulty.
 #[derive(Debug)]
 pub(super) struct KeyPool {
-    shards: [Arc<PoolShard>; Difficulty::ALL.len()],
+    cost: NonZeroU32,
+    /// The most tries of a challenge of the least difficulty.
+    tries: u32,
+    lifecycle: Lifecycle,
+    /// The keys that are ready, by difficulty. Locked by the request that waits for the next one.
+    ready: [OnceLock<Mutex<mpsc::Receiver<DerivedKey>>>; Difficulty::ALL.len()],
+    /// Held while a key is derived: one at a time over all difficulties, so that a flood of requests
+    /// uses one core at most.
+    turn: Arc<Mutex<()>>,
     /// One permit per request that may wait for a key.
     line: Semaphore,
 }
 
-/// Keys of one difficulty.
-#[derive(Debug)]
-struct PoolShard {
-    cost: NonZeroU32,
-    /// The most tries of a challenge.
-    tries: u32,
-    requested: AtomicBool,
-    ready: Mutex<VecDeque<DerivedKey>>,
-    /// One permit per key that is ready.
-    available: Semaphore,
-    /// One permit per key that may be derived.
-    vacancies: Semaphore,
-}
-
 impl KeyPool {
-    /// Starts the tasks that fill the pool: one key at a time over all difficulties, on a thread
-    /// for blocking work. A flood of requests therefore uses one core at most.
-    pub(super) fn start(
-        cost: NonZeroU32,
-        tries: impl Fn(Difficulty) -> u32,
-        lifecycle: &Lifecycle,
-    ) -> Self {
-        let shards =
-            Difficulty::ALL.map(|difficulty| Arc::new(PoolShard::new(cost, tries(difficulty))));
-        let turn = Arc::new(Semaphore::new(1));
-        for shard in &shards {
-            lifecycle.spawn_background(fill(Arc::clone(shard), Arc::clone(&turn)));
+    /// An empty pool.
+    pub(super) fn new(cost: NonZeroU32, tries: u32, lifecycle: &Lifecycle) -> Self {
+        Self {
+            cost,
+            tries,
+            lifecycle: lifecycle.clone(),
+            ready: Default::default(),
+            turn: Arc::default(),
+            line: Semaphore::new(MAX_WAITING),
         }
-        Self { shards, line: Semaphore::new(MAX_WAITING) }
     }
 
     /// The number of further requests that may wait for a key.
@@ -86,62 +73,38 @@ impl KeyPool {
     /// many requests wait for one.
     pub(super) async fn take(&self, difficulty: Difficulty) -> Option<DerivedKey> {
         let at = Difficulty::ALL.iter().position(|known| *known == difficulty)?;
-        let shard = self.shards.get(at)?;
-        if !shard.requested.swap(true, Ordering::Relaxed) {
-            shard.vacancies.add_permits(SIZE);
+        let ready = self.ready.get(at)?.get_or_init(|| Mutex::new(self.start(difficulty)));
+        if let Some(key) = ready.try_lock().ok().and_then(|mut ready| ready.try_recv().ok()) {
+            return Some(key);
         }
-        let available = if let Ok(available) = shard.available.try_acquire() {
-            available
-        } else {
-            let _waiting = self.line.try_acquire().ok()?;
-            timeout(MAX_WAIT, shard.available.acquire()).await.ok()?.ok()?
-        };
-        available.forget();
-        let derived = shard.ready.lock().pop_front();
-        shard.vacancies.add_permits(1);
-        derived
+        let _waiting = self.line.try_acquire().ok()?;
+        timeout(MAX_WAIT, async { ready.lock().await.recv().await }).await.ok()?
+    }
+
+    /// Starts the task that keeps keys of this difficulty ready.
+    fn start(&self, difficulty: Difficulty) -> mpsc::Receiver<DerivedKey> {
+        let (tx, rx) = mpsc::channel(SIZE);
+        let tries = self.tries.saturating_mul(difficulty.factor()).max(1);
+        let fill = fill(tx, Arc::clone(&self.turn), self.cost, tries);
+        self.lifecycle.spawn_background(fill);
+        rx
     }
 }
 
-impl Drop for KeyPool {
-    /// Ends the tasks that fill the pool.
-    fn drop(&mut self) {
-        for shard in &self.shards {
-            shard.vacancies.close();
-        }
-    }
-}
-
-impl PoolShard {
-    fn new(cost: NonZeroU32, tries: u32) -> Self {
-        Self {
-            cost,
-            tries,
-            requested: AtomicBool::new(false),
-            ready: Mutex::default(),
-            available: Semaphore::new(0),
-            vacancies: Semaphore::new(0),
-        }
-    }
-}
-
-/// Keeps one shard full.
-async fn fill(shard: Arc<PoolShard>, turn: Arc<Semaphore>) {
-    while let Ok(vacancy) = shard.vacancies.acquire().await {
-        vacancy.forget();
-        let Ok(_turn) = turn.acquire().await else { return };
+/// Keeps a channel full of keys until its receiver is dropped.
+async fn fill(tx: mpsc::Sender<DerivedKey>, turn: Arc<Mutex<()>>, cost: NonZeroU32, tries: u32) {
+    while let Ok(vacancy) = tx.reserve().await {
+        let _turn = turn.lock().await;
         // Every counter from the first on, so that a solver gains nothing from leaving some out.
-        let (cost, counter) = (shard.cost, rand::random_range(1..=shard.tries));
-        let derived = match spawn_blocking(move || DerivedKey::new(cost, counter)).await {
-            Ok(derived) => derived,
+        let counter = rand::random_range(1..=tries);
+        match spawn_blocking(move || DerivedKey::new(cost, counter)).await {
+            Ok(derived) => vacancy.send(derived),
             Err(ended) => match ended.try_into_panic() {
                 // Stops the process, which could issue no more challenges.
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => return,
             },
-        };
-        shard.ready.lock().push_back(derived);
-        shard.available.add_permits(1);
+        }
     }
 }
 
@@ -165,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_than_a_line_of_requests_waits_for_keys() {
         let lifecycle = Lifecycle::new();
-        let pool = KeyPool::start(NonZeroU32::MIN, |_| 1, &lifecycle);
+        let pool = KeyPool::new(NonZeroU32::MIN, 1, &lifecycle);
         let take = || Box::pin(pool.take(Difficulty::Base));
         let mut line: Vec<_> = (0..MAX_WAITING).map(|_| take()).collect();
         // Nothing is derived before this test waits.

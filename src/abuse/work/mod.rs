@@ -56,6 +56,7 @@ impl Difficulty {
         }
     }
 
+    /// The amount of work, as a multiple of the least.
     const fn factor(self) -> u32 {
         match self {
             Self::Base => 1,
@@ -84,18 +85,16 @@ struct SigningKeys {
 }
 
 impl ProofOfWork {
-    /// Starts to derive keys for challenges that are signed with the secret of this deployment.
-    pub(super) fn start(settings: &WorkSettings, digests: &Digests, lifecycle: &Lifecycle) -> Self {
+    /// Challenges that are signed with the secret of this deployment.
+    pub(super) fn new(settings: &WorkSettings, digests: &Digests, lifecycle: &Lifecycle) -> Self {
         let SubKeys { current, previous } = digests.sub_keys("proof of work v1");
         let cost = NonZeroU32::new(settings.cost).unwrap_or(NonZeroU32::MIN);
-        let tries =
-            |difficulty: Difficulty| settings.tries.saturating_mul(difficulty.factor()).max(1);
         Self {
             current: SigningKeys::new(&current),
             previous: previous.as_ref().map(SigningKeys::new),
             cost,
             lifetime: settings.lifetime,
-            pool: KeyPool::start(cost, tries, lifecycle),
+            pool: KeyPool::new(cost, settings.tries, lifecycle),
         }
     }
 

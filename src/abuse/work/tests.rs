@@ -17,7 +17,7 @@ fn digests(current: &str, previous: Option<&str>) -> Digests {
 }
 
 fn work(current: &str, previous: Option<&str>) -> ProofOfWork {
-    ProofOfWork::start(&SETTINGS, &digests(current, previous), &Lifecycle::new())
+    ProofOfWork::new(&SETTINGS, &digests(current, previous), &Lifecycle::new())
 }
 
 fn encoded(challenge: &Challenge, solution: &altcha::Solution) -> String {
@@ -59,7 +59,7 @@ async fn a_proof_pays_no_more_than_the_work_that_it_took() {
 #[tokio::test]
 async fn every_counter_is_as_likely_as_any_other() {
     let settings = WorkSettings { cost: 1, tries: 4, ..SETTINGS };
-    let work = ProofOfWork::start(&settings, &digests("k", None), &Lifecycle::new());
+    let work = ProofOfWork::new(&settings, &digests("k", None), &Lifecycle::new());
     let mut counts = [0; 5];
     for _ in 0..80 {
         let challenge = work.challenge(Difficulty::Base, NOW).await.unwrap();

@@ -1,4 +1,5 @@
-//! The service for tests of this module: on a ledger in a temporary file, and at a tenant that does not respond.
+//! Attempts for tests of this module, and the service: on a ledger in a temporary file, and at a tenant that does not
+//! respond.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,11 +11,41 @@ use super::identity::KeyedRequest;
 use super::ledger_wait::LedgerWait;
 use super::{Connection, Deps, Inner, Request, Signups, Timeouts};
 use crate::auth0::Client;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, LedgerTime, SystemClock};
 use crate::context::Context;
 use crate::digest::Digest;
 use crate::domain::{Attributes, EmailAddress, IdempotencyKey, NewUser, Password};
-use crate::ledger::{AdmissionCost, Binding, KeyRecord, NewAttempt, NewKey, open_in};
+use crate::ledger::{
+    AdmissionCost, Attempt, AttemptId, AttemptState, Binding, KeyRecord, NewAttempt, NewKey,
+    PinnedUserId, open_in,
+};
+
+/// An attempt in this state, which started at this time and is read then.
+pub(super) fn attempt(state: AttemptState, started_at: LedgerTime) -> Attempt {
+    let digest = Digest::from_bytes([1; 32]);
+    Attempt {
+        id: AttemptId::new(started_at),
+        email: digest,
+        key: None,
+        user_id: PinnedUserId::from_digest(&digest),
+        auth0_user_id: None,
+        request_id: String::new(),
+        auth0_request_id: None,
+        state,
+        outcome_code: None,
+        started_at,
+        tenant_started_at: None,
+        finished_at: None,
+        connection_ended_at: None,
+        next_check_at: None,
+        lease_owner: None,
+        check_count: 0,
+        worker: None,
+        restarts: 0,
+        terms: None,
+        read_at: started_at,
+    }
+}
 
 /// The service, and the folder of its ledger.
 #[derive(Debug)]

@@ -119,8 +119,8 @@ mod tests {
     use super::*;
     use crate::auth0::Api;
     use crate::clock::LedgerTime;
-    use crate::digest::Digest;
-    use crate::ledger::{AttemptId, PinnedUserId, Worker};
+    use crate::ledger::Worker;
+    use crate::signup::test_service;
 
     #[test]
     fn failing_checks_become_rare() {
@@ -145,28 +145,11 @@ mod tests {
     #[test]
     fn an_open_attempt_without_a_heartbeat_is_under_way_until_its_lease_ends() {
         let time = |seconds| LedgerTime::from_epoch(Duration::from_secs(seconds));
-        let digest = Digest::from_bytes([1; 32]);
         let attempt = |state, read_at| Attempt {
-            id: AttemptId::new(time(0)),
-            email: digest,
-            key: None,
-            user_id: PinnedUserId::from_digest(&digest),
-            auth0_user_id: None,
-            request_id: String::new(),
-            auth0_request_id: None,
-            state,
-            outcome_code: None,
-            started_at: time(0),
-            tenant_started_at: None,
-            finished_at: None,
-            connection_ended_at: None,
             next_check_at: Some(time(30)),
-            lease_owner: None,
-            check_count: 0,
             worker: Some(Worker { process: Uuid::nil(), is_alive: false }),
-            restarts: 0,
-            terms: None,
             read_at: time(read_at),
+            ..test_service::attempt(state, time(0))
         };
         let is_under_way =
             |state, read_at| UnresolvedReason::under_way(&attempt(state, read_at)).is_some();

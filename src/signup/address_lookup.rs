@@ -68,22 +68,29 @@ impl AttemptRunner<'_> {
         priority: Priority,
     ) -> Result<AddressLookup, LookupError> {
         let found = self.users_by_email(priority).await?;
+        Ok(self.judge(found).await)
+    }
+
+    /// Judges the users with the address.
+    async fn judge(&self, found: UsersByEmail) -> AddressLookup {
         if found.users.is_empty() {
-            return Ok(AddressLookup::NoUser);
+            return AddressLookup::NoUser;
         }
         self.remember_older(&found);
-        match self.with_candidate_id(&found) {
-            Some(user) => Ok(self.judge_candidate(user, found.responded_at).await),
-            None if self.request.is_own_form
-                && let Some(user) = self.of_another_tab(&found).await =>
-            {
-                Ok(AddressLookup::Own(user))
-            }
-            None if self.service.pin_support.is_kept() || !self.may_have_acted() => {
-                Ok(AddressLookup::Taken)
-            }
-            None => Ok(self.judge_by_time(found).await),
+        if let Some(user) = self.with_candidate_id(&found) {
+            return self.judge_candidate(user, found.responded_at).await;
         }
+        if self.request.is_own_form {
+            match self.of_another_tab(&found).await {
+                Ok(Some(user)) => return AddressLookup::Own(user),
+                Ok(None) => {}
+                Err(_) => return AddressLookup::Unclear,
+            }
+        }
+        if self.service.pin_support.is_kept() || !self.may_have_acted() {
+            return AddressLookup::Taken;
+        }
+        self.judge_by_time(found).await
     }
 
     /// Looks up the users with the address. Without a usable response, once more: nothing else shows whose
@@ -136,23 +143,23 @@ impl AttemptRunner<'_> {
 
     /// Finds a user that another form of the built-in page created in the last ten minutes, with this
     /// address and password: the user sent the form from two tabs.
-    async fn of_another_tab(&self, found: &UsersByEmail) -> Option<User> {
-        let responded_at = found.responded_at?;
+    async fn of_another_tab(&self, found: &UsersByEmail) -> Result<Option<User>, LedgerError> {
+        let Some(responded_at) = found.responded_at else { return Ok(None) };
         let is_recent =
             |user: &&FoundUser| responded_at.since(user.created_at) <= IMPLICIT_KEY_LIFETIME;
         for user in found.users.iter().filter(is_recent) {
             let find = Find::User(self.request.email, user.connection_user_id.clone());
-            let attempts = self.find(find).await.ok()?;
+            let attempts = self.find(find).await?;
             let may_have_created = |attempt: &Attempt| {
                 let is_bound = attempt.key.as_ref().is_some_and(|key| self.request.is_bound(key));
                 is_bound
                     && !matches!(attempt.state, AttemptState::NotCreated | AttemptState::Exists)
             };
             if attempts.iter().any(may_have_created) {
-                return Some(user.user.clone());
+                return Ok(Some(user.user.clone()));
             }
         }
-        None
+        Ok(None)
     }
 
     /// Judges a user with a candidate id.
@@ -315,15 +322,11 @@ impl AttemptRunner<'_> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::ledger::{
-        Basis, Binding, FinishAttempt, PinnedUserId, Resolution, StoredKey, Urgency, Worker,
-    };
+    use crate::ledger::{Basis, Binding, FinishAttempt, Resolution, StoredKey, Urgency};
     use crate::signup::call::PreparedCall;
     use crate::signup::identity::KeyedRequest;
-    use crate::signup::test_service::TestService;
+    use crate::signup::test_service::{TestService, attempt};
 
     const CLIENT_KEY: Option<&str> = Some("0123456789abcdef");
 
@@ -381,30 +384,12 @@ mod tests {
             let bound_to = |binding| Some(StoredKey { binding, expires_at: now });
             for state in states {
                 let rival = Attempt {
-                    id: PreparedCall::new(service.inner(), &request, now).id,
-                    email: request.email.current,
                     key: match rival_key {
                         Own => bound_to(binding(&request)),
                         OfAnotherForm => bound_to(OTHER),
                         Expired => None,
                     },
-                    user_id: PinnedUserId::from_digest(&request.email.current),
-                    auth0_user_id: None,
-                    request_id: String::new(),
-                    auth0_request_id: None,
-                    state: *state,
-                    outcome_code: None,
-                    started_at: now,
-                    tenant_started_at: None,
-                    finished_at: None,
-                    connection_ended_at: None,
-                    next_check_at: None,
-                    lease_owner: None,
-                    check_count: 0,
-                    worker: Some(Worker { process: Uuid::nil(), is_alive: true }),
-                    restarts: 0,
-                    terms: None,
-                    read_at: now,
+                    ..attempt(*state, now)
                 };
                 let claim = runner.claim_of(&rival);
                 assert_eq!(claim, expected, "{client_key:?} {rival_key:?} {state:?}");
@@ -448,7 +433,27 @@ mod tests {
         for (age, is_own) in [(0, true), (600, true), (601, false)] {
             let users = vec![user(&call, tenant(0))];
             let found = UsersByEmail { users, responded_at: Some(tenant(age)) };
-            assert_eq!(runner.of_another_tab(&found).await.is_some(), is_own, "{age} s");
+            assert_eq!(runner.of_another_tab(&found).await.unwrap().is_some(), is_own, "{age} s");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_recent_user_is_unclear_while_the_ledger_cannot_be_read() {
+        let service = TestService::start().await;
+        let inner = service.inner();
+        inner.pin_support.learn(true);
+        let now = inner.ledger.now().await.unwrap();
+        let mut request = service.request(CLIENT_KEY);
+        request.is_own_form = true;
+        let call = PreparedCall::new(inner, &request, now);
+        let runner = AttemptRunner::new(inner, &request, &call, None);
+        inner.ledger.close().await;
+        for (age, is_recent) in [(600, true), (601, false)] {
+            let mut recent = user(&call, tenant(0));
+            recent.connection_user_id = "of-another-form".to_owned();
+            let found = UsersByEmail { users: vec![recent], responded_at: Some(tenant(age)) };
+            let lookup = runner.judge(found).await;
+            assert_eq!(matches!(lookup, AddressLookup::Unclear), is_recent, "{age} {lookup:?}");
         }
     }
 

@@ -44,7 +44,7 @@ impl PinSupport {
     }
 
     /// Learns from a user that was created with a pinned id. Returns whether that was news.
-    fn learn(&self, kept: bool) -> bool {
+    pub(super) fn learn(&self, kept: bool) -> bool {
         let mut ids = self.0.lock();
         match *ids {
             UserIds::Unpinned => false,

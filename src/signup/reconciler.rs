@@ -175,7 +175,7 @@ impl Reconciler {
 
     /// Returns whether another attempt may have created this user: one that pinned the same id, as an earlier one
     /// of the same sign-up or another form without a key does. An attempt that pinned another id has only met the
-    /// user, which this attempt created.
+    /// user, which this attempt created. If there are too many to compare, one of them may have.
     async fn has_rival(
         &self,
         attempt: &Attempt,
@@ -191,7 +191,7 @@ impl Reconciler {
                 && other.auth0_user_id.is_none()
                 && may_have_created(other, attempt, found.created_at)
         };
-        Ok(attempts.iter().any(is_rival))
+        Ok(attempts.len() == MAX_RIVALS || attempts.iter().any(is_rival))
     }
 
     /// Looks up the user with the pinned id.
@@ -271,34 +271,18 @@ fn tenant_time(attempt: &Attempt, at: LedgerTime) -> Option<TenantTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
-    use crate::ledger::{AttemptId, PinnedUserId};
+    use crate::auth0::User;
+    use crate::ledger::Binding;
+    use crate::signup::call::PreparedCall;
+    use crate::signup::test_service::{self, TestService};
 
     /// An attempt that started and ended at these seconds of the ledger. The tenant's clock is 1,000 s ahead.
     fn attempt(started: u64, ended: u64, knows_tenant: bool) -> Attempt {
         let time = |seconds| LedgerTime::from_epoch(Duration::from_secs(seconds));
-        let digest = Digest::from_bytes([1; 32]);
         Attempt {
-            id: AttemptId::new(time(started)),
-            email: digest,
-            key: None,
-            user_id: PinnedUserId::from_digest(&digest),
-            auth0_user_id: None,
-            request_id: String::new(),
-            auth0_request_id: None,
-            state: AttemptState::Created,
-            outcome_code: None,
-            started_at: time(started),
             tenant_started_at: knows_tenant.then(|| tenant(started)),
             finished_at: Some(time(ended)),
-            connection_ended_at: None,
-            next_check_at: None,
-            lease_owner: None,
-            check_count: 0,
-            worker: None,
-            restarts: 0,
-            terms: None,
-            read_at: time(ended),
+            ..test_service::attempt(AttemptState::Created, time(started))
         }
     }
 
@@ -327,5 +311,29 @@ mod tests {
         }
         let unknown = attempt(200, 210, false);
         assert!(may_have_created(&attempt(100, 101, false), &unknown, Some(tenant(201))));
+    }
+
+    #[tokio::test]
+    async fn too_many_rivals_leave_an_attempt_contested() {
+        let service = TestService::start().await;
+        let ledger = &service.inner().ledger;
+        let request = service.request(None);
+        let now = ledger.now().await.unwrap();
+        let call = PreparedCall::new(service.inner(), &request, now);
+        let found = UserById {
+            user: User::known(call.user_id.as_str(), "ada@example.com"),
+            created_at: None,
+        };
+        let record = async |call: &PreparedCall| {
+            service.record(&request, call, Binding::from_bytes([1, 2])).await;
+        };
+        record(&call).await;
+        for attempts in 2..=MAX_RIVALS {
+            let rival = PreparedCall::new(service.inner(), &request, now);
+            record(&PreparedCall { user_id: call.user_id.clone(), ..rival }).await;
+            let attempt = ledger.get(call.id).await.unwrap().unwrap();
+            let has_rival = service.signups.reconciler().has_rival(&attempt, &found).await;
+            assert_eq!(has_rival.unwrap(), attempts == MAX_RIVALS, "{attempts}");
+        }
     }
 }

@@ -15,7 +15,7 @@ mod value;
 
 pub use control_field::ControlField;
 pub use field_value::FieldValue;
-pub use submission::{Submission, UnknownField, members_from_pairs};
+pub use submission::{Submission, members_from_pairs};
 pub use value::{BodyMembers, BodyValue, JsonError, MAX_MEMBERS};
 
 /// The maximum number of errors reported for one form. No form that a person fills in has that

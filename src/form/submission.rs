@@ -19,11 +19,10 @@ use crate::domain::{Field, FieldError, Violation, parse_boolean};
 
 /// A name that is neither a field nor a control field nor `user_metadata`.
 #[derive(Debug)]
-pub struct UnknownField<'a> {
-    /// The name.
-    pub name: Cow<'a, str>,
+pub(super) struct UnknownField<'a> {
+    pub(super) name: Cow<'a, str>,
     /// True if any value under this name is a file with content, which no ignored name may have.
-    pub is_file: bool,
+    pub(super) is_file: bool,
     /// True if any value under this name is more than white space.
     is_filled: bool,
 }
@@ -108,7 +107,7 @@ impl<'a> Submission<'a> {
     }
 
     /// The names that are neither fields nor control fields nor `user_metadata`, each once.
-    pub fn unknown_fields(&self) -> &[UnknownField<'a>] {
+    pub(super) fn unknown_fields(&self) -> &[UnknownField<'a>] {
         &self.unknown_fields
     }
 
@@ -118,7 +117,7 @@ impl<'a> Submission<'a> {
     }
 
     /// The errors that were found without any rule of the deployment.
-    pub fn errors(&self) -> &[FieldError] {
+    pub(super) fn errors(&self) -> &[FieldError] {
         &self.errors
     }
 

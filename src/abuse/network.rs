@@ -30,7 +30,7 @@ const IPV4_BLOCK_MASK: u128 = u128::MAX << 8;
 const MAPPED: u128 = 0xffff << 32;
 
 /// The levels at which a client is counted, the narrowest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Level {
     /// Its own network.
     Network,
@@ -65,6 +65,13 @@ impl Network {
     /// The block around a source: an IPv4 /24, or an IPv6 /32.
     pub(super) const fn block(self) -> Self {
         Self(self.0 & if self.is_ipv4() { IPV4_BLOCK_MASK } else { PROVIDER_MASK })
+    }
+
+    /// The levels at which the network is counted, the narrowest first, each with what contains it there.
+    pub(super) fn levels(self) -> impl DoubleEndedIterator<Item = (Level, Self)> {
+        let site = self.site().map(|site| (Level::Site, site));
+        let levels = [Some((Level::Network, self)), site, Some((Level::Block, self.block()))];
+        levels.into_iter().flatten()
     }
 
     /// The key of the network's bucket.

@@ -61,38 +61,43 @@ impl NetworkLimiter {
         network: Network,
     ) -> Result<BucketState, (Level, BucketState)> {
         let at = |level| move |state| (level, state);
-        let site = network.site();
-        self.networks.check(network.bits()).map_err(at(Level::Network))?;
-        if let Some(blocks) = &self.blocks {
-            if let Some(site) = site {
-                self.sites.check(site.bits()).map_err(at(Level::Site))?;
-            }
-            blocks.try_acquire(network.block().bits()).map_err(at(Level::Block))?;
+        for (level, limiter, key) in self.limiters(network) {
+            limiter.check(key).map_err(at(level))?;
         }
-        if let Some(site) = site {
-            self.sites.try_acquire(site.bits()).map_err(at(Level::Site))?;
+        let wider = self.limiters(network).filter(|(level, ..)| *level != Level::Network);
+        for (level, limiter, key) in wider.rev() {
+            limiter.try_acquire(key).map_err(at(level))?;
         }
         self.networks.try_acquire(network.bits()).map_err(at(Level::Network))
     }
 
     /// The narrowest level at which the network has no permit; `None` if it may take one. Takes none.
     pub(super) fn empty_level(&self, network: Network) -> Option<Level> {
-        let (own, site) = self.states(network);
-        let block = self.blocks.as_ref().map(|blocks| blocks.state(network.block().bits()));
-        let levels = [(Level::Network, Some(own)), (Level::Site, site), (Level::Block, block)];
-        let is_empty = |state: BucketState| state.remaining == 0;
-        levels.into_iter().find(|(_, state)| state.is_some_and(is_empty)).map(|(level, _)| level)
+        let mut limiters = self.limiters(network);
+        let empty = limiters.find(|(_, limiter, key)| limiter.state(*key).remaining == 0);
+        empty.map(|(level, ..)| level)
     }
 
     /// Gives back a permit that was taken.
     pub(super) fn give_back(&self, network: Network) {
-        self.networks.give_back(network.bits());
-        if let Some(site) = network.site() {
-            self.sites.give_back(site.bits());
+        for (_, limiter, key) in self.limiters(network) {
+            limiter.give_back(key);
         }
-        if let Some(blocks) = &self.blocks {
-            blocks.give_back(network.block().bits());
-        }
+    }
+
+    /// The limiters of a network, from its own to that of its block, with the keys of their buckets.
+    fn limiters(
+        &self,
+        network: Network,
+    ) -> impl DoubleEndedIterator<Item = (Level, &KeyedLimiter, u128)> {
+        network.levels().filter_map(|(level, at)| {
+            let limiter = match level {
+                Level::Network => Some(&self.networks),
+                Level::Site => Some(&self.sites),
+                Level::Block => self.blocks.as_ref(),
+            };
+            Some((level, limiter?, at.bits()))
+        })
     }
 
     /// The rate of a network.

@@ -13,19 +13,15 @@ use super::network::{BLOCK_FACTOR, Level, Network, SITE_FACTOR};
 /// next one at a third of the rest, and a client of another block still gets its first place.
 const BLOCK_PART: usize = 2;
 
-/// The numbers by network, by site and by block. Clones share them.
+/// The numbers at each level. Clones share them.
 #[derive(Debug, Clone)]
 pub struct SourceCounts {
     counts: Arc<Mutex<Counts>>,
     max: usize,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    networks: HashMap<Network, usize>,
-    sites: HashMap<Network, usize>,
-    blocks: HashMap<Network, usize>,
-}
+/// The numbers by level, and by what contains the network there. None is zero.
+type Counts = HashMap<(Level, Network), usize>;
 
 /// One of the things that are counted. Dropping it lowers the numbers.
 #[derive(Debug)]
@@ -48,20 +44,19 @@ impl SourceCounts {
     /// Counts one more; `None` also if the block has half of `room`, the number of further ones that
     /// there is room for.
     pub fn add_within(&self, room: usize, network: Network) -> Option<Counted> {
-        let (site, block) = (network.site(), network.block());
-        let block_max = room.div_ceil(BLOCK_PART).min(self.multiple(BLOCK_FACTOR));
+        let multiple = |factor: u8| self.max.saturating_mul(factor.into());
+        let max = |level| match level {
+            Level::Network => self.max,
+            Level::Site => multiple(SITE_FACTOR),
+            Level::Block => multiple(BLOCK_FACTOR).min(room.div_ceil(BLOCK_PART)),
+        };
         let mut counts = self.counts.lock();
-        let is_full = count(&counts.networks, network) >= self.max
-            || site.is_some_and(|site| count(&counts.sites, site) >= self.multiple(SITE_FACTOR))
-            || count(&counts.blocks, block) >= block_max;
-        if is_full {
+        if network.levels().any(|key| count(&counts, key) >= max(key.0)) {
             return None;
         }
-        *counts.networks.entry(network).or_default() += 1;
-        if let Some(site) = site {
-            *counts.sites.entry(site).or_default() += 1;
+        for key in network.levels() {
+            *counts.entry(key).or_default() += 1;
         }
-        *counts.blocks.entry(block).or_default() += 1;
         drop(counts);
         Some(Counted { network, counts: Arc::clone(&self.counts) })
     }
@@ -69,51 +64,37 @@ impl SourceCounts {
     /// Returns whether the network or its site as a whole has more than `max`, or its block more
     /// than four times as many.
     pub fn exceeds(&self, max: usize, network: Network) -> bool {
+        let max = |level| match level {
+            Level::Network | Level::Site => max,
+            Level::Block => max.saturating_mul(usize::from(BLOCK_FACTOR / SITE_FACTOR)),
+        };
         let counts = self.counts.lock();
-        let site = network.site().map_or(0, |site| count(&counts.sites, site));
-        count(&counts.networks, network).max(site) > max
-            || count(&counts.blocks, network.block())
-                > max.saturating_mul(usize::from(BLOCK_FACTOR / SITE_FACTOR))
+        network.levels().any(|key| count(&counts, key) > max(key.0))
     }
 
     /// Returns whether there are any of the network, of its site or of its block.
     pub(super) fn has_any(&self, level: Level, network: Network) -> bool {
         let counts = self.counts.lock();
-        match level {
-            Level::Network => counts.networks.contains_key(&network),
-            Level::Site => network.site().is_some_and(|site| counts.sites.contains_key(&site)),
-            Level::Block => counts.blocks.contains_key(&network.block()),
-        }
-    }
-
-    /// The most of a site or a block, by its factor.
-    fn multiple(&self, factor: u8) -> usize {
-        self.max.saturating_mul(factor.into())
+        network.levels().any(|key| key.0 == level && counts.contains_key(&key))
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
         let mut counts = self.counts.lock();
-        lower(&mut counts.networks, self.network);
-        if let Some(site) = self.network.site() {
-            lower(&mut counts.sites, site);
+        for key in self.network.levels() {
+            if let Some(count) = counts.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&key);
+                }
+            }
         }
-        lower(&mut counts.blocks, self.network.block());
     }
 }
 
-fn count(map: &HashMap<Network, usize>, key: Network) -> usize {
-    map.get(&key).copied().unwrap_or_default()
-}
-
-fn lower(map: &mut HashMap<Network, usize>, key: Network) {
-    if let Some(count) = map.get_mut(&key) {
-        *count -= 1;
-        if *count == 0 {
-            map.remove(&key);
-        }
-    }
+fn count(counts: &Counts, key: (Level, Network)) -> usize {
+    counts.get(&key).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -141,9 +122,7 @@ mod tests {
         assert!(counts.exceeds(15, one_of_them) && !counts.exceeds(16, one_of_them));
         assert!(counts.add(network("2001:db8:8::1")).is_some());
         drop((both, other, site));
-        let left = counts.counts.lock();
-        assert!(left.networks.is_empty() && left.sites.is_empty(), "{left:?}");
-        assert!(left.blocks.is_empty(), "{left:?}");
+        assert!(counts.counts.lock().is_empty(), "{counts:?}");
     }
 
     /// Every address, and every /48, of a block.

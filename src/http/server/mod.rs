@@ -29,6 +29,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -58,7 +59,7 @@ const MAX_HEAD_FIELDS: usize = 128;
 /// The time that bodies have to arrive once the service stops.
 const BODIES_AT_SHUTDOWN: Duration = Duration::from_secs(2);
 
-/// The time that connections without a request have to close once no request is left, so that a client that
+/// The time that connections have to close once no request is left and none starts, so that a client that
 /// sent half a head does not delay the shutdown.
 const CLOSING: Duration = Duration::from_millis(500);
 
@@ -104,6 +105,7 @@ impl HttpServer {
             http,
             live,
             requests: TaskTracker::new(),
+            request_started: Arc::default(),
             stopping: CancellationToken::new(),
             bodies_over: CancellationToken::new(),
             deadlines,
@@ -154,8 +156,13 @@ impl HttpServer {
         tokio::select! {
             () = connections.wait() => {}
             () = async {
-                server.requests.wait().await;
-                sleep(CLOSING).await;
+                loop {
+                    server.requests.wait().await;
+                    // Its response takes as long as any other.
+                    if timeout(CLOSING, server.request_started.notified()).await.is_err() {
+                        break;
+                    }
+                }
             } => {}
             () = async {
                 // Also of those whose heads arrive during the drain.
@@ -174,6 +181,7 @@ struct ConnectionServer {
     live: LiveRouter,
     /// The requests that are being handled.
     requests: TaskTracker,
+    request_started: Arc<Notify>,
     stopping: CancellationToken,
     /// Cancelled once no further body is waited for.
     bodies_over: CancellationToken,
@@ -226,12 +234,22 @@ impl ConnectionServer {
         peer: Peer,
         guard: ConnectionGuard,
     ) -> Pin<Box<impl Future<Output = ()> + Send>> {
-        let Self { http, live, requests, stopping, bodies_over, deadlines, metrics } = self;
+        let Self {
+            http,
+            live,
+            requests,
+            request_started,
+            stopping,
+            bodies_over,
+            deadlines,
+            metrics,
+        } = self;
         let connection = Arc::clone(&guard.connection);
         let in_request =
             RequestConnection::new(Arc::clone(&connection), guard.table.clone(), bodies_over);
         let service = service_fn(move |mut request: Request<Incoming>| {
             let body = request.body().size_hint().exact();
+            request_started.notify_one();
             let is_pipelined = connection.start_request(body);
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(in_request.clone());
@@ -353,7 +371,6 @@ mod tests {
     use axum::routing::get;
     use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::sync::Notify;
 
     use super::conn_state::ConnState;
     use super::*;
@@ -432,9 +449,14 @@ mod tests {
         let queued = [(); 20].map(|()| {
             let mut client = std::net::TcpStream::connect(address).unwrap();
             client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            client.set_read_timeout(Some(CLOSING)).unwrap();
             client
         });
-        server(listener, 100, async || "served").run(ready(())).await;
+        let handler = async || {
+            sleep(CLOSING * 2).await;
+            "served"
+        };
+        server(listener, 100, handler).run(ready(())).await;
         for mut client in queued {
             let mut response = String::new();
             client.read_to_string(&mut response).unwrap();

@@ -16,7 +16,6 @@ mod idempotency_key;
 mod limits;
 mod metrics_format;
 mod negotiation;
-mod not_modified;
 mod observe;
 pub mod openapi;
 mod origins;

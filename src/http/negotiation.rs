@@ -4,7 +4,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, REFERER, VARY};
 use http::{HeaderValue, Uri};
-use percent_encoding::percent_decode_str;
+use url::form_urlencoded;
 
 use super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
 use super::representation::Representation;
@@ -42,12 +42,10 @@ impl Negotiated {
     }
 }
 
-/// The first query parameter of that name, if it can be decoded.
+/// The first query parameter of that name.
 pub(super) fn parameter(uri: &Uri, name: &str) -> Option<String> {
-    let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(known, _)| *known == name)?;
-    let value = value.replace('+', " ");
-    Some(percent_decode_str(&value).decode_utf8().ok()?.into_owned())
+    let mut pairs = form_urlencoded::parse(uri.query()?.as_bytes());
+    pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
 /// Sets the response's language, and the request headers that it varies by.

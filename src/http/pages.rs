@@ -188,10 +188,10 @@ impl Pages {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::problem::{ADVICE_WITH_SCRIPT, DETAIL};
     use super::*;
     use crate::domain::violation::CharacterType;
     use crate::domain::{PasswordRule, Violation};
+    use crate::http::problem::{ADVICE_WITH_SCRIPT, DETAIL};
     use crate::texts::texts_of;
 
     /// One of each kind of violation.

@@ -10,32 +10,32 @@ use serde_json::{Value, json};
 use super::asset::Asset;
 
 /// The module that enhances forms.
-pub static SCRIPT: LazyLock<WebFile> = LazyLock::new(|| {
+static SCRIPT: LazyLock<WebFile> = LazyLock::new(|| {
     let summary = "The module that enhances forms";
     WebFile::new("/signup.js", summary, JAVASCRIPT, include_str!("assets/signup.js"))
 });
 /// The part of the module that it loads when it is wanted.
-pub static EXTRAS: LazyLock<WebFile> = LazyLock::new(|| {
+static EXTRAS: LazyLock<WebFile> = LazyLock::new(|| {
     let summary = "The part of the module that it loads when it is wanted";
     WebFile::new("/signup-extras.js", summary, JAVASCRIPT, include_str!("assets/signup-extras.js"))
 });
 /// The style of forms.
-pub static STYLE: LazyLock<WebFile> = LazyLock::new(|| {
+static STYLE: LazyLock<WebFile> = LazyLock::new(|| {
     let summary = "The style of forms";
     WebFile::new("/signup.css", summary, CSS, include_str!("assets/signup.css"))
 });
 /// The types of the module.
-pub static TYPES: LazyLock<WebFile> = LazyLock::new(|| {
+static TYPES: LazyLock<WebFile> = LazyLock::new(|| {
     let summary = "The types of the module, for TypeScript";
     WebFile::new("/signup.d.ts", summary, TEXT, include_str!("assets/signup.d.ts"))
 });
 /// The source map of the module.
-pub static SCRIPT_MAP: LazyLock<WebFile> = LazyLock::new(|| {
+static SCRIPT_MAP: LazyLock<WebFile> = LazyLock::new(|| {
     let summary = "The source map of the module";
     WebFile::new("/signup.js.map", summary, JSON, include_str!("assets/signup.js.map"))
 });
 /// The source map of its second part.
-pub static EXTRAS_MAP: LazyLock<WebFile> = LazyLock::new(|| {
+static EXTRAS_MAP: LazyLock<WebFile> = LazyLock::new(|| {
     let summary = "The source map of the module's second part";
     WebFile::new(
         "/signup-extras.js.map",

@@ -2,10 +2,10 @@
 
 use http::StatusCode;
 
-use super::super::problem::{DETAIL, Problem, ProblemCode};
 use super::error_response::ErrorResponse;
 use super::password;
 use crate::domain::{FieldError, Violation};
+use crate::http::problem::{DETAIL, Problem, ProblemCode};
 use crate::page::Page;
 use crate::page::messages::Messages;
 use crate::texts::Locale;

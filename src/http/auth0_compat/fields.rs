@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::super::problem::Problem;
 use crate::domain::{FieldError, Violation};
 use crate::form::{BodyMembers, BodyValue};
+use crate::http::problem::Problem;
 
 /// The members that are removed from a request: those of the application, and those that
 /// `signupAndLogin` sends for the login that follows. Auth0 ignores them too.

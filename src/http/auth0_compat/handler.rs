@@ -7,15 +7,15 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
-use super::super::negotiation::Negotiated;
-use super::super::pipeline::SignupPipeline;
-use super::super::problem::Problem;
-use super::super::request_id::RequestId;
-use super::super::schemas;
-use super::super::server::RequestConnection;
 use super::fields::Auth0Compat;
 use super::user;
 use crate::form::Submission;
+use crate::http::negotiation::Negotiated;
+use crate::http::pipeline::SignupPipeline;
+use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
+use crate::http::schemas;
+use crate::http::server::RequestConnection;
 use crate::limits::AttemptCost;
 
 /// The state of the endpoint.

@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use super::super::problem::{Problem, ProblemCode};
 use crate::form::ControlField;
+use crate::http::problem::{Problem, ProblemCode};
 
 /// The accepted media types.
 #[derive(Debug, PartialEq, Eq)]

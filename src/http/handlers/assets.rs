@@ -9,12 +9,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
-    ETAG, VARY,
+    ETAG, IF_NONE_MATCH, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::super::header_list::header_list;
-use super::super::not_modified::etag_matches;
+use crate::http::header_list::header_list;
 use crate::page::Asset;
 use crate::page::web_file::WebFile;
 use crate::texts::quality;
@@ -31,18 +30,13 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 /// The routes of the files. A path with the digest of another release is unknown here.
 pub(in crate::http) fn web_files() -> Router {
     WebFile::all().into_iter().fold(Router::new(), |router, file| {
-        router
-            .route(file.path, get(async |headers: HeaderMap| current(file, &headers)))
-            .route(&file.versioned_path, get(async |headers: HeaderMap| versioned(file, &headers)))
+        let route = |cache: HeaderValue| {
+            get(async move |headers: HeaderMap| {
+                serve(&file.asset, file.content_type, &headers, cache)
+            })
+        };
+        router.route(file.path, route(CACHE)).route(&file.versioned_path, route(CACHE_FOR_EVER))
     })
-}
-
-fn current(file: &WebFile, headers: &HeaderMap) -> Response {
-    serve(&file.asset, file.content_type, headers, CACHE)
-}
-
-fn versioned(file: &WebFile, headers: &HeaderMap) -> Response {
-    serve(&file.asset, file.content_type, headers, CACHE_FOR_EVER)
 }
 
 /// The passwords that the policy rejects as too common, for the check while one is typed.
@@ -93,6 +87,13 @@ pub(super) fn serve(
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     response
+}
+
+/// Returns whether `If-None-Match` names this validator, by weak comparison (RFC 9110, 13.1.2).
+fn etag_matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    header_list(headers, IF_NONE_MATCH)
+        .map(|known| known.strip_prefix("W/").unwrap_or(known))
+        .any(|known| known == "*" || known.as_bytes() == etag.as_bytes())
 }
 
 /// Returns whether `Accept-Encoding` lists gzip with a quality above zero.

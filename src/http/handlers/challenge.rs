@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
-use super::super::extensions::client;
-use super::super::pipeline::SignupPipeline;
-use super::super::problem::{Problem, ProblemCode};
-use super::super::schemas;
+use crate::http::extensions::client;
+use crate::http::pipeline::SignupPipeline;
+use crate::http::problem::{Problem, ProblemCode};
+use crate::http::schemas;
 
 /// Issues a challenge for the client's address.
 #[utoipa::path(

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, VARY};
 
-use super::super::extensions::LogAtDebug;
-use super::super::metrics_format::MetricsFormat;
+use crate::http::extensions::LogAtDebug;
+use crate::http::metrics_format::MetricsFormat;
 use crate::telemetry::Metrics;
 
 /// The metrics, in the text format that the scraper prefers.

@@ -8,8 +8,8 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::{CONTENT_SECURITY_POLICY, HOST};
 use http::{HeaderMap, HeaderValue, Uri};
 
-use super::super::negotiation::{Negotiated, parameter};
-use super::super::pages::Pages;
+use crate::http::negotiation::{Negotiated, parameter};
+use crate::http::pages::Pages;
 use crate::page::{FORM, example as example_form};
 
 /// The form. It keeps `return_to` and `ui_locales` from the query.

@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 
-use super::super::negotiation::{Negotiated, set_language};
-use super::super::policy::SignupPolicy;
-use super::super::schemas;
 use super::assets::serve;
+use crate::http::negotiation::{Negotiated, set_language};
+use crate::http::policy::SignupPolicy;
+use crate::http::schemas;
 
 /// A deployment's policy changes only with its settings. But a user who read earlier terms cannot
 /// accept the current ones, so a form must not use an old copy for long.

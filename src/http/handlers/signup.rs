@@ -9,16 +9,16 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION};
 use serde::Serialize;
 
-use super::super::negotiation::{Negotiated, parameter};
-use super::super::pages::Pages;
-use super::super::pipeline::SignupPipeline;
-use super::super::problem::{Problem, ProblemCode};
-use super::super::representation::Representation;
-use super::super::request_id::RequestId;
-use super::super::schemas;
-use super::super::server::RequestConnection;
 use crate::auth0::User;
 use crate::form::Submission;
+use crate::http::negotiation::{Negotiated, parameter};
+use crate::http::pages::Pages;
+use crate::http::pipeline::SignupPipeline;
+use crate::http::problem::{Problem, ProblemCode};
+use crate::http::representation::Representation;
+use crate::http::request_id::RequestId;
+use crate::http::schemas;
+use crate::http::server::RequestConnection;
 use crate::limits::AttemptCost;
 use crate::page::FormValues;
 

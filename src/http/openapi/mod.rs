@@ -74,10 +74,10 @@ pub(super) fn bytes() -> Bytes {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::problem::{Problem, ProblemCode};
     use super::*;
     use crate::domain::{FieldError, PasswordRule, Violation};
     use crate::form::ControlField;
+    use crate::http::problem::{Problem, ProblemCode};
     use crate::texts::Locale;
 
     #[test]

@@ -7,11 +7,11 @@ use utoipa::openapi::example::Example;
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
 
-use super::super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
-use super::super::problem::{Problem, ProblemCode};
-use super::super::{auth0_compat, render};
 use crate::abuse::CHALLENGE_PATH;
 use crate::domain::{FieldError, Violation};
+use crate::http::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
+use crate::http::problem::{Problem, ProblemCode};
+use crate::http::{auth0_compat, render};
 use crate::page::FORM;
 use crate::texts::Locale;
 

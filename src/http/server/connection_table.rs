@@ -255,8 +255,8 @@ impl Drop for ConnectionGuard {
 mod tests {
     use tokio::time::advance;
 
-    use super::super::conn_state::ConnState;
     use super::*;
+    use crate::http::server::conn_state::ConnState;
 
     fn table(all: usize, per_address: usize) -> ConnectionTable {
         let limits = ConnectionLimits {

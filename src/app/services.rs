@@ -59,6 +59,7 @@ impl Services {
             traces: _,
         } = settings;
         let Self { context, ledger: _, client, signups, abuse, reload, traces } = self;
+        let OriginSettings { allowed, own, required, allowed_headers } = http.origins;
         let is_shared = matches!(ledger.database, Database::Postgres(_));
         let metrics = &context.metrics;
         if let Some(honeypot) = &challenge.honeypot {
@@ -84,7 +85,7 @@ impl Services {
         let state = RouterState {
             pipeline: Arc::new(SignupPipeline {
                 switch: SignupSwitch::new(signup_switch),
-                origins: origins(&http.origins),
+                origins: Origins::new(allowed, own, required),
                 rules,
                 challenges,
                 limits: Arc::new(Limits::new(limits, is_shared, abuse, context)),
@@ -101,8 +102,7 @@ impl Services {
             auth0_compat: auth0_compat.map(|settings| Arc::new(auth0_compat_of(settings))),
             language,
             proxies: Arc::clone(&proxies),
-            allowed_origins: http.origins.allowed.clone(),
-            allowed_headers: http.origins.allowed_headers.clone(),
+            allowed_headers,
             traces: traces.clone(),
             address_log: Arc::new(AddressLog::new(log.client_address, &context.digests)),
         };
@@ -116,9 +116,4 @@ impl Services {
 fn auth0_compat_of(settings: Auth0CompatSettings) -> Auth0Compat {
     let Auth0CompatSettings { client_ids, connection, without_challenge } = settings;
     Auth0Compat { client_ids: client_ids.into_iter().collect(), connection, without_challenge }
-}
-
-/// The origins whose pages may post: those of the settings, and the service's own.
-fn origins(settings: &OriginSettings) -> Origins {
-    Origins::new(settings.allowed.clone(), settings.own.clone(), settings.required)
 }

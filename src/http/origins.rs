@@ -37,10 +37,15 @@ impl Origins {
         Self { allowed, own, required, rejected: Arc::default() }
     }
 
+    /// Returns whether the settings list this origin.
+    pub(super) fn lists(&self, origin: &str) -> bool {
+        self.allowed.contains(origin)
+    }
+
     /// Returns whether pages of this origin may post here and read the responses. The service's own
     /// pages need no permission to read.
     pub(super) fn may_read(&self, origin: &HeaderValue) -> bool {
-        origin.to_str().is_ok_and(|origin| self.allowed.contains(origin))
+        origin.to_str().is_ok_and(|origin| self.lists(origin))
     }
 
     /// Logs a preflight from an origin that may not post. Its browser sends nothing else.

@@ -10,13 +10,13 @@ use http::{HeaderValue, StatusCode};
 use url::Url;
 
 use super::negotiation::set_language;
+use super::origins::Origins;
 use super::problem::{ADVICE, HEADING, NextStep, Problem, ProblemCode};
 use super::request_id::RequestId;
 use super::sealed_greeting::SealedGreetings;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
 use crate::domain::{Field, IdempotencyKey};
-use crate::origin::AllowedOrigins;
 use crate::page::messages::Messages;
 use crate::page::{Alert, BackLink, ErrorLine, FormValues, FormView, Page};
 use crate::texts::Locale;
@@ -34,7 +34,7 @@ pub(super) struct Pages {
     pub(super) greetings: SealedGreetings,
     /// The origins of forms that pages may link back to. `None` on the admin listener, which has no
     /// form of its own either.
-    pub(super) origins: Option<AllowedOrigins>,
+    pub(super) origins: Option<Origins>,
 }
 
 impl Pages {
@@ -65,7 +65,7 @@ impl Pages {
         })
     }
 
-    fn respond(&self, html: Result<String, askama::Error>, locale: Locale) -> Response {
+    fn respond(&self, html: String, locale: Locale) -> Response {
         let mut response = StatusCode::OK.into_response();
         self.insert(&mut response, html);
         set_language(&mut response, locale);
@@ -84,13 +84,12 @@ impl Pages {
         self.insert(response, self.problem(problem, id, locale, referrer));
     }
 
-    fn insert(&self, response: &mut Response, html: Result<String, askama::Error>) {
+    fn insert(&self, response: &mut Response, html: String) {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.insert(CONTENT_SECURITY_POLICY, self.page.policy().clone());
+        headers.insert(CONTENT_SECURITY_POLICY, self.page.content_security_policy().clone());
         headers.insert(CACHE_CONTROL, CACHE);
-        // A template that has only text cannot fail.
-        *response.body_mut() = Body::from(html.unwrap_or_default());
+        *response.body_mut() = Body::from(html);
     }
 
     /// The page of a problem: the posted form if it helps, else a notice.
@@ -100,7 +99,7 @@ impl Pages {
         id: RequestId,
         locale: Locale,
         referrer: Option<&HeaderValue>,
-    ) -> Result<String, askama::Error> {
+    ) -> String {
         let code = problem.code;
         let text = |name| locale.attribute(code.name(), name).unwrap_or_default();
         let detail: Cow<'_, str> = match problem.detail.as_deref() {
@@ -165,7 +164,7 @@ impl Pages {
         let mut page = Url::parse(referrer?.to_str().ok()?).ok()?;
         page.set_username("").and_then(|()| page.set_password(None)).ok()?;
         let origin = page.origin().ascii_serialization();
-        origins.contains(&origin).then_some(BackLink::Site(page))
+        origins.lists(&origin).then_some(BackLink::Site(page))
     }
 
     /// The form with its values, and with `key` if it is valid, else a new one.
@@ -176,7 +175,7 @@ impl Pages {
         alert: Option<&Alert<'_>>,
         key: Option<&str>,
         locale: Locale,
-    ) -> Result<String, askama::Error> {
+    ) -> String {
         let posted = key.filter(|key| IdempotencyKey::parse(key).is_ok());
         let key = posted.map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned);
         let view = FormView { values, alert, key: &key, form_token };

@@ -17,6 +17,7 @@ use super::auth0_compat::{
 use super::cors::Cors;
 use super::limits::{RateLimitHeaders, charge_post};
 use super::observe::{Observer, observe, outcomes};
+use super::origins::Origins;
 use super::pages::Pages;
 use super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
 use super::pipeline::SignupPipeline;
@@ -26,7 +27,6 @@ use super::sealed_greeting::SealedGreetings;
 use super::{handlers, head_limits, openapi};
 use crate::abuse::{AddressLog, CHALLENGE_PATH, Proxies};
 use crate::context::Context;
-use crate::origin::AllowedOrigins;
 use crate::page::{Asset, FORM, Page, SUCCESS};
 use crate::readiness::Readiness;
 use crate::telemetry::Traces;
@@ -51,9 +51,7 @@ pub struct RouterState {
     pub language: Locale,
     /// The proxies and servers that may name a request's client.
     pub proxies: Arc<Proxies>,
-    /// The origins whose pages may link back to themselves.
-    pub allowed_origins: AllowedOrigins,
-    /// The further headers that their pages may send.
+    /// The further headers that pages of other origins may send.
     pub allowed_headers: Vec<HeaderName>,
     /// The traces of requests to the public listener.
     pub traces: Traces,
@@ -63,8 +61,8 @@ pub struct RouterState {
 
 /// The router of the public listener.
 pub fn public(state: &RouterState) -> Router {
-    let pages = pages(state, Some(state.allowed_origins.clone()));
     let pipeline = &state.pipeline;
+    let pages = pages(state, Some(pipeline.origins.clone()));
     let sign_up = post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&pages)));
     let challenge = get(handlers::challenge).with_state(Arc::clone(pipeline));
     let policy = get(handlers::policy).with_state(Arc::clone(&state.policy));
@@ -129,7 +127,7 @@ where
 /// A check's result as the layer expects it.
 type Checked = Result<(), Response>;
 
-fn pages(state: &RouterState, origins: Option<AllowedOrigins>) -> Arc<Pages> {
+fn pages(state: &RouterState, origins: Option<Origins>) -> Arc<Pages> {
     Arc::new(Pages {
         page: Arc::clone(&state.page),
         challenges: Arc::clone(&state.pipeline.challenges),

@@ -181,7 +181,7 @@ impl Page {
     }
 
     /// The `Content-Security-Policy` of every page.
-    pub const fn policy(&self) -> &HeaderValue {
+    pub const fn content_security_policy(&self) -> &HeaderValue {
         &self.theme.policy
     }
 
@@ -251,10 +251,7 @@ impl Page {
     }
 
     /// The form.
-    ///
-    /// # Errors
-    /// Never in practice: all values are text.
-    pub fn form(&self, messages: &Messages, view: &FormView<'_>) -> Result<String, askama::Error> {
+    pub fn form(&self, messages: &Messages, view: &FormView<'_>) -> String {
         let errors = view.alert.map_or([].as_slice(), |alert| alert.errors.as_slice());
         let rules = self.password_rules.iter().map(|rule| {
             let code = rule.code();
@@ -300,28 +297,23 @@ impl Page {
             message: error.message.clone(),
         });
         let summary: Vec<_> = on_form.chain(elsewhere).collect();
-        FormTemplate { page: self, messages, view, fields, summary, rules }.render()
+        render(&FormTemplate { page: self, messages, view, fields, summary, rules })
     }
 
     /// The page of an error, without a form.
-    ///
-    /// # Errors
-    /// Never in practice: all values are text.
-    pub fn notice(&self, messages: &Messages, alert: &Alert<'_>) -> Result<String, askama::Error> {
-        NoticeTemplate { page: self, messages, alert }.render()
+    pub fn notice(&self, messages: &Messages, alert: &Alert<'_>) -> String {
+        render(&NoticeTemplate { page: self, messages, alert })
     }
 
     /// The page after a sign-up.
-    ///
-    /// # Errors
-    /// Never in practice: all values are text.
-    pub fn success(
-        &self,
-        messages: &Messages,
-        greeting: &Greeting,
-    ) -> Result<String, askama::Error> {
-        SuccessTemplate { page: self, messages, greeting }.render()
+    pub fn success(&self, messages: &Messages, greeting: &Greeting) -> String {
+        render(&SuccessTemplate { page: self, messages, greeting })
     }
+}
+
+fn render(template: &impl Template) -> String {
+    // Writing text to a string cannot fail.
+    template.render().unwrap_or_default()
 }
 
 impl FieldView<'_> {

@@ -1,8 +1,6 @@
 //! The captcha on the form: its element, its script, and the sources that these load from.
 
-use std::fmt::Write as _;
-
-use url::form_urlencoded::byte_serialize;
+use url::form_urlencoded::Serializer;
 
 use crate::captcha_provider::{CspSources, WidgetInfo};
 use crate::config::CaptchaSettings;
@@ -33,16 +31,16 @@ impl Widget {
     pub(super) fn script(&self, lang: &str) -> String {
         let WidgetInfo { language_parameter, site_key_parameter, .. } = self.info;
         let parameters = [(language_parameter, lang), (site_key_parameter, &self.site_key)];
-        let mut script = self.info.script.to_owned();
-        let mut separator = '?';
+        let mut query = Serializer::new(String::new());
         for (name, value) in parameters {
-            let Some(name) = name else { continue };
-            let value: String = byte_serialize(value.as_bytes()).collect();
-            // Writing to a string cannot fail.
-            let _unfailing = write!(script, "{separator}{name}={value}");
-            separator = '&';
+            if let Some(name) = name {
+                query.append_pair(name, value);
+            }
         }
-        script
+        match query.finish().as_str() {
+            "" => self.info.script.to_owned(),
+            query => format!("{}?{query}", self.info.script),
+        }
     }
 
     /// The sources that its page must allow.

@@ -22,6 +22,15 @@ impl ErrorResponse {
         Self { status, body }
     }
 
+    /// Sets a member of the body.
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: Value) -> Self {
+        if let Some(members) = self.body.as_object_mut() {
+            members.insert(name.to_owned(), value);
+        }
+        self
+    }
+
     /// A 400 with a code.
     pub(super) fn bad_request(code: &str, description: &str) -> Self {
         Self::new("BadRequestError", code, description, StatusCode::BAD_REQUEST)

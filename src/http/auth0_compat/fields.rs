@@ -44,47 +44,27 @@ impl Auth0Compat {
     /// the allowed ones.
     pub(super) fn strip(&self, members: &mut BodyMembers<'_>) -> Result<(), Problem> {
         let mut errors = Vec::new();
-        let checked =
-            [("client_id", !self.client_ids.is_empty()), ("connection", self.connection.is_some())];
-        for (name, is_checked) in checked {
-            if is_checked && !members.iter().any(|(member, _)| member == name) {
-                errors.push(FieldError::at_path(format!("/{name}"), Violation::NotAllowed));
-            }
+        if !self.client_ids.is_empty()
+            && !names(members, "client_id", |id| self.client_ids.contains(id))
+        {
+            errors.push(FieldError::at("/client_id", Violation::NotAllowed));
         }
+        if let Some(connection) = &self.connection
+            && !names(members, "connection", |name| name == connection)
+        {
+            errors.push(FieldError::at("/connection", Violation::NotAllowed));
+        }
+        // The rules report a file, whatever its name.
         members.retain(|(name, value)| {
-            if !self.allows(name, value) {
-                errors.push(FieldError::at_path(format!("/{name}"), Violation::NotAllowed));
-            }
-            // The rules report a file, whatever its name.
             !REMOVED.contains(&name.as_ref()) || matches!(value, BodyValue::File)
         });
         if errors.is_empty() { Ok(()) } else { Err(Problem::invalid_fields(errors)) }
     }
-
-    fn allows(&self, name: &str, value: &BodyValue<'_>) -> bool {
-        match name {
-            "client_id" => {
-                let any = self.client_ids.is_empty();
-                any || text(value).is_some_and(|id| self.client_ids.contains(id))
-            }
-            "connection" => {
-                let connection = self.connection.as_deref();
-                connection.is_none_or(|connection| text(value) == Some(connection))
-            }
-            _ => true,
-        }
-    }
 }
 
-fn text<'v>(value: &'v BodyValue<'_>) -> Option<&'v str> {
-    match value {
-        BodyValue::Text(text) => Some(text),
-        BodyValue::Null
-        | BodyValue::Bool(_)
-        | BodyValue::Number(_)
-        | BodyValue::Array(_)
-        | BodyValue::Object(_)
-        | BodyValue::Checkbox(_)
-        | BodyValue::File => None,
-    }
+/// Returns whether a member of this name is present, and each is a text that is allowed.
+fn names(members: &BodyMembers<'_>, name: &str, is_allowed: impl Fn(&str) -> bool) -> bool {
+    let mut values = members.iter().filter(|(member, _)| member == name).peekable();
+    values.peek().is_some()
+        && values.all(|(_, value)| matches!(value, BodyValue::Text(text) if is_allowed(text)))
 }

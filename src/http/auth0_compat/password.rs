@@ -12,7 +12,8 @@ use crate::domain::violation::CharacterType;
 /// kinds, which differ by `name`.
 pub(super) fn error(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> ErrorResponse {
     let has = |matches: fn(&PasswordRule) -> bool| unmet.iter().any(|rule| matches(rule));
-    let (name, message) = if has(is_strength_rule) {
+    let is_weak = has(is_strength_rule);
+    let (name, message) = if is_weak {
         ("PasswordStrengthError", "Password is too weak")
     } else if has(|rule| matches!(rule, PasswordRule::TooCommon)) {
         ("PasswordDictionaryError", "Password is too common")
@@ -24,24 +25,17 @@ pub(super) fn error(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> ErrorRes
         let text = "Password is part of a known breached credential dataset";
         return ErrorResponse::bad_request("password_leaked", text);
     };
-    let mut body = json!({
-        "name": name,
-        "message": message,
-        "code": "invalid_password",
-        "description": message,
-        "statusCode": 400,
-    });
-    if name == "PasswordStrengthError"
-        && let Some(members) = body.as_object_mut()
-    {
-        let listed: Vec<_> = listed_rules(unmet, rules).collect();
-        let explained: Vec<_> = listed.iter().map(|(rule, met)| explain(rule, *met)).collect();
-        let description = json!({ "rules": explained, "verified": false });
-        let policy: Vec<_> = listed.iter().flat_map(|(rule, _)| policy_lines(rule)).collect();
-        members.insert("description".to_owned(), description);
-        members.insert("policy".to_owned(), policy.join("\n").into());
+    let error = ErrorResponse::new(name, "invalid_password", message, StatusCode::BAD_REQUEST)
+        .with("message", message.into());
+    if !is_weak {
+        return error;
     }
-    ErrorResponse { status: StatusCode::BAD_REQUEST, body }
+    let listed: Vec<_> = listed_rules(unmet, rules).collect();
+    let explained: Vec<_> = listed.iter().map(|(rule, met)| explain(rule, *met)).collect();
+    let policy: Vec<_> = listed.iter().flat_map(|(rule, _)| policy_lines(rule)).collect();
+    error
+        .with("description", json!({ "rules": explained, "verified": false }))
+        .with("policy", policy.join("\n").into())
 }
 
 /// Returns whether Auth0 calls a password that violates the rule weak.

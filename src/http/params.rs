@@ -16,10 +16,7 @@ pub(super) fn violation_params(violation: &Violation) -> Map<String, Value> {
         ) => json!({ "max": max }),
         Violation::TooShort { min } => json!({ "min": min }),
         Violation::NotListed { values } => json!({ "values": values }),
-        Violation::OutOfRange { min, max } => {
-            let bounds = [("min", min), ("max", max)].into_iter();
-            bounds.filter_map(|(name, bound)| Some((name, (*bound)?))).collect()
-        }
+        Violation::OutOfRange { min, max } => given_bounds(*min, *max),
         Violation::WrongType { expected } => json!({ "expected": expected }),
         Violation::Password(PasswordRule::TooShort { min_length }) => {
             json!({ "min_length": min_length })
@@ -51,6 +48,12 @@ pub(super) fn violation_params(violation: &Violation) -> Map<String, Value> {
         | Violation::ControlCharacter => return Map::new(),
     };
     members(params)
+}
+
+/// An object with the bounds of a number that there are.
+pub(super) fn given_bounds(min: Option<i64>, max: Option<i64>) -> Value {
+    let bounds = [("min", min), ("max", max)].into_iter();
+    bounds.filter_map(|(name, bound)| Some((name, bound?))).collect()
 }
 
 /// The members of an object.

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::params::{members, violation_params};
+use super::params::{given_bounds, members, violation_params};
 use crate::abuse::{Challenges, ExistencePolicy};
 use crate::domain::field::{AttributeKind, FieldKind};
 use crate::domain::metadata::{self, MetadataKind, MetadataRule};
@@ -107,7 +107,9 @@ fn bounds(field: Field, rules: &Rules) -> Map<String, Value> {
 fn keys(rules: &Rules, page: &Page, messages: &Messages) -> Map<String, Value> {
     let entry = |(key, rule): (&String, &MetadataRule)| {
         let name = metadata_name(key);
-        let mut entry = constraints(rule);
+        let mut entry = constraints(&rule.kind);
+        entry.insert("type".to_owned(), rule.kind.type_name().into());
+        entry.insert("required".to_owned(), rule.required.into());
         entry.insert("label".to_owned(), page.label(&name, messages).into());
         let options: Map<_, _> = page
             .options(&name, messages)
@@ -121,27 +123,18 @@ fn keys(rules: &Rules, page: &Page, messages: &Messages) -> Map<String, Value> {
     rules.metadata.iter().map(entry).collect()
 }
 
-/// The type and the bounds of a key.
-fn constraints(rule: &MetadataRule) -> Map<String, Value> {
-    let (kind, required) = (rule.kind.type_name(), rule.required);
-    let constraints = match &rule.kind {
-        MetadataKind::Text { length } => json!({
-            "type": kind,
-            "required": required,
-            "min_length": length.start(),
-            "max_length": length.end(),
-        }),
-        MetadataKind::OneOf(values) => {
-            json!({ "type": kind, "required": required, "values": values })
+/// The constraints of a key's value. Lengths are in code points.
+fn constraints(kind: &MetadataKind) -> Map<String, Value> {
+    let constraints = match kind {
+        MetadataKind::Text { length } => {
+            json!({ "min_length": length.start(), "max_length": length.end() })
         }
+        MetadataKind::OneOf(values) => json!({ "values": values }),
         MetadataKind::Integer(range) => {
-            let mut members = members(json!({ "type": kind, "required": required }));
             let (min, max) = metadata::bounds(range);
-            members.extend(min.map(|min| ("min".to_owned(), min.into())));
-            members.extend(max.map(|max| ("max".to_owned(), max.into())));
-            members.into()
+            given_bounds(min, max)
         }
-        MetadataKind::Boolean => json!({ "type": kind, "required": required }),
+        MetadataKind::Boolean => json!({}),
     };
     members(constraints)
 }

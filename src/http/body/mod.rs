@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request};
+use http::Request;
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use tokio::time::timeout;
 
 use self::media_type::MediaType;
@@ -54,7 +54,7 @@ impl Form {
         let client = client(&request);
         let (head, body) = request.into_parts();
         let media_type = MediaType::from_headers(&head.headers)?;
-        let announced = announced_length(&head.headers).unwrap_or_default();
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > MAX_BODY {
             return Err(Problem::new(ProblemCode::BodyTooLarge));
         }
@@ -80,7 +80,7 @@ impl Form {
     /// # Errors
     /// 415 for another media type than those of forms.
     #[cfg(feature = "fuzzing")]
-    pub(crate) fn from_bytes(headers: &HeaderMap, bytes: Bytes) -> Result<Self, Problem> {
+    pub(crate) fn from_bytes(headers: &http::HeaderMap, bytes: Bytes) -> Result<Self, Problem> {
         Ok(Self { media_type: MediaType::from_headers(headers)?, bytes })
     }
 
@@ -128,10 +128,6 @@ fn cause(error: &axum::Error) -> ProblemCode {
         source = error.source();
     }
     ProblemCode::MalformedBody
-}
-
-fn announced_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 #[cfg(test)]

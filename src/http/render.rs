@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -39,7 +38,8 @@ pub(super) fn render(
             let kind = HeaderValue::from_static("application/problem+json");
             response.headers_mut().insert(CONTENT_TYPE, kind);
             let has_captcha = pages.page.has_captcha();
-            let document = ProblemDocument::new(&problem, id, locale, base_path, has_captcha);
+            let document =
+                ProblemDocument::new(&problem, id.to_string(), locale, base_path, has_captcha);
             *response.body_mut() = Body::from(serde_json::to_vec(&document).unwrap_or_default());
         }
         Representation::Auth0 => {
@@ -64,9 +64,9 @@ pub(super) fn render(
 
 /// The document of a problem in English, as an example.
 pub(super) fn example(problem: &Problem) -> Value {
-    let id = RequestId::new(Duration::ZERO);
-    serde_json::to_value(ProblemDocument::new(problem, id, Locale::En, "", false))
-        .unwrap_or_default()
+    let id = "01a21188-436a-7715-b77a-0b10efa8babe".to_owned();
+    let document = ProblemDocument::new(problem, id, Locale::En, "", false);
+    serde_json::to_value(document).unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -92,7 +92,7 @@ impl<'a> ProblemDocument<'a> {
     /// `has_captcha`: a challenge is a captcha, which only the user can solve.
     fn new(
         problem: &'a Problem,
-        id: RequestId,
+        request_id: String,
         locale: Locale,
         base_path: &str,
         has_captcha: bool,
@@ -120,7 +120,7 @@ impl<'a> ProblemDocument<'a> {
             heading: locale.attribute(code, HEADING).unwrap_or_default(),
             advice,
             code,
-            request_id: id.to_string(),
+            request_id,
             retry_after: problem.retry_after_s(),
             challenge: problem.challenge_hint.then(|| format!("{base_path}{CHALLENGE_PATH}")),
             errors: problem

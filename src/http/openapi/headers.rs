@@ -1,9 +1,9 @@
-//! The headers of responses, beside those of conditional requests.
+//! The headers of responses, and of conditional requests.
 
 use utoipa::openapi::header::{Header, HeaderBuilder};
-use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Response};
+use utoipa::openapi::{RefOr, Required, Response};
 
 /// Headers with a description each.
 type Headers = &'static [(&'static str, &'static str)];
@@ -15,20 +15,32 @@ const OF_POSTS: Headers = &[
     ("RateLimit-Policy", "That limit"),
 ];
 
-/// The path of the probe, which is repeated at its own pace.
+/// The headers of the responses 200 and 304 of an operation that has both.
+const OF_CONDITIONAL: Headers = &[
+    ("ETag", "The validator"),
+    ("Cache-Control", "How long the copy may be reused"),
+    ("Access-Control-Allow-Origin", "Any origin"),
+];
+
+/// The readiness probe. Its 503 has no `Retry-After`, since an orchestrator probes at its own interval.
 const READYZ: &str = "/readyz";
 
 /// The responses that an idempotency key can repeat.
 const REPLAYED: [&str; 6] = ["200", "201", "202", "303", "409", "504"];
 
-/// Adds the headers of the responses of an operation at this path.
+/// Adds the headers of an operation at this path to its responses, and `If-None-Match` to one that has a
+/// 304.
 pub(super) fn add(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let is_post = *method == HttpMethod::Post;
     let has_form = operation.request_body.is_some();
+    let is_conditional = operation.responses.responses.contains_key("304");
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         extend(response, OF_EVERY_RESPONSE);
         extend(response, of_status(path, status));
+        if is_conditional && matches!(status.as_str(), "200" | "304") {
+            extend(response, OF_CONDITIONAL);
+        }
         if is_post {
             extend(response, OF_POSTS);
             if has_form && REPLAYED.contains(&status.as_str()) {
@@ -38,6 +50,15 @@ pub(super) fn add(path: &str, method: &HttpMethod, operation: &mut Operation) {
                 );
             }
         }
+    }
+    if is_conditional {
+        let if_none_match = ParameterBuilder::new()
+            .name("If-None-Match")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("The validator of the caller's copy"))
+            .required(Required::False)
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+        operation.parameters.get_or_insert_default().push(if_none_match.build().into());
     }
 }
 
@@ -59,7 +80,7 @@ fn extend(response: &mut Response, headers: Headers) {
 }
 
 /// A header with a text value.
-pub(super) fn header(text: &str) -> Header {
+fn header(text: &str) -> Header {
     HeaderBuilder::new()
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .description(Some(text))

@@ -2,7 +2,6 @@
 //! from the real rendering. A test compares `docs/openapi.json` with it.
 
 mod attributes;
-mod conditional;
 mod headers;
 mod problems;
 mod web_files;
@@ -50,7 +49,6 @@ pub fn document() -> OpenApi {
             [(HttpMethod::Get, &mut item.get), (HttpMethod::Post, &mut item.post)]
         {
             let Some(operation) = operation else { continue };
-            conditional::add(operation);
             problems::add(path, &method, operation);
             headers::add(path, &method, operation);
         }

@@ -1,8 +1,9 @@
 //! The problems of each operation, with an example of every code.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::openapi::example::Example;
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
@@ -87,7 +88,7 @@ fn example(path: &str, code: ProblemCode) -> (String, Value) {
             Problem::invalid_fields(vec![error])
         }
         ProblemCode::RateLimited | ProblemCode::UpstreamBusy => {
-            Problem::new(code).retry_after(std::time::Duration::from_secs(30))
+            Problem::new(code).retry_after(Duration::from_secs(30))
         }
         _ => Problem::new(code),
     };
@@ -95,11 +96,7 @@ fn example(path: &str, code: ProblemCode) -> (String, Value) {
         let error = auth0_compat::error(&problem, None, Locale::En);
         return (error.status.as_str().to_owned(), error.body);
     }
-    let mut body = render::example(&problem);
-    if let Some(members) = body.as_object_mut() {
-        members.insert("request_id".to_owned(), json!("01a21188-436a-7715-b77a-0b10efa8babe"));
-    }
-    (code.status().as_str().to_owned(), body)
+    (code.status().as_str().to_owned(), render::example(&problem))
 }
 
 fn is_auth0(path: &str) -> bool {

@@ -206,11 +206,12 @@ impl SignupPipeline {
         }
         match (checked, key) {
             (Ok(user), Ok(key)) => Ok((user, key)),
-            (Ok(_), Err(error)) => Err(Problem::invalid_fields(vec![error])),
-            (Err(errors), Ok(_)) => Err(Problem::invalid_fields(errors)),
-            (Err(mut errors), Err(error)) => {
-                errors.truncate(MAX_ERRORS - 1);
-                errors.push(error);
+            (checked, key) => {
+                let mut errors = checked.err().unwrap_or_default();
+                if let Err(error) = key {
+                    errors.truncate(MAX_ERRORS - 1);
+                    errors.push(error);
+                }
                 Err(Problem::invalid_fields(errors))
             }
         }

@@ -192,7 +192,7 @@ pub(crate) struct Problem {
     /// The cause, for the log only.
     pub(super) cause: Option<Arc<dyn StdError + Send + Sync>>,
     /// The values of the posted form, so that the page can show them again.
-    pub(super) form: Option<Arc<FormValues>>,
+    pub(super) form: Option<Box<FormValues>>,
     /// The language that the form asks for.
     pub(super) locale: Option<Locale>,
     /// The operator's text in place of the usual detail.

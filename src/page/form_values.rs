@@ -19,7 +19,7 @@ pub(super) const CHECKED: &str = "true";
 /// The values of a form that are shown again, and its control fields.
 ///
 /// Contains personal data, which `Debug` leaves out.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct FormValues {
     /// Values, by the name of the input.
     values: Vec<(String, String)>,

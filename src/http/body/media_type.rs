@@ -82,8 +82,8 @@ pub(super) fn check_field(name: &str, value: &str) -> Result<(), Problem> {
 
 /// The first parameter of that name, unquoted.
 fn parameter(parameters: &str, name: &str) -> Option<String> {
-    let pairs = parameters.split(';').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.into_iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(name))?;
+    let mut pairs = parameters.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case(name))?;
     let value = value.trim();
     let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     Some(quoted.unwrap_or(value).to_owned())

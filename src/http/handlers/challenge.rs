@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 
 use crate::http::extensions::client;
 use crate::http::pipeline::SignupPipeline;
@@ -45,9 +44,5 @@ pub(in crate::http) async fn challenge(
     drop(request);
     let challenge = pipeline.challenges.issue(client.ip()).await?;
     let body = serde_json::to_vec(&challenge).map_err(|_| Problem::new(ProblemCode::Internal))?;
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    Ok((headers, body).into_response())
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }

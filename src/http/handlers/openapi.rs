@@ -2,7 +2,6 @@
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 /// The OpenAPI 3.1 document.
@@ -13,9 +12,6 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
     responses((status = 200, description = "This document", content_type = "application/json", body = serde_json::Value))
 )]
 pub(in crate::http) fn openapi(document: Bytes) -> Response {
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")),
-    ];
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=3600")];
     (headers, document).into_response()
 }

@@ -55,12 +55,8 @@ pub(in crate::http) async fn signup(
     let ui_locales = parameter(request.uri(), "ui_locales");
     let (head, form) = pipeline.receive(request, id, connection).await?;
     let submission = Submission::new(form.members().await?);
-    let values = match negotiated.representation {
-        Representation::Page => {
-            Some(Arc::new(FormValues::from_submission(&submission, ui_locales)))
-        }
-        Representation::Json | Representation::Auth0 => None,
-    };
+    let values = (negotiated.representation == Representation::Page)
+        .then(|| Box::new(FormValues::from_submission(&submission, ui_locales)));
     let parsed = pipeline.parse(head, &submission, negotiated.locale);
     // The raw body, with the password, does not outlive its parsing.
     drop(submission);
@@ -71,7 +67,10 @@ pub(in crate::http) async fn signup(
         Err(problem) => Err(problem),
     };
 
-    let signed_up = signed_up.map_err(|problem| Problem { form: values.clone(), ..problem })?;
+    let signed_up = match signed_up {
+        Ok(signed_up) => signed_up,
+        Err(problem) => return Err(Problem { form: values, ..problem }),
+    };
     let mut response = match values {
         Some(values) => see_other(&values, &pages),
         None => json(signed_up.user.as_deref()),

@@ -48,8 +48,8 @@ impl Asset {
         Self { gzip: OnceLock::new(), plain: content, etag: etag(""), gzip_etag: etag("-gzip") }
     }
 
-    /// The content in gzip. Compressed when it is first asked for: that takes milliseconds, which a start
-    /// should not.
+    /// The content in gzip. The first call compresses it, which takes milliseconds and would delay the
+    /// start.
     pub fn gzip(&self) -> Option<&Bytes> {
         self.gzip.get_or_init(|| compress(&self.plain).map(Bytes::from)).as_ref()
     }

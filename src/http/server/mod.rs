@@ -147,8 +147,8 @@ impl HttpServer {
             () = accept => {}
             () = stop => {}
         }
-        // The system resets those that it has accepted already, and their posts would be lost: a proxy
-        // sends no post twice.
+        // Closing the listener would reset the connections in its queue, and their posts would be lost: a
+        // proxy sends no post twice.
         queued(listener).for_each(start);
         server.stopping.cancel();
         server.requests.close();
@@ -165,7 +165,7 @@ impl HttpServer {
                 }
             } => {}
             () = async {
-                // Also of those whose heads arrive during the drain.
+                // This also ends bodies whose heads arrive during the drain.
                 sleep(BODIES_AT_SHUTDOWN).await;
                 server.bodies_over.cancel();
                 pending::<()>().await;
@@ -203,7 +203,7 @@ impl ConnectionServer {
         if !has_sent {
             return false;
         }
-        // Evicted connections that waited here would themselves be what there is no room for.
+        // While an evicted connection waits here, it holds the memory that others wait for.
         tokio::select! {
             () = guard.table.room() => true,
             () = guard.connection.evict.notified() => false,
@@ -337,7 +337,7 @@ async fn accept(listener: &TcpListener, log: &LogGate) -> (TcpStream, Peer) {
 
 /// Closes the listener. Returns the connections that the system has accepted for it.
 fn queued(listener: TcpListener) -> impl Iterator<Item = (TcpStream, Peer)> {
-    // Not by the runtime, which knows only of those that it has looked for.
+    // The runtime accepts only what its last poll of the socket has reported.
     let listener = listener.into_std().ok();
     iter::from_fn(move || {
         let (stream, peer) = listener.as_ref()?.accept().ok()?;

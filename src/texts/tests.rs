@@ -241,14 +241,21 @@ fn a_number_gets_the_plural_form_of_its_language() {
     let min = |locale: Locale, number: i64| {
         locale.formatted("too_short", None, &FluentArgs::from_iter([("min", number)]))
     };
-    for (locale, one, two, five, twelve, twenty_two) in [
-        (Locale::En, "character", "characters", "characters", "characters", "characters"),
-        (Locale::PtBr, "caractere", "caracteres", "caracteres", "caracteres", "caracteres"),
-        (Locale::Pl, "znak", "znaki", "znaków", "znaków", "znaki"),
-        (Locale::Ar, "حرف واحد", "حرفان", "أحرف", "حرفًا", "حرفًا"),
+    for (locale, noun, numbers) in [
+        (Locale::En, "character", vec![1]),
+        (Locale::En, "characters", vec![2, 5, 12, 22]),
+        (Locale::PtBr, "caractere", vec![1]),
+        (Locale::PtBr, "caracteres", vec![2, 5, 12, 22]),
+        (Locale::Pl, "znak", vec![1]),
+        (Locale::Pl, "znaki", vec![2, 22, 103]),
+        (Locale::Pl, "znaków", vec![5, 12, 100]),
+        (Locale::Ar, "حرف واحد", vec![1]),
+        (Locale::Ar, "حرفان", vec![2]),
+        (Locale::Ar, "أحرف", vec![5, 103, 110]),
+        (Locale::Ar, "حرفًا", vec![12, 22, 111, 199]),
+        (Locale::Ar, "حرف", vec![100, 102]),
     ] {
-        let numbers = [(1, one), (2, two), (5, five), (12, twelve), (22, twenty_two)];
-        for (number, noun) in numbers {
+        for number in numbers {
             let text = min(locale, number);
             let words: Vec<_> = text.split([' ', '.']).collect();
             let noun: Vec<_> = noun.split(' ').collect();
@@ -257,17 +264,6 @@ fn a_number_gets_the_plural_form_of_its_language() {
                 "{locale:?} {number}: {text}"
             );
         }
-    }
-}
-
-#[test]
-fn the_last_two_digits_of_a_number_decide_in_arabic() {
-    for (number, noun) in
-        [(100, "حرف"), (102, "حرف"), (103, "أحرف"), (110, "أحرف"), (111, "حرفًا"), (199, "حرفًا")]
-    {
-        let text =
-            Locale::Ar.formatted("too_short", None, &FluentArgs::from_iter([("min", number)]));
-        assert!(text.ends_with(&format!(" {number} {noun}.")), "{text}");
     }
 }
 

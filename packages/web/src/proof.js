@@ -1,6 +1,7 @@
 // Proofs of work.
 
-import { hex, unhex } from "./hex.js";
+const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 
 /** Solves a challenge in the ALTCHA format. The browser derives the keys on its own threads. */
 export async function solve(challenge, signal) {

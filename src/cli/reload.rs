@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const READ: Duration = Duration::from_secs(10);
 /// Reads all settings again. May block.
 pub(super) type ReadSettings = dyn Fn() -> Result<(Settings, Layers), ConfigErrors> + Send + Sync;
 
-/// The files of the settings, as they were when they were read.
+/// The files of the settings, as they were just before they were read.
 #[derive(Debug)]
 pub(super) struct WatchedFiles {
     paths: Vec<PathBuf>,
@@ -87,9 +87,8 @@ async fn ended<T: Send>(late: &mut Option<JoinHandle<T>>) {
 }
 
 impl WatchedFiles {
-    /// The files that these layers are read from. May block.
-    pub(super) fn new(layers: &Layers) -> Self {
-        let paths: Vec<_> = layers.files().map(Path::to_owned).collect();
+    /// Watches these files, which are about to be read. May block.
+    pub(super) fn new(paths: Vec<PathBuf>) -> Self {
         let loaded = states(&paths);
         Self { paths, loaded }
     }

@@ -39,6 +39,7 @@ impl Serve {
         // First of all: until then SIGHUP would end the process.
         let mut signals = runtime.block_on(async { Signals::catch() })?;
         let (file, new_ledger) = (self.config.file(), self.new_ledger.allowed);
+        let paths = config::settings_files(file.as_deref(), environment());
         let read = move || {
             let (mut settings, layers) = config::load_with_layers(file.as_deref(), environment())?;
             settings.ledger.new_ledger = new_ledger;
@@ -50,8 +51,9 @@ impl Serve {
         let first_reading = runtime.block_on(async {
             tokio::select! {
                 reading = spawn_blocking(move || {
+                    // First, so that no change during the reading is missed.
+                    let files = WatchedFiles::new(paths);
                     let (settings, layers) = first_read()?;
-                    let files = WatchedFiles::new(&layers);
                     Ok::<_, ConfigErrors>((settings, layers, files))
                 }) => Some(reading),
                 () = signals.stop.recv() => None,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
@@ -29,12 +29,8 @@ pub struct Layers {
     names: KeyNames,
     /// The keys whose value could not be read. Their errors are reported already.
     unreadable: BTreeSet<String>,
-    /// The settings file.
-    file: Option<PathBuf>,
     /// True if the settings file could not be read as a whole. What is missing may be in it.
     is_file_broken: bool,
-    /// The files that secrets were read from, by key.
-    secret_files: BTreeMap<String, PathBuf>,
 }
 
 impl Layers {
@@ -47,7 +43,7 @@ impl Layers {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         errors: &mut ConfigErrors,
     ) -> Self {
-        let mut layers = Self { file: file.map(Path::to_owned), ..Self::defaults() };
+        let mut layers = Self::defaults();
         let environment: Vec<_> = environment.into_iter().collect();
         if let Some(file) = file {
             let is_named =
@@ -89,12 +85,6 @@ impl Layers {
         Self { values: values.collect(), ..self.clone() }
     }
 
-    /// The files that were read: the settings file, and those of secrets. A missing one counts too,
-    /// since it may appear.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.file.iter().chain(self.secret_files.values()).map(PathBuf::as_path)
-    }
-
     /// Returns whether this key exists.
     pub(super) fn is_key(&self, key: &str) -> bool {
         matches!(self.names.kind(key), NameKind::Key | NameKind::Open)
@@ -129,10 +119,8 @@ impl Layers {
         for (name, value) in table.get_ref() {
             flatten(name.get_ref(), Setting::from_toml(value, &|_| Origin::Default), &mut values);
         }
-        let names = values.keys().cloned().collect();
-        let names = KeyNames::new(names);
-        let (unreadable, secret_files) = (BTreeSet::new(), BTreeMap::new());
-        Self { values, names, unreadable, file: None, is_file_broken: false, secret_files }
+        let names = KeyNames::new(values.keys().cloned().collect());
+        Self { values, names, unreadable: BTreeSet::new(), is_file_broken: false }
     }
 
     fn read_file(&mut self, file: &SettingsFile, errors: &mut ConfigErrors) {
@@ -217,7 +205,6 @@ impl Layers {
             }
         }
         for (key, (name, path)) in secret_files {
-            self.secret_files.insert(key.clone(), path.trim().into());
             let given = self.values.get(&key).filter(|setting| !setting.is_blank());
             match std::fs::read_to_string(path.trim()) {
                 _ if given.is_some_and(|setting| setting.origin != Origin::Default) => {

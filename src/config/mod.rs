@@ -82,7 +82,7 @@ pub use signup::{SignupSettings, SignupSwitchSettings};
 pub use terms::{TermsMember, TermsTarget};
 pub use traces::TraceSettings;
 pub use urls::LOGIN_HINT;
-pub use variables::CONFIG_FILE;
+pub use variables::{CONFIG_FILE, settings_files};
 pub use workers::worker_threads;
 
 use crate::domain::Rules;

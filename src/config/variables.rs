@@ -1,5 +1,8 @@
 //! The names of environment variables, and the keys that they set.
 
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
 use super::open_tables::open_table;
 use crate::tls::CERT_FILE;
 
@@ -107,4 +110,18 @@ pub(super) fn key_of(name: &str) -> Option<(String, bool)> {
         Some(key) => Some((key, true)),
         None => plain(name).map(|key| (key, false)),
     }
+}
+
+/// Returns the files that the settings are read from: the settings file, and those of secrets. One that is
+/// missing counts too, since it may appear.
+pub fn settings_files(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Vec<PathBuf> {
+    let secret = |(name, value): (OsString, OsString)| {
+        let is_file = key_of(name.to_str()?).is_some_and(|(_, is_file)| is_file);
+        let path = value.to_str()?.trim();
+        (is_file && !path.is_empty()).then(|| path.into())
+    };
+    file.map(Path::to_owned).into_iter().chain(environment.into_iter().filter_map(secret)).collect()
 }

@@ -1,6 +1,7 @@
 //! The reload of the settings, and the signals of the process.
 
 use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -197,6 +198,28 @@ async fn a_signal_ends_a_start_that_a_file_blocks() {
     let _writer = eventually("it is read", async || open()).await;
     process.signal("TERM");
     assert_eq!(process.exit_status().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changes_while_the_start_reads_another_is_read_again() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = Arc::new(TempDir::new());
+    let file = folder.file("settings.toml", "[signup]\nopen = true\n");
+    let secret = pipe(folder.path());
+    let variable = ("AUTH0_CLIENT_SECRET_FILE", secret.to_str().unwrap());
+    let variables = [config(&file), NO_SECRET, variable];
+    let mut process = Process::spawn(&auth0, &folder, &[], &variables);
+    // The secret is read after the settings file.
+    let open = || OpenOptions::new().write(true).custom_flags(NONBLOCK).open(&secret).ok();
+    let mut writer = eventually("the secret is read", async || open()).await;
+    fs::write(&file, "[signup]\nopen = false\n").unwrap();
+    // A pipe is read once, so a reload gets a file.
+    fs::rename(folder.file("next", "demo-secret"), &secret).unwrap();
+    writer.write_all(b"demo-secret").unwrap();
+    drop(writer);
+    process.serving().await;
+    let reloaded = process.event(|event| event["changed"].is_string()).await;
+    assert_eq!(reloaded["changed"], "signup.open");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -118,5 +118,5 @@ fn honeypot(reader: &mut Reader<'_>) -> Option<String> {
 fn fill_time(reader: &mut Reader<'_>) -> Option<RangeInclusive<Duration>> {
     let min = reader.millis("challenge.min_fill_ms", 0..=3_600_000);
     let hours = reader.integer("challenge.max_fill_hours", &(1..=720));
-    (!min.is_zero()).then(|| min..=Duration::from_secs(hours * 3600))
+    (!min.is_zero()).then(|| min..=Duration::from_hours(hours))
 }

@@ -9,9 +9,6 @@ use super::reader::Reader;
 use crate::domain::DomainName;
 use crate::limits::Rate;
 
-/// Microseconds in an hour.
-const HOUR: u64 = 3_600_000_000;
-
 /// The limits on posts and attempts. `None` is no limit.
 #[derive(Debug, Clone)]
 pub struct LimitSettings {
@@ -73,6 +70,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LimitSettings {
 
 fn rate(reader: &mut Reader<'_>, limit: &str) -> Option<Rate> {
     let burst = reader.number(&format!("limits.{limit}.burst"), 0..=1_000_000_000);
-    let per_hour = reader.integer(&format!("limits.{limit}.per_hour"), &(1..=1_000_000_000));
-    (burst > 0).then(|| Rate { burst, every: Duration::from_micros((HOUR / per_hour).max(1)) })
+    let per_hour = reader.number(&format!("limits.{limit}.per_hour"), 1..=1_000_000_000);
+    (burst > 0).then(|| Rate { burst, every: Duration::from_hours(1) / per_hour })
 }

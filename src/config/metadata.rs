@@ -91,10 +91,8 @@ impl KeyTable<'_, '_> {
                 let texts = values.iter().filter(|value| !value.is_blank());
                 let values: Vec<_> =
                     texts.map(|value| value.text().map(str::to_owned)).collect::<Option<_>>()?;
-                let each = values.iter().enumerate();
-                let once = each
-                    .filter(|(at, value)| !values.iter().take(*at).any(|other| other == *value));
-                (once.count() == values.len()).then_some(values)
+                let distinct: BTreeSet<_> = values.iter().collect();
+                (distinct.len() == values.len()).then_some(values)
             });
         let name = self.member("type", "string | integer | boolean", |value| {
             let name = value.text()?;

@@ -12,7 +12,7 @@ pub(super) struct Fit {
 }
 
 /// Every sentence of `config/default.toml` that says "has to fit into".
-const FITS: [Fit; 6] = [
+const FITS: [Fit; 5] = [
     Fit {
         parts: &["auth0.timeout_ms", "auth0.budget.max_wait_ms"],
         bound: "http.request_timeout_ms",
@@ -24,7 +24,6 @@ const FITS: [Fit; 6] = [
     Fit { parts: &["auth0.breaker.pause_ms"], bound: "auth0.breaker.max_pause_ms" },
     Fit { parts: &["fields.username_min_length"], bound: "fields.username_max_length" },
     Fit { parts: &["ledger.key_lifetime_hours"], bound: "ledger.retention_days" },
-    Fit { parts: &["challenge.min_fill_ms"], bound: "challenge.max_fill_hours" },
 ];
 
 /// Returns what does not fit. A rule with a number that was not read holds.

@@ -110,16 +110,27 @@ impl<'l> Reader<'l> {
 
     /// Reads a string; `None` if blank.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        let text = self.string(key)?.trim();
+        self.one_line(key, text).map(str::to_owned)
+    }
+
+    /// The string as it was written; `None` if blank.
+    fn string(&mut self, key: &str) -> Option<&'l str> {
         let value = self.layers.value(key).filter(|value| !value.is_blank())?;
-        let Some(text) = value.text() else {
-            self.reject_type(key, value, "a string");
-            return None;
-        };
+        if let SettingValue::Text(text) = &value.value {
+            return Some(text);
+        }
+        self.reject_type(key, Some(value), "a string");
+        None
+    }
+
+    /// Returns the text unless it has control characters, which are an error.
+    fn one_line<'t>(&mut self, key: &str, text: &'t str) -> Option<&'t str> {
         if text.chars().any(char::is_control) {
             self.reject(key, ONE_LINE);
             return None;
         }
-        Some(text.to_owned())
+        Some(text)
     }
 
     /// Reads and parses a string; `None` if blank or not as `expected`.
@@ -148,7 +159,7 @@ impl<'l> Reader<'l> {
         expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        if self.layers.value(key).is_none_or(Setting::is_blank) {
+        if !self.is_given(key) {
             self.reject(key, expected);
         }
         self.parsed(key, expected, parse)
@@ -156,38 +167,22 @@ impl<'l> Reader<'l> {
 
     /// Reads a required secret.
     pub(super) fn secret(&mut self, key: &str) -> SecretString {
-        self.optional_secret(key).unwrap_or_else(|| {
-            if self.layers.value(key).is_none_or(Setting::is_blank) {
-                self.reject(key, "a secret that is not blank");
-            }
-            String::new().into()
-        })
+        if !self.is_given(key) {
+            self.reject(key, "a secret that is not blank");
+        }
+        self.optional_secret(key).unwrap_or_default()
     }
 
     /// Reads a secret; `None` if blank. Spaces around it belong to it, line ends do not.
     pub(super) fn optional_secret(&mut self, key: &str) -> Option<SecretString> {
-        let value = self.layers.value(key).filter(|value| !value.is_blank())?;
-        let SettingValue::Text(text) = &value.value else {
-            self.reject_type(key, value, "a string");
-            return None;
-        };
-        let text = trim_secret(text);
-        if text.chars().any(char::is_control) {
-            self.reject(key, ONE_LINE);
-            return None;
-        }
-        Some(text.to_owned().into())
+        let text = trim_secret(self.string(key)?);
+        self.one_line(key, text).map(Into::into)
     }
 
     /// Reads a secret in PEM; `None` if blank. Its line ends may be written as `\n`, since an env
     /// file keeps a value in one line.
     pub(super) fn optional_pem(&mut self, key: &str) -> Option<SecretString> {
-        let value = self.layers.value(key).filter(|value| !value.is_blank())?;
-        let Some(text) = value.text() else {
-            self.reject_type(key, value, "a string");
-            return None;
-        };
-        Some(text.replace("\\n", "\n").into())
+        Some(self.string(key)?.trim().replace("\\n", "\n").into())
     }
 
     /// Reads a whole number in `range`.
@@ -196,11 +191,8 @@ impl<'l> Reader<'l> {
         let value = self.layers.value(key);
         let number = value.and_then(Setting::integer).and_then(|number| u64::try_from(number).ok());
         let Some(number) = number.filter(|number| range.contains(number)) else {
-            self.reject_value(
-                key,
-                value.filter(|value| value.integer().is_none()),
-                whole_number(range),
-            );
+            let mistyped = value.filter(|value| value.integer().is_none());
+            self.reject_type(key, mistyped, whole_number(range));
             return *range.start();
         };
         if !self.layers.is_unreadable(key) {
@@ -242,7 +234,7 @@ impl<'l> Reader<'l> {
         let value = self.layers.value(key);
         let flag = value.and_then(Setting::flag);
         flag.unwrap_or_else(|| {
-            self.reject_value(key, value, "true or false");
+            self.reject_type(key, value, "true or false");
             false
         })
     }
@@ -292,7 +284,7 @@ impl<'l> Reader<'l> {
     ) -> Vec<T> {
         let Some(value) = self.layers.value(key) else { return Vec::new() };
         let Some(entries) = value.entries() else {
-            self.reject_type(key, value, "a list of strings");
+            self.reject_type(key, Some(value), "a list of strings");
             return Vec::new();
         };
         let mut parsed = Vec::new();
@@ -315,20 +307,16 @@ impl<'l> Reader<'l> {
     pub(super) fn table(&mut self, key: &str) -> Vec<(String, Setting)> {
         let Some(value) = self.layers.value(key) else { return Vec::new() };
         let Some(members) = value.table() else {
-            self.reject_type(key, value, "a table");
+            self.reject_type(key, Some(value), "a table");
             return Vec::new();
         };
         members.iter().map(|(name, member)| (name.clone(), member.clone())).collect()
     }
 
-    /// Adds an error that names the type that the value has instead of the expected one.
-    fn reject_type(&mut self, key: &str, value: &Setting, expected: impl Display) {
-        self.reject(key, value.instead_of(expected));
-    }
-
-    fn reject_value(&mut self, key: &str, mistyped: Option<&Setting>, expected: impl Display) {
+    /// Adds an error. Names the type of the value if that is wrong.
+    fn reject_type(&mut self, key: &str, mistyped: Option<&Setting>, expected: impl Display) {
         match mistyped {
-            Some(value) => self.reject_type(key, value, expected),
+            Some(value) => self.reject(key, value.instead_of(expected)),
             None => self.reject(key, expected),
         }
     }

@@ -19,7 +19,7 @@ use crate::texts::Locale;
 /// Returns the schema (JSON Schema 2020-12) as text.
 pub fn schema() -> String {
     let defaults = Layers::read(None, [], &mut ConfigErrors::default());
-    let (expected, comments) = (expected(), comments());
+    let (expected, comments) = (expected(&defaults), comments());
     let mut root = table();
     for key in defaults.keys() {
         let Some(value) = defaults.value(key) else { continue };
@@ -46,9 +46,8 @@ pub fn schema() -> String {
 }
 
 /// Returns the values that the readers expect of each key.
-fn expected() -> BTreeMap<String, Expected> {
-    let layers = Layers::read(None, [], &mut ConfigErrors::default());
-    let mut reader = Reader::new(&layers, ConfigErrors::default());
+fn expected(defaults: &Layers) -> BTreeMap<String, Expected> {
+    let mut reader = Reader::new(defaults, ConfigErrors::default());
     // Without a tenant this returns no settings, but it reads every key.
     drop(Settings::read_with(&mut reader));
     reader.into_expected()

@@ -47,8 +47,7 @@ impl Config {
 
 impl Check {
     fn run(&self) -> anyhow::Result<()> {
-        let errors = self.config.load().err();
-        let errors = errors.unwrap_or_default();
+        let errors = self.config.load().err().unwrap_or_default();
         if self.json {
             print(&format!("{:#}\n", errors.to_json()))?;
         }

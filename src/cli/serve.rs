@@ -71,8 +71,8 @@ impl Serve {
                 "http.public_url is not set: a page of any name that resolves to this service may post"
             );
         }
-        let is_uniform = matches!(settings.existence, ExistenceSettings::Uniform(_));
-        if is_uniform && settings.existence.floor().is_zero() {
+        if matches!(&settings.existence, ExistenceSettings::Uniform(uniform) if uniform.floor.is_zero())
+        {
             tracing::warn!(
                 setting = "existence_uniform.floor_ms",
                 "existence_uniform.floor_ms is 0: response times show which addresses have an account"

@@ -67,11 +67,7 @@ impl Layers {
 
     /// The keys whose values differ, in alphabetical order.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
-        let value = |layers: &Self, key: &str| {
-            // The text of a variable and the number in a file may be the same value.
-            let value = layers.values.get(key).map(|setting| setting.value.to_string());
-            value.map(|text| text.trim_matches('"').to_owned()).unwrap_or_default()
-        };
+        let value = |layers: &Self, key: &str| Some(layers.value(key)?.value.to_string());
         let differs = |key: &&String| value(self, key) != value(other, key);
         let keys: BTreeSet<_> = self.values.keys().chain(other.values.keys()).collect();
         keys.into_iter().filter(differs).filter(|key| self.is_key(key)).cloned().collect()

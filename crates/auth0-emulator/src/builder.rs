@@ -111,8 +111,9 @@ impl Builder {
             ports.push(Port { address, url: url(address, tls), tls });
             listeners.push(listener);
         }
-        let state = Arc::new(EmulatorState::new(self.tenant, self.journal_limit, self.seed));
-        let emulator = Emulator::new(state, ports, identity);
+        let bases = ports.iter().map(|port| port.url.clone()).collect();
+        let state = EmulatorState::new(self.tenant, bases, self.journal_limit, self.seed);
+        let emulator = Emulator::new(Arc::new(state), ports, identity);
         emulator.serve(listeners);
         Ok(emulator)
     }

@@ -45,8 +45,8 @@ pub struct Emulator {
     identity: Option<TlsIdentity>,
     /// Its tasks; `None` while it is stopped.
     tasks: Locked<Option<Tasks>>,
-    /// Bound sockets that hold the ports while the emulator is stopped.
-    reserved: Locked<Vec<Option<TcpSocket>>>,
+    /// The bound sockets of all ports while the emulator is stopped; empty if a port was lost.
+    reserved: Locked<Vec<TcpSocket>>,
 }
 
 impl fmt::Debug for Emulator {
@@ -75,7 +75,6 @@ impl Emulator {
         ports: Vec<Port>,
         identity: Option<TlsIdentity>,
     ) -> Self {
-        state.bases.get_or_init(|| ports.iter().map(|port| port.url.clone()).collect());
         Self { state, ports, identity, tasks: Locked::new(None), reserved: Locked::new(Vec::new()) }
     }
 
@@ -210,7 +209,7 @@ impl Emulator {
     /// kept. The ports stay reserved for [`Emulator::start_again`].
     pub async fn stop(&self) {
         self.end_tasks().await;
-        let reserved = self.ports.iter().map(|port| reserve(port.address).ok()).collect();
+        let reserved = self.reserve_ports().unwrap_or_default();
         self.reserved.with(|kept| *kept = reserved);
     }
 
@@ -221,22 +220,23 @@ impl Emulator {
     /// Returns an error if another process has taken a port.
     pub async fn start_again(&self) -> io::Result<()> {
         self.end_tasks().await;
-        let mut reserved = self.reserved.with(mem::take).into_iter();
-        let mut listeners = Vec::new();
-        for port in &self.ports {
-            let socket = match reserved.next().flatten() {
-                Some(socket) => socket,
-                None => reserve(port.address)?,
-            };
-            listeners.push(socket.listen(BACKLOG)?);
+        let mut sockets = self.reserved.with(mem::take);
+        if sockets.is_empty() {
+            sockets = self.reserve_ports()?;
         }
-        self.serve(listeners);
+        let listeners = sockets.into_iter().map(|socket| socket.listen(BACKLOG));
+        self.serve(listeners.collect::<io::Result<_>>()?);
         Ok(())
     }
 
     /// Stops the emulator for good. The ports are free when this returns.
     pub async fn shutdown(self) {
         self.end_tasks().await;
+    }
+
+    /// Binds a socket to each port.
+    fn reserve_ports(&self) -> io::Result<Vec<TcpSocket>> {
+        self.ports.iter().map(|port| reserve(port.address)).collect()
     }
 
     /// Closes every connection and listener.

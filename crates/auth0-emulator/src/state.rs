@@ -2,9 +2,7 @@
 //! started again with its users.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::TenantClock;
@@ -28,8 +26,8 @@ pub(crate) struct EmulatorState {
     tenant: Locked<Arc<Tenant>>,
     /// The initial settings, for a reset.
     initial: Arc<Tenant>,
-    /// Its base URLs, set once it listens. The first is the canonical one.
-    pub(crate) bases: OnceLock<Vec<String>>,
+    /// Its base URLs.
+    bases: Vec<String>,
     /// Its clock.
     pub(crate) clock: TenantClock,
     /// Its users.
@@ -60,14 +58,19 @@ pub(crate) struct EmulatorState {
 }
 
 impl EmulatorState {
-    /// A state with these settings, a journal of `journal_limit` entries, and latencies from
-    /// `seed`.
-    pub(crate) fn new(tenant: Tenant, journal_limit: usize, seed: u64) -> Self {
+    /// The state of an emulator with these settings that is reached at `bases`. Its journal keeps
+    /// `journal_limit` entries, and its latencies come from `seed`.
+    pub(crate) fn new(
+        tenant: Tenant,
+        bases: Vec<String>,
+        journal_limit: usize,
+        seed: u64,
+    ) -> Self {
         let initial = Arc::new(tenant);
         Self {
             tenant: Locked::new(Arc::clone(&initial)),
             initial,
-            bases: OnceLock::new(),
+            bases,
             clock: TenantClock::default(),
             users: Locked::default(),
             ids: IdGenerator::new(),
@@ -186,10 +189,7 @@ impl Call<'_> {
         }
         match &self.tenant.audience {
             Some(own) => own == audience,
-            None => {
-                base == self.base
-                    || self.state.bases.get().is_some_and(|own| own.iter().any(|b| b == base))
-            }
+            None => base == self.base || self.state.bases.iter().any(|own| own == base),
         }
     }
 }

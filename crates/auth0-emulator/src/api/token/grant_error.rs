@@ -1,5 +1,7 @@
 //! Errors of a token request, in the format of OAuth 2.0.
 
+use std::borrow::Cow;
+
 use http::header::{HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
@@ -40,7 +42,9 @@ pub(super) enum GrantError {
 impl GrantError {
     /// The error response.
     pub(super) fn response(&self) -> TenantResponse {
-        let response = error(self.status(), self.error(), &self.description());
+        let (status, error, description) = self.parts();
+        let body = json!({ "error": error, "error_description": description });
+        let response = TenantResponse::json(status, &body);
         match self {
             Self::Quota(draw, seconds) => {
                 with_quota(response, draw).with_header(RETRY_AFTER, HeaderValue::from(*seconds))
@@ -49,64 +53,58 @@ impl GrantError {
         }
     }
 
-    /// The status of the response.
-    fn status(&self) -> StatusCode {
+    /// The status, and the members `error` and `error_description`.
+    fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
         match self {
-            Self::Rate | Self::Quota(..) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Missing(_) => StatusCode::BAD_REQUEST,
-            Self::Client | Self::Assertion(_) => StatusCode::UNAUTHORIZED,
-            Self::GrantType(_)
-            | Self::NoAudience
-            | Self::Audience(_)
-            | Self::NotAuthorized(_)
-            | Self::Code(_) => StatusCode::FORBIDDEN,
-            Self::NoKey => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    /// The member `error`.
-    fn error(&self) -> &'static str {
-        match self {
-            Self::Rate | Self::Quota(..) => "too_many_requests",
-            Self::Missing(_) => "invalid_request",
-            Self::Assertion(_) => "invalid_client",
-            Self::GrantType(_) => "unauthorized_client",
-            Self::Client | Self::NoAudience | Self::Audience(_) | Self::NotAuthorized(_) => {
-                "access_denied"
-            }
-            Self::Code(_) => "invalid_grant",
-            Self::NoKey => "server_error",
-        }
-    }
-
-    /// The member `error_description`.
-    fn description(&self) -> String {
-        match self {
-            Self::Rate => "Global limit has been reached".to_owned(),
-            Self::Quota(..) => "Client quota exceeded".to_owned(),
-            Self::Missing(name) => format!("Missing required parameter: {name}"),
-            Self::Client => "Unauthorized".to_owned(),
-            Self::Assertion(why) | Self::Code(why) => (*why).to_owned(),
-            Self::GrantType(name) => {
-                format!("Grant type '{name}' not allowed for the client.")
-            }
-            Self::NoAudience => "No audience parameter was provided, and no default audience has \
-                                 been configured"
-                .to_owned(),
-            Self::Audience(audience) => format!("Service not enabled within domain: {audience}"),
-            Self::NotAuthorized(audience) => format!(
-                "Client is not authorized to access \"{audience}\". You need to create a \
-                 \"client-grant\" associated to this API. See: \
-                 https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants"
+            Self::Rate => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_requests",
+                "Global limit has been reached".into(),
             ),
-            Self::NoKey => "the emulator has no signing key".to_owned(),
+            Self::Quota(..) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Client quota exceeded".into())
+            }
+            Self::Missing(name) => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                format!("Missing required parameter: {name}").into(),
+            ),
+            Self::Client => (StatusCode::UNAUTHORIZED, "access_denied", "Unauthorized".into()),
+            Self::Assertion(why) => (StatusCode::UNAUTHORIZED, "invalid_client", (*why).into()),
+            Self::GrantType(name) => (
+                StatusCode::FORBIDDEN,
+                "unauthorized_client",
+                format!("Grant type '{name}' not allowed for the client.").into(),
+            ),
+            Self::NoAudience => (
+                StatusCode::FORBIDDEN,
+                "access_denied",
+                "No audience parameter was provided, and no default audience has been configured"
+                    .into(),
+            ),
+            Self::Audience(audience) => (
+                StatusCode::FORBIDDEN,
+                "access_denied",
+                format!("Service not enabled within domain: {audience}").into(),
+            ),
+            Self::NotAuthorized(audience) => (
+                StatusCode::FORBIDDEN,
+                "access_denied",
+                format!(
+                    "Client is not authorized to access \"{audience}\". You need to create a \
+                     \"client-grant\" associated to this API. See: \
+                     https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants"
+                )
+                .into(),
+            ),
+            Self::Code(why) => (StatusCode::FORBIDDEN, "invalid_grant", (*why).into()),
+            Self::NoKey => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "the emulator has no signing key".into(),
+            ),
         }
     }
-}
-
-/// Builds an error response of the Authentication API.
-fn error(status: StatusCode, error: &str, description: &str) -> TenantResponse {
-    TenantResponse::json(status, &json!({ "error": error, "error_description": description }))
 }
 
 /// Adds the header with the remaining quota.

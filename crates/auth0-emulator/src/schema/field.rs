@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{email, kind, uri};
+use super::{email, uri};
 
 /// One member of the body.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl SchemaField {
             FieldRule::Object => "object",
             _ => "string",
         };
-        let found = kind::name(value);
+        let found = type_name(value);
         if found != expected {
             return vec![format!("Expected type {expected} but found type {found}")];
         }
@@ -135,6 +135,22 @@ impl SchemaField {
             }
             FieldRule::Flag | FieldRule::Object => Vec::new(),
         }
+    }
+}
+
+/// The validator's name for the type of `value`.
+pub(super) fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) => {
+            // JavaScript has one number type, so 1.0 is an integer.
+            let whole = number.as_f64().is_none_or(|number| number.fract() == 0.0);
+            if whole { "integer" } else { "number" }
+        }
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 

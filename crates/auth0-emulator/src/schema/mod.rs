@@ -4,12 +4,11 @@
 mod email;
 mod field;
 mod host;
-mod kind;
 mod uri;
 
 use serde_json::Value;
 
-use self::field::{FIELDS, SchemaField};
+use self::field::{FIELDS, SchemaField, type_name};
 use crate::body::{BodyMembers, ParsedBody};
 
 /// The prefix of each error.
@@ -23,17 +22,15 @@ const SEPARATOR: &str = " (also) ";
 ///
 /// Returns one message with every error.
 pub(crate) fn check(body: &ParsedBody) -> Result<&BodyMembers, String> {
-    let errors = match body {
-        ParsedBody::Object(members) => errors_of(members),
+    let members = match body {
+        ParsedBody::Object(members) => members,
         ParsedBody::Other(value) => {
-            let found = kind::name(value);
-            vec![about_body(&format!("Expected type object but found type {found}"))]
+            let found = type_name(value);
+            return Err(about_body(&format!("Expected type object but found type {found}")));
         }
     };
-    match body {
-        ParsedBody::Object(members) if errors.is_empty() => Ok(members),
-        _ => Err(errors.join(SEPARATOR)),
-    }
+    let errors = errors_of(members);
+    if errors.is_empty() { Ok(members) } else { Err(errors.join(SEPARATOR)) }
 }
 
 /// The names that `app_metadata` must not have: those of Auth0's documentation of metadata, and

@@ -5,13 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::dictionary::DictionaryOptions;
 use super::rules::{CharacterSet, PolicyRule};
+use super::stored_password::HASHED_BYTES;
 use crate::tenant::Tenant;
 
 /// All character sets, in the order used by the presets.
 const ALL_SETS: [CharacterSet; 4] =
     [CharacterSet::Lower, CharacterSet::Upper, CharacterSet::Digits, CharacterSet::Special];
-/// The number of bytes of a password that the tenant's hash function reads.
-const HASHED_BYTES: usize = 72;
 
 /// A preset password policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The number of bytes that the tenant's hash function reads.
-const HASHED_BYTES: usize = 72;
+pub(super) const HASHED_BYTES: usize = 72;
 
 /// A password truncated to the part that the tenant's hash function reads.
 #[derive(Clone, PartialEq, Eq)]

@@ -20,9 +20,11 @@ pub(crate) struct FaultQueue {
 }
 
 impl FaultQueue {
-    /// Appends a fault.
+    /// Appends a fault, unless it applies to no call.
     pub(crate) fn add(&self, route: Route, fault: Fault) {
-        self.waiting.with(|faults| faults.push((route, fault)));
+        if fault.times != Some(0) {
+            self.waiting.with(|faults| faults.push((route, fault)));
+        }
     }
 
     /// Sets the function that chooses a fault for calls that no queued fault matches.
@@ -38,11 +40,10 @@ impl FaultQueue {
         })
     }
 
-    /// Takes the oldest queued fault that covers `route` and has a call left.
+    /// Takes the oldest queued fault that covers `route`.
     fn take(&self, route: Route) -> Option<Fault> {
         self.waiting.with(|faults| {
-            let index =
-                faults.iter().position(|(on, fault)| on.covers(route) && fault.times != Some(0))?;
+            let index = faults.iter().position(|(on, _)| on.covers(route))?;
             let fault = &mut faults.get_mut(index)?.1;
             fault.times = fault.times.map(|left| left - 1);
             let taken = fault.clone();
@@ -90,6 +91,6 @@ mod tests {
     fn a_fault_with_zero_times_never_applies() {
         let faults = FaultQueue::default();
         faults.add(Route::Any, Fault::hang().times(0));
-        assert!(faults.take(Route::Token).is_none());
+        assert_eq!(faults.len(), 0);
     }
 }

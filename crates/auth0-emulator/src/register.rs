@@ -44,10 +44,7 @@ pub(crate) fn register(
 /// Runs the checks that involve no other user, and returns the user to store.
 fn prepare(call: &Call<'_>, members: &BodyMembers) -> Result<StoredUser, RegisterError> {
     let tenant = &call.tenant;
-    let email = members.text("email").map(str::to_lowercase);
-    if email.is_none() && tenant.email_required {
-        return Err(RegisterError::Missing("email"));
-    }
+    let email = members.text("email").ok_or(RegisterError::Missing("email"))?.to_lowercase();
     match members.text("username") {
         None if tenant.requires_username => return Err(RegisterError::Missing("username")),
         Some(_) if !tenant.requires_username => return Err(RegisterError::UsernameNotAllowed),
@@ -64,7 +61,7 @@ fn prepare(call: &Call<'_>, members: &BodyMembers) -> Result<StoredUser, Registe
 }
 
 /// The user with these members and the tenant's defaults.
-fn fill_in(call: &Call<'_>, members: &BodyMembers, email: Option<String>) -> TenantUser {
+fn fill_in(call: &Call<'_>, members: &BodyMembers, email: String) -> TenantUser {
     let text = |name: &str| members.text(name).map(str::to_owned);
     let object = |name: &str| members.get(name).and_then(Value::as_object).cloned();
     let clock = &call.state.clock;
@@ -73,8 +70,6 @@ fn fill_in(call: &Call<'_>, members: &BodyMembers, email: Option<String>) -> Ten
         Some(chosen) if !chosen.is_empty() && !call.tenant.ignores_user_id => chosen.to_owned(),
         _ => own_id(),
     };
-    // A user without an e-mail gets its defaults from the username.
-    let known_as = email.clone().or_else(|| text("username")).unwrap_or_default();
     let now = clock.timestamp();
     TenantUser {
         user_id: format!("auth0|{id}"),
@@ -86,10 +81,9 @@ fn fill_in(call: &Call<'_>, members: &BodyMembers, email: Option<String>) -> Ten
         phone_verified: members.flag("phone_verified"),
         given_name: text("given_name"),
         family_name: text("family_name"),
-        nickname: text("nickname").unwrap_or_else(|| defaults::nickname(&known_as).to_owned()),
-        picture: text("picture")
-            .unwrap_or_else(|| defaults::picture(&known_as, members.text("name"))),
-        name: text("name").unwrap_or(known_as),
+        nickname: text("nickname").unwrap_or_else(|| defaults::nickname(&email).to_owned()),
+        picture: text("picture").unwrap_or_else(|| defaults::picture(&email, members.text("name"))),
+        name: text("name").unwrap_or_else(|| email.clone()),
         blocked: members.flag("blocked"),
         identities: [UserIdentity {
             connection: call.tenant.connection.clone(),

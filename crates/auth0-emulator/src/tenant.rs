@@ -70,8 +70,6 @@ pub struct Tenant {
     pub connection_enabled: bool,
     /// Allows public sign-ups.
     pub public_signup: bool,
-    /// Requires an e-mail for every user.
-    pub email_required: bool,
     /// Rejects a second user with the same e-mail.
     pub unique_email: bool,
     /// Requires a username for every user; without it usernames are not allowed.
@@ -125,7 +123,6 @@ impl Default for Tenant {
             attributes: None,
             connection_enabled: true,
             public_signup: true,
-            email_required: true,
             unique_email: true,
             requires_username: false,
             username_min: 1,

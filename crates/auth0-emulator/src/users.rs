@@ -17,8 +17,7 @@ pub(crate) struct TenantUser {
     /// Time of the last change.
     pub(crate) updated_at: String,
     /// The e-mail in lower case.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) email: Option<String>,
+    pub(crate) email: String,
     /// Set if the e-mail is verified.
     pub(crate) email_verified: bool,
     /// The username.
@@ -132,17 +131,13 @@ impl UserStore {
         if user.username.as_ref().is_some_and(|name| self.by_username.contains_key(name)) {
             return Err(Conflict::Username);
         }
-        if unique_email
-            && user.email.as_ref().is_some_and(|email| self.by_email.contains_key(email))
-        {
+        if unique_email && self.by_email.contains_key(&user.email) {
             return Err(Conflict::Email);
         }
         let number = self.next;
         self.next += 1;
         self.by_id.insert(user.user_id.clone(), number);
-        if let Some(email) = &user.email {
-            self.by_email.entry(email.clone()).or_default().push(number);
-        }
+        self.by_email.entry(user.email.clone()).or_default().push(number);
         if let Some(username) = &user.username {
             self.by_username.insert(username.clone(), number);
         }
@@ -205,12 +200,10 @@ impl UserStore {
         let Some(stored) = self.by_number.remove(&number) else {
             return;
         };
-        if let Some(email) = stored.user.email
-            && let Some(numbers) = self.by_email.get_mut(&email)
-        {
+        if let Some(numbers) = self.by_email.get_mut(&stored.user.email) {
             numbers.retain(|other| *other != number);
             if numbers.is_empty() {
-                self.by_email.remove(&email);
+                self.by_email.remove(&stored.user.email);
             }
         }
         if let Some(username) = stored.user.username {
@@ -236,7 +229,7 @@ mod tests {
             user_id: format!("auth0|{id}"),
             created_at: String::new(),
             updated_at: String::new(),
-            email: Some(email.to_owned()),
+            email: email.to_owned(),
             email_verified: false,
             username: username.map(str::to_owned),
             phone_number: None,

@@ -44,8 +44,7 @@ fn sign_up(call: &Call<'_>) -> TenantResponse {
         return bad_request("invalid_signup", "Invalid sign up");
     }
     for name in ["email", "password"] {
-        let is_required = name != "email" || call.tenant.email_required;
-        if is_required && members.text(name).unwrap_or_default().is_empty() {
+        if members.text(name).unwrap_or_default().is_empty() {
             return plain(format!("{name} is required"));
         }
     }

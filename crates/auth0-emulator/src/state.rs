@@ -2,8 +2,8 @@
 //! started again with its users.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use crate::clock::TenantClock;
 use crate::fault::FaultQueue;
@@ -60,12 +60,7 @@ pub(crate) struct EmulatorState {
 impl EmulatorState {
     /// The state of an emulator with these settings that is reached at `bases`. Its journal keeps
     /// `journal_limit` entries, and its latencies come from `seed`.
-    pub(crate) fn new(
-        tenant: Tenant,
-        bases: Vec<String>,
-        journal_limit: usize,
-        seed: u64,
-    ) -> Self {
+    pub(crate) fn new(tenant: Tenant, bases: Vec<String>, journal_limit: usize, seed: u64) -> Self {
         let initial = Arc::new(tenant);
         Self {
             tenant: Locked::new(Arc::clone(&initial)),
@@ -149,29 +144,21 @@ pub(crate) struct Call<'a> {
     pub(crate) entry: &'a JournalEntry,
     /// The base URL of the request, without a trailing slash.
     pub(crate) base: &'a str,
-    /// The rate limit's decision on arrival; `None` if no permit was taken then.
+    /// The rate limit's decision on arrival; `None` if the operation has no limit.
     pub(crate) decision: Option<RateDecision>,
 }
 
 impl Call<'_> {
-    /// The permit taken on arrival, or one taken now.
-    pub(crate) fn permit(&self) -> RateDecision {
-        self.decision.unwrap_or_else(|| self.take_permit())
-    }
-
-    /// Takes a permit from the rate limit.
-    pub(crate) fn take_permit(&self) -> RateDecision {
-        let now = self.state.clock.unix_seconds_f64();
-        self.state.buckets.take(self.tenant.plan, self.entry.route(), now)
+    /// The rate limit's decision, if the call exceeds the limit.
+    pub(crate) fn rate_rejection(&self) -> Option<RateDecision> {
+        self.decision.filter(|decision| !decision.allowed)
     }
 
     /// Adds the rate-limit headers to the response.
-    pub(crate) fn with_rate_headers(
-        &self,
-        mut response: TenantResponse,
-        decision: RateDecision,
-    ) -> TenantResponse {
-        if self.tenant.rate_limit_headers {
+    pub(crate) fn with_rate_headers(&self, mut response: TenantResponse) -> TenantResponse {
+        if let Some(decision) = self.decision
+            && self.tenant.rate_limit_headers
+        {
             decision.write_to(&mut response.headers);
         }
         response

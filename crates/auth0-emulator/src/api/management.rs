@@ -13,17 +13,16 @@ pub(super) fn with_scope(
     scope: &'static str,
     operation: fn(&Call<'_>) -> TenantResponse,
 ) -> TenantResponse {
-    let decision = call.permit();
-    let response = if decision.allowed {
+    let response = if let Some(rejection) = call.rate_rejection() {
+        let wait = (rejection.reset - call.state.clock.unix_seconds()).max(1);
+        over_limit(call.tenant.retry_after.then_some(wait))
+    } else {
         match token::check_bearer(call, scope) {
             Ok(()) => operation(call),
             Err(error) => error.response(),
         }
-    } else {
-        let wait = (decision.reset - call.state.clock.unix_seconds()).max(1);
-        over_limit(call.tenant.retry_after.then_some(wait))
     };
-    call.with_rate_headers(response, decision)
+    call.with_rate_headers(response)
 }
 
 /// The 429 response for a call over the rate limit. `wait` is the `Retry-After` value, if it is

@@ -29,9 +29,8 @@ const ACCEPTED: [&str; 11] = [
 
 /// Signs a user up.
 pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
-    let decision = call.permit();
-    let response = if decision.allowed { sign_up(call) } else { over_limit(None) };
-    call.with_rate_headers(response, decision).no_store()
+    let response = if call.rate_rejection().is_some() { over_limit(None) } else { sign_up(call) };
+    call.with_rate_headers(response).no_store()
 }
 
 /// Signs a user up once the rate limit has let the call through.

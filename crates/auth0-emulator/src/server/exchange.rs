@@ -81,7 +81,10 @@ impl ReceivedCall {
         let route = self.entry.route();
         let fault = self.state.faults.fault_for(&self.entry);
         // A rate limiter counts a call when it arrives, not when it is finished.
-        let decision = self.is_rate_limited(fault.as_ref()).then(|| self.call(None).take_permit());
+        let decision = self.is_rate_limited(fault.as_ref()).then(|| {
+            let now = self.state.clock.unix_seconds_f64();
+            self.state.buckets.take(self.state.tenant().plan, route, now)
+        });
         let mut wait = self.state.latency_rng.delay(self.state.tenant().latency, route);
         let Some(Fault { delay, gate, act, effect, .. }) = fault else {
             pause(wait).await;
@@ -119,17 +122,13 @@ impl ReceivedCall {
 
     /// Performs the operation.
     fn act(&self, decision: Option<RateDecision>) -> TenantResponse {
-        api::respond(&self.call(decision))
-    }
-
-    fn call(&self, decision: Option<RateDecision>) -> Call<'_> {
-        Call {
+        api::respond(&Call {
             state: &self.state,
             tenant: self.state.tenant(),
             entry: &self.entry,
             base: &self.base,
             decision,
-        }
+        })
     }
 }
 

@@ -18,10 +18,10 @@ const GRANT: &str = "client_credentials";
 
 /// Responds to a token request.
 pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
-    let decision = call.permit();
-    let given = if decision.allowed { grant(call) } else { Err(GrantError::Rate) };
-    let response = given.unwrap_or_else(|grant_error| grant_error.response());
-    call.with_rate_headers(response, decision).no_store()
+    let is_over_limit = call.rate_rejection().is_some();
+    let granted = if is_over_limit { Err(GrantError::Rate) } else { grant(call) };
+    let response = granted.unwrap_or_else(|error| error.response());
+    call.with_rate_headers(response).no_store()
 }
 
 /// Checks and issues a token once the rate limit has let the call through.

@@ -44,7 +44,7 @@ pub(crate) struct EmulatorArgs {
     #[arg(long, value_name = "SCOPE", default_values_t = Tenant::default().scopes)]
     scope: Vec<String>,
     /// Lifetime of an access token in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    #[arg(long, value_name = "SECONDS", default_value_t = Tenant::default().token_lifetime_s)]
     token_lifetime: u32,
     /// Audience of the Management API; defaults to the emulator's URL plus `/api/v2/`
     #[arg(long, value_name = "URL")]

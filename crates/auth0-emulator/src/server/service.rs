@@ -69,9 +69,10 @@ impl ConnectionHandler {
     ) -> Result<Response<ResponseBody>, NoResponse> {
         let version = request.version();
         let (entry, base, complete) = self.receive(request).await;
-        if let Some(path) = entry.path.strip_prefix(control::PREFIX)
-            && complete
-        {
+        if let Some(path) = entry.path.strip_prefix(control::PREFIX) {
+            if !complete {
+                return Err(NoResponse(None));
+            }
             return Ok(response_body::complete(control::respond(&self.state, path, &entry)));
         }
         let number = self.state.journal.record(entry.clone());

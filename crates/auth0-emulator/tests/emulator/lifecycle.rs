@@ -1,13 +1,13 @@
 //! Starting, stopping and starting again.
 
-use std::time::{Duration, Instant};
-
 use auth0_emulator::{Emulator, Fault, Route};
 use reqwest::{Method, StatusCode};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{TestClient, user};
+use crate::eventually::eventually;
+use crate::faults::until_call;
 
 #[tokio::test]
 async fn stopping_ends_a_pending_call() {
@@ -16,9 +16,7 @@ async fn stopping_ends_a_pending_call() {
     let request = client.create_request(&user("a@b.co")).await;
     auth0.fault(Route::CreateUser, Fault::hang());
     let (hung, ()) = tokio::join!(request.send(), async {
-        while auth0.calls(Route::CreateUser).is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_call(&auth0).await;
         auth0.stop().await;
     });
     assert!(!hung.unwrap_err().is_timeout());
@@ -31,28 +29,26 @@ async fn a_shut_down_emulator_frees_its_port() {
     TcpListener::bind(&address).await.unwrap_err();
     auth0.shutdown().await;
     // Another test may hold the port for a while.
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while let Err(error) = TcpListener::bind(&address).await {
-        assert!(Instant::now() < deadline, "{error}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the port is free", async || TcpListener::bind(&address).await.ok()).await;
 }
 
 #[tokio::test]
 async fn an_incomplete_request_is_recorded_but_not_performed() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let address = auth0.url().strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let part = b"POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf";
-    stream.write_all(part).await.unwrap();
-    drop(stream);
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while auth0.calls(Route::Token).is_empty() {
-        assert!(Instant::now() < deadline, "the request is not in the journal");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    for path in ["/oauth/token", "/_emulator/reset"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let part = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf");
+        stream.write_all(part.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).await.unwrap();
+        assert!(response.is_empty(), "{path}");
     }
-    let call = auth0.calls(Route::Token).remove(0);
-    assert_eq!((call.body.as_ref(), call.status), (b"half".as_slice(), None));
+    let journal = auth0.journal();
+    let [call] = &journal[..] else { panic!("control calls are not recorded: {journal:?}") };
+    assert_eq!((call.path.as_str(), call.body.as_ref()), ("/oauth/token", b"half".as_slice()));
+    assert_eq!(call.status, None);
 }
 
 #[tokio::test]
@@ -82,11 +78,7 @@ async fn a_dropped_emulator_stops() {
     let address = auth0.url().to_owned();
     drop(auth0);
     // Its tasks end as soon as the runtime polls them.
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while client.http.get(&address).send().await.is_ok() {
-        assert!(Instant::now() < deadline, "the emulator still responds");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually("the emulator stops", async || client.http.get(&address).send().await.err()).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ mod assertion;
 mod client;
 mod control;
 mod create_user;
+#[path = "../../../../tests/shared/eventually.rs"]
+mod eventually;
 mod faults;
 mod h2_faults;
 mod lifecycle;

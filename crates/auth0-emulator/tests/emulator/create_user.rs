@@ -1,6 +1,6 @@
 //! `POST /api/v2/users`: validation and the created user.
 
-use auth0_emulator::{Emulator, Latency, Plan, PolicyPreset, Route};
+use auth0_emulator::{Emulator, Latency, Plan, Route};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -269,16 +269,6 @@ async fn other_media_types_invalid_json_and_large_bodies_are_rejected() {
     };
     assert_eq!(send("application/json", padded(1_048_577)).await.status.as_u16(), 413);
     assert_eq!(send("application/json", padded(1_048_576)).await.status.as_u16(), 201);
-}
-
-#[tokio::test]
-async fn the_policy_can_change_at_run_time() {
-    let auth0 = Emulator::builder().tenant(|t| t.policy = PolicyPreset::Low).start().await.unwrap();
-    let client = TestClient::new(&auth0);
-    let weak = |email: &str| with(user(email), json!({"password": "aaaaaa"}));
-    assert_eq!(client.create(&weak("a@b.co")).await.status, StatusCode::CREATED);
-    auth0.tenant(|t| t.policy = PolicyPreset::Excellent);
-    assert_eq!(client.create(&weak("b@b.co")).await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use super::losses::Losses;
 use super::past_events::PastEvents;
 use super::plan::{ChaosEvent, PlannedEvent};
 use super::postgres::PostgresCluster;
-use super::rotation::OfOldSecret;
+use super::rotation::PreviousSecretUses;
 use super::secrets::Secrets;
 use super::service::ServiceProcess;
 
@@ -48,8 +48,8 @@ pub(crate) struct EventRunner {
     /// The database's server, if it has one.
     cluster: Option<PostgresCluster>,
     pub(super) rng: StdRng,
-    /// The clients and attempts that need the secret before the current one.
-    pub(super) of_old_secret: OfOldSecret,
+    /// The uses of the secret before the current one.
+    pub(super) previous_secret_uses: PreviousSecretUses,
     /// The times at which the ledger lost rows.
     pub(crate) losses: Losses,
     /// The events so far.
@@ -71,7 +71,7 @@ impl EventRunner {
             rows,
             cluster,
             rng,
-            of_old_secret: OfOldSecret::default(),
+            previous_secret_uses: PreviousSecretUses::default(),
             losses: Losses::default(),
             past: PastEvents::default(),
         }
@@ -164,15 +164,15 @@ impl EventRunner {
             }
             ChaosEvent::BackUp => {
                 self.rows.copy(CopyName::Backup).await?;
-                self.of_old_secret.backups += 1;
+                self.previous_secret_uses.backups += 1;
                 "backups"
             }
             ChaosEvent::RestoreBackup => {
                 let running = self.rows.can_restore_while_running();
                 self.restore(CopyName::Backup, running, context).await?;
                 self.losses.add_all();
-                self.of_old_secret.add(&self.rows).await?;
-                self.of_old_secret.backups -= 1;
+                self.previous_secret_uses.add(&self.rows).await?;
+                self.previous_secret_uses.backups -= 1;
                 "backups restored"
             }
             ChaosEvent::Rotate => self.rotate(context).await?,
@@ -188,7 +188,7 @@ impl EventRunner {
                 sleep(self.rng.random_range(Duration::ZERO..MAX_UNSYNCED)).await;
                 self.restore(CopyName::LastSync, false, context).await?;
                 self.losses.add_since(started_at);
-                self.of_old_secret.add(&self.rows).await?;
+                self.previous_secret_uses.add(&self.rows).await?;
                 "power losses"
             }
             ChaosEvent::Database(event) => {
@@ -199,7 +199,7 @@ impl EventRunner {
                 context.recoveries.disturb();
                 if event.loses_commits() {
                     self.losses.add_since(started_at - MAX_UNSYNCED);
-                    self.of_old_secret.add(&self.rows).await?;
+                    self.previous_secret_uses.add(&self.rows).await?;
                 }
                 event.name()
             }

@@ -40,22 +40,18 @@ pub(crate) fn format_history(
             ));
         }
     }
-    let creates = journal.iter().filter(|call| call.route() == Route::CreateUser);
-    let mut ids = HashSet::new();
-    let mut calls = Vec::new();
-    for call in creates {
+    let mut calls: Vec<(&JournalEntry, String)> = Vec::new();
+    for call in journal.iter().filter(|call| call.route() == Route::CreateUser) {
         let body = call.json();
         let member = |name| body.get(name).and_then(Value::as_str).unwrap_or_default();
         if member("email") == person.email {
-            ids.insert(member("user_id").to_owned());
             calls.push((call, member("user_id").to_owned()));
         }
     }
+    let ids: HashSet<String> = calls.iter().map(|(_, id)| id.clone()).collect();
     for call in journal.iter().filter(|call| call.route() == Route::GetUser) {
         let id = call.path.rsplit("%7C").next().unwrap_or_default();
-        if ids.contains(id) {
-            calls.push((call, id.to_owned()));
-        }
+        calls.extend(ids.get(id).map(|id| (call, id.clone())));
     }
     calls.sort_by_key(|(call, _)| call.at);
     for (call, id) in calls {

@@ -15,10 +15,10 @@ use super::events::EventRunner;
 const BETWEEN_RESTARTS: std::ops::Range<Duration> =
     Duration::from_millis(300)..Duration::from_secs(2);
 
-/// Whatever may need the secret before the current one. An operator waits for it too, before that
-/// secret is removed.
+/// The clients, attempts and backups that may need the secret before the current one. An operator
+/// waits for their end too, before removing that secret.
 #[derive(Debug, Default)]
-pub(crate) struct OfOldSecret {
+pub(crate) struct PreviousSecretUses {
     /// The end of the last rotation: clients from before may have sent their key under it.
     rotated_at: Option<Instant>,
     /// The attempts that were unresolved then, or became so again when the ledger lost rows.
@@ -28,7 +28,7 @@ pub(crate) struct OfOldSecret {
     pub(super) backups: usize,
 }
 
-impl OfOldSecret {
+impl PreviousSecretUses {
     /// Adds the attempts that are unresolved now.
     pub(crate) async fn add(&mut self, rows: &LedgerRows) -> anyhow::Result<()> {
         self.attempts.extend(rows.unresolved().await?);
@@ -43,8 +43,8 @@ impl OfOldSecret {
         Ok(())
     }
 
-    /// Returns whether nothing is left.
-    async fn is_gone(&self, context: &ClientContext, rows: &LedgerRows) -> anyhow::Result<bool> {
+    /// Returns whether nothing needs that secret any more.
+    async fn are_over(&self, context: &ClientContext, rows: &LedgerRows) -> anyhow::Result<bool> {
         let has_clients = self.rotated_at.is_some_and(|time| context.progress.runs_since(time));
         if self.backups > 0 || has_clients {
             return Ok(false);
@@ -57,7 +57,7 @@ impl EventRunner {
     /// Restarts the services one by one. They get a new secret beside the current one if nothing
     /// needs the one before any more.
     pub(super) async fn rotate(&mut self, context: &ClientContext) -> anyhow::Result<&'static str> {
-        let rotates = self.of_old_secret.is_gone(context, &self.rows).await?;
+        let rotates = self.previous_secret_uses.are_over(context, &self.rows).await?;
         let generation = if rotates { self.secrets.rotate() } else { self.secrets.latest() };
         let mut order: Vec<usize> = (0..self.services.len()).collect();
         order.shuffle(&mut self.rng);
@@ -78,7 +78,7 @@ impl EventRunner {
             self.start(index)?;
         }
         if rotates {
-            self.of_old_secret.rotate(&self.rows).await?;
+            self.previous_secret_uses.rotate(&self.rows).await?;
         }
         Ok(if rotates { "rotations" } else { "rolling restarts" })
     }

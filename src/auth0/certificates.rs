@@ -12,8 +12,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-/// The time to a day that no certificate reaches, 5,000 years from now. Private authorities issue some
-/// that are valid for 2,000 years.
+/// 5,000 years, longer than any certificate is valid. Private authorities issue some that are valid for
+/// 2,000 years.
 const FAR: Duration = Duration::from_hours(24 * 365 * 5_000);
 
 /// The result of the last handshake.

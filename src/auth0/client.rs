@@ -213,7 +213,7 @@ impl Client {
         self.http.tenant_clock().now()
     }
 
-    /// The same; `None` if the newest response arrived before `since`.
+    /// The same as [`Self::tenant_now`], but `None` if the newest response arrived before `since`.
     pub fn tenant_now_since(&self, since: Option<Instant>) -> Option<TenantTime> {
         self.http.tenant_clock().now_since(since)
     }

@@ -66,9 +66,9 @@ pub struct InspectedToken {
 pub enum Discovery {
     /// The metadata of a tenant.
     Tenant,
-    /// This status: the tenant fails or has no room, or a proxy responds in its place.
+    /// A 429 or 5xx: the tenant fails or limits requests, or a proxy responds in its place.
     Failing(u16),
-    /// That of another program.
+    /// The response of another program.
     Other,
 }
 

@@ -70,7 +70,7 @@ impl TenantClock {
         self.now_since(None)
     }
 
-    /// The same; `None` if the newest response arrived before `since`.
+    /// The same as [`Self::now`], but `None` if the newest response arrived before `since`.
     pub(super) fn now_since(&self, since: Option<Instant>) -> Option<TenantTime> {
         let newest = self.observations.lock().newest;
         newest

@@ -195,10 +195,6 @@ impl TokenCache {
         state.failure.as_ref().is_some_and(waits)
     }
 
-    fn is_current(&self, token: &Arc<Token>) -> bool {
-        self.state.borrow().holds(token)
-    }
-
     /// The state of the token now.
     pub(super) fn health(&self) -> UpstreamHealth {
         let state = self.state.borrow();
@@ -330,7 +326,7 @@ impl TokenRefresher {
                 () = self.request.credentials().replaced() => return true,
                 () = self.tokens.invalidated.notified() => {
                     // The notification may be about the previous token.
-                    if !self.tokens.is_current(token) {
+                    if !self.tokens.state.borrow().holds(token) {
                         return token.accepted.load(Ordering::Relaxed);
                     }
                 }

@@ -36,7 +36,7 @@ impl TracedCall {
             Ok(response) => Ok(response.status().as_u16()),
             Err(error) => Err(kind(error)),
         };
-        let is_error = outcome.is_ok_and(|status| status >= 400) || outcome.is_err();
+        let is_error = !outcome.is_ok_and(|status| status < 400);
         let attributes = || {
             let mut attributes = vec![
                 ("http.request.method", method.as_str().into()),

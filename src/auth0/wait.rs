@@ -138,9 +138,12 @@ mod tests {
             let judged = judge(Api::Management, &[("retry-after", &value)], ENVELOPE);
             assert_eq!(judged, wait, "{value}");
         }
-        for (value, wait) in
-            [(at(30, 1), Some(30)), (at(30, 1_000), Some(30)), (at(3_600, 1), None)]
-        {
+        for (value, wait) in [
+            (at(30, 1), Some(30)),
+            (at(30, 1_000), Some(30)),
+            (at(3_600, 1), None),
+            ((NOW - 30).to_string(), None),
+        ] {
             let judged = judge(Api::Management, &[("x-ratelimit-reset", &value)], ENVELOPE);
             assert_eq!(judged, wait, "{value}");
         }

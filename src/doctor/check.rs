@@ -3,7 +3,7 @@
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// As it should be, or not checked by choice.
+    /// As it should be, or not checked.
     Ok,
     /// Sign-ups work, and something is lost or at risk.
     Warning,

@@ -18,7 +18,7 @@ enum FindingContent {
     Result(FindingKind, Vec<String>),
     /// A check that another finding makes impossible.
     Skipped(DoctorCheck, &'static str),
-    /// A check that the operator has not allowed.
+    /// A check that lacks a scope, or that this machine cannot make.
     NotChecked(DoctorCheck, &'static str),
 }
 
@@ -50,7 +50,7 @@ impl Finding {
         Self { content: FindingContent::Skipped(check, reason), setting: None }
     }
 
-    /// A check for which the operator has not granted what it needs.
+    /// A check that lacks a scope, or that this machine cannot make.
     pub const fn not_checked(check: DoctorCheck, reason: &'static str) -> Self {
         Self { content: FindingContent::NotChecked(check, reason), setting: None }
     }

@@ -237,7 +237,7 @@ impl Permit {
     }
 
     /// Learns from the 429 that the request got. Returns the time until requests are accepted
-    /// again: at least `requested`, and a time that grows where that is none.
+    /// again: at least the requested wait, or a backoff if the 429 requests none.
     pub(super) fn record_rejection(
         mut self,
         headers: &HeaderMap,

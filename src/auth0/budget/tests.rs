@@ -246,21 +246,13 @@ async fn a_full_queue_rejects_at_once_and_a_long_wait_at_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_before_the_reported_time_then_one_probe() {
-    let reset =
-        |second: u32| with(bucket(10, 0), HeaderName::from_static("x-ratelimit-reset"), second);
     for (headers, wait) in [
         (with(bucket(10, 0), RETRY_AFTER, 50), 50),
         (with(HeaderMap::new(), RETRY_AFTER, 7), 7),
         // Not certainly Auth0's.
         (with(HeaderMap::new(), RETRY_AFTER, 86_400), 60),
-        (with(HeaderMap::new(), RETRY_AFTER, 4_000_000_000), 1),
         (bucket(10, 0), 1),
-        (reset(1_790_000_009), 9),
-        // A reset before `Date`, or hours after it, is wrong.
-        (reset(1_789_999_000), 1),
-        (reset(1_790_003_600), 1),
         (HeaderMap::new(), 1),
-        (with(HeaderMap::new(), AGE, 20), 1),
     ] {
         let budget = reporting(10, 9).await;
         let rejected = at_once(&budget, Priority::Create).await.unwrap();

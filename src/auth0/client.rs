@@ -123,10 +123,20 @@ impl Client {
             request
         };
         let started = Instant::now();
-        let response = self.call(permit.priority, Some(permit), request).await;
-        let created = response
-            .map_err(CreateUserError::from)
-            .and_then(|(response, _)| create_user::created(&response, user));
+        let created = match self.call(permit.priority, Some(permit), request).await {
+            Ok((response, token)) => {
+                let created = create_user::created(&response, user);
+                match &created {
+                    Ok(_) => self.tokens.record_create(&token, true),
+                    Err(CreateUserError::Misconfigured(Misconfiguration::Scope)) => {
+                        self.tokens.record_create(&token, false);
+                    }
+                    Err(_) => {}
+                }
+                created
+            }
+            Err(error) => Err(error.into()),
+        };
         let label = created.as_ref().map_or_else(CreateUserError::label, |_| "created");
         self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
         created

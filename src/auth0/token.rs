@@ -50,8 +50,9 @@ pub(super) struct Token {
     expires_at: Instant,
     /// Set once the tenant has accepted it.
     accepted: AtomicBool,
-    /// True unless its response names scopes without `create:users`.
-    may_create: bool,
+    /// True unless its response names scopes without `create:users`, or the last create-user call was
+    /// forbidden.
+    may_create: AtomicBool,
 }
 
 impl Token {
@@ -64,6 +65,10 @@ impl Token {
         if !self.accepted.load(Ordering::Relaxed) {
             self.accepted.store(true, Ordering::Relaxed);
         }
+    }
+
+    fn may_create(&self) -> bool {
+        self.may_create.load(Ordering::Relaxed)
     }
 }
 
@@ -122,7 +127,7 @@ pub(super) struct TokenCache {
     started_at: Instant,
     /// Notified when a sign-up waits for the first token.
     fetch_requested: Notify,
-    /// Notified when the token in use was rejected.
+    /// Notified when the token in use was rejected, or a create-user call with it was forbidden.
     invalidated: Notify,
     metrics: Arc<Metrics>,
 }
@@ -188,6 +193,15 @@ impl TokenCache {
         });
     }
 
+    /// Records that a create-user call with this token was allowed or forbidden. A token response need
+    /// not name its scopes.
+    pub(super) fn record_create(&self, token: &Arc<Token>, is_allowed: bool) {
+        if token.may_create() != is_allowed {
+            token.may_create.store(is_allowed, Ordering::Relaxed);
+            self.invalidated.notify_one();
+        }
+    }
+
     /// Returns whether the token endpoint asked for a wait of more than a minute, which is not over.
     pub(super) fn is_waiting_long(&self) -> bool {
         let state = self.state.borrow();
@@ -199,7 +213,7 @@ impl TokenCache {
     pub(super) fn health(&self) -> UpstreamHealth {
         let state = self.state.borrow();
         match (&state.token, &state.failure) {
-            (Some(token), _) if token.is_fresh() && token.may_create => UpstreamHealth::Good,
+            (Some(token), _) if token.is_fresh() && token.may_create() => UpstreamHealth::Good,
             (None, None) if self.started_at.elapsed() < MAX_WAIT => UpstreamHealth::Starting,
             (_, _) => UpstreamHealth::Failing,
         }
@@ -283,11 +297,18 @@ impl TokenRefresher {
         let lifetime = grant.lifetime;
         let margin = MARGIN.min(lifetime / 2);
         let scopes = grant.scopes.as_deref();
+        let may_create = match scopes {
+            Some(scopes) => scopes::includes(scopes, CREATE_USERS),
+            // As with the token before it, until a call shows it.
+            None => {
+                self.tokens.state.borrow().token.as_ref().is_none_or(|token| token.may_create())
+            }
+        };
         let token = Arc::new(Token {
             authorization: grant.authorization,
             expires_at: requested_at + lifetime.saturating_sub(margin),
             accepted: AtomicBool::new(false),
-            may_create: scopes.is_none_or(|scopes| scopes::includes(scopes, CREATE_USERS)),
+            may_create: AtomicBool::new(may_create),
         });
         let expires_at = self.clock.now() + lifetime;
         self.tokens.state.send_modify(|state| {
@@ -314,15 +335,13 @@ impl TokenRefresher {
     async fn wait_until_stale(&self, token: &Arc<Token>, requested_at: Instant) -> bool {
         let lifetime = token.expires_at - requested_at;
         let soonest = Instant::now() + MIN_REFRESH_INTERVAL;
-        let mut fresh_for = lifetime.mul_f64(REFRESH_AT);
-        if !token.may_create {
-            fresh_for = fresh_for.min(SCOPE_RETRY);
-        }
-        let refresh = sleep_until(soonest.max(requested_at + fresh_for));
-        tokio::pin!(refresh);
+        let mut refresh_at = soonest.max(requested_at + lifetime.mul_f64(REFRESH_AT));
         loop {
+            if !token.may_create() {
+                refresh_at = refresh_at.min(Instant::now() + SCOPE_RETRY);
+            }
             tokio::select! {
-                () = &mut refresh => return true,
+                () = sleep_until(refresh_at) => return true,
                 () = self.request.credentials().replaced() => return true,
                 () = self.tokens.invalidated.notified() => {
                     // The notification may be about the previous token.
@@ -360,8 +379,9 @@ mod tests {
     use crate::auth0::test_client;
     use crate::clock::SystemClock;
 
-    /// The time for which a token with these scopes is fresh.
-    async fn fresh_for(scopes: &str) -> Duration {
+    /// The time for which a token with these scopes is fresh. A create-user call with it is forbidden
+    /// after an hour, if so.
+    async fn fresh_for(scopes: Option<&str>, is_forbidden: bool) -> Duration {
         let settings = test_client::settings().auth0;
         let (clock, metrics) = (Arc::new(SystemClock), Arc::new(Metrics::new()));
         let tenant_clock =
@@ -373,18 +393,30 @@ mod tests {
         let grant = TokenGrant {
             authorization: HeaderValue::from_static("Bearer token"),
             lifetime: Duration::from_hours(24),
-            scopes: Some(scopes.into()),
+            scopes: scopes.map(Into::into),
         };
         let token = refresher.publish(grant, started);
-        assert!(refresher.wait_until_stale(&token, started).await);
+        let forbid = async {
+            sleep(Duration::from_hours(1)).await;
+            refresher.tokens.record_create(&token, !is_forbidden);
+        };
+        let (is_refresh, ()) = tokio::join!(refresher.wait_until_stale(&token, started), forbid);
+        assert!(is_refresh);
         started.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_token_without_the_scope_of_sign_ups_is_soon_replaced() {
-        let soon = fresh_for("read:users").await;
-        assert!((SCOPE_RETRY..SCOPE_RETRY + MIN_REFRESH_INTERVAL).contains(&soon), "{soon:?}");
-        let late = fresh_for("create:users read:users").await;
-        assert!(late > Duration::from_hours(19), "{late:?}");
+        let hour = Duration::from_hours(1);
+        for (scopes, is_forbidden, soonest) in [
+            (Some("read:users"), true, SCOPE_RETRY),
+            (Some("create:users read:users"), true, hour + SCOPE_RETRY),
+            (None, true, hour + SCOPE_RETRY),
+            (Some("create:users read:users"), false, hour * 19),
+            (None, false, hour * 19),
+        ] {
+            let after = fresh_for(scopes, is_forbidden).await;
+            assert!((soonest..soonest + hour).contains(&after), "{scopes:?}: {after:?}");
+        }
     }
 }

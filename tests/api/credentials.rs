@@ -219,6 +219,29 @@ async fn a_token_without_the_scope_to_create_users_degrades_the_service() {
     assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_rejected");
 }
 
+/// A token response need not name its scopes.
+#[tokio::test]
+async fn a_forbidden_create_degrades_the_service_until_one_is_allowed() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    let body = json!({
+        "statusCode": 403,
+        "error": "Forbidden",
+        "message": "Insufficient scope, expected any of: create:users",
+        "errorCode": "insufficient_scope",
+    });
+    app.auth0.fault(Route::CreateUser, Fault::answer(403).body(body.to_string()));
+    assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_rejected");
+    let ready = app.get("/readyz").await.json();
+    assert_eq!(
+        (&ready["status"], &ready["checks"]["auth0"]),
+        (&json!("degraded"), &json!("failing"))
+    );
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    assert_eq!(app.get("/readyz").await.json()["status"], "ready");
+    assert_eq!((app.creates().len(), app.token_requests()), (2, 1));
+}
+
 #[tokio::test]
 async fn scopes_that_are_missing_or_unused_are_logged() {
     let scopes = ["create:users", "delete:users", "read:connections", "read:custom_domains"];

@@ -26,6 +26,8 @@ use crate::config::{Auth0Settings, ClientCredential};
 const LONGEST: Duration = Duration::from_hours(30 * 24);
 /// A token with a shorter lifetime is unusable.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// The lifetime of a token whose response names none, which it need not (RFC 6749, section 5.1).
+const UNNAMED: Duration = Duration::from_hours(1);
 
 /// A token that Auth0 granted.
 #[derive(Debug)]
@@ -53,7 +55,9 @@ pub(super) struct TokenRequest {
 struct TokenBody<'a> {
     #[serde(borrow)]
     access_token: Cow<'a, str>,
-    expires_in: u64,
+    /// Seconds: a number, or a text with one.
+    #[serde(default)]
+    expires_in: Value,
     /// A value that is not a text counts as absent.
     #[serde(default)]
     scope: Value,
@@ -112,8 +116,7 @@ impl TokenRequest {
             // Redirects are not followed, and their bodies do not matter.
             300..=399 => Err(redirect::misconfiguration(&response).into()),
             _ if response.is_unreadable() => Err(unreadable(&response)),
-            200 => grant(&response).ok_or_else(|| not_auth0(200)),
-            status @ ..=299 => Err(not_auth0(status)),
+            status @ ..=299 => grant(&response).ok_or_else(|| not_auth0(status)),
             429 => {
                 let requested = RequestedWait::from_rejection(Api::Token, &response);
                 Err(TokenError::RateLimited { retry_after: requested.wait.unwrap_or_default() })
@@ -156,7 +159,13 @@ fn grant(response: &ApiResponse) -> Option<TokenGrant> {
     }
     let mut authorization = HeaderValue::from_str(&format!("Bearer {}", body.access_token)).ok()?;
     authorization.set_sensitive(true);
-    let lifetime = Duration::from_secs(body.expires_in).min(LONGEST);
+    let seconds = match &body.expires_in {
+        Value::String(text) => text.parse().ok().filter(|seconds: &f64| !seconds.is_nan()),
+        value => value.as_f64(),
+    };
+    let lifetime = seconds.map_or(UNNAMED, |seconds| {
+        Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64()))
+    });
     let scopes = body.scope.as_str().map(Into::into);
     (lifetime >= SHORTEST).then_some(TokenGrant { authorization, lifetime, scopes })
 }

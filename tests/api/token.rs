@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use auth0_emulator::{ClientQuota, Emulator, Fault, Route};
 use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::app::{TestApp, TestResponse, person};
 use crate::eventually::eventually;
@@ -193,7 +194,7 @@ async fn a_host_that_is_not_the_tenants_is_an_error_of_the_operator() {
     let hosts = [
         (200, Fault::html(200)),
         (200, Fault::answer(200).body(r#"{"status":"ok"}"#)),
-        (200, Fault::answer(200).body(r#"{"access_token":"x","expires_in":"86400"}"#)),
+        (200, Fault::answer(200).body(r#"{"access_token":"","expires_in":86400}"#)),
         (204, Fault::answer(204)),
         (400, Fault::html(400)),
         (401, Fault::html(401).header("www-authenticate", "Basic realm=\"proxy\"")),
@@ -270,6 +271,35 @@ async fn two_tokens_revoked_together_fail_no_sign_up() {
     assert_eq!(app.token_requests(), 3);
 }
 
+/// RFC 6749, section 5.1: a lifetime is recommended. Some gateways write numbers as texts.
+#[tokio::test]
+async fn a_token_with_an_unusual_lifetime_is_used() {
+    for lifetime in
+        [r#","expires_in":"86400""#, r#","expires_in":86400.5"#, r#","expires_in":null"#, ""]
+    {
+        let app = TestApp::spawn().await;
+        let body = format!(r#"{{"access_token":"x","token_type":"bearer"{lifetime}}}"#);
+        app.auth0.fault(Route::Token, Fault::answer(200).body(body).always());
+        let user = json!({"user_id": "auth0|1", "email": person(0)["email"]});
+        app.auth0.fault(Route::CreateUser, Fault::answer(201).body(user.to_string()));
+        assert_eq!(app.sign_up(&person(0)).await.status, StatusCode::CREATED, "{lifetime}");
+        assert_eq!(app.token_requests(), 1, "{lifetime}");
+        assert_eq!(app.creates()[0].header("authorization"), Some("Bearer x"));
+    }
+}
+
+/// RFC 9110, section 11.6.1: a 401 names the schemes that it accepts.
+#[tokio::test]
+async fn a_401_of_a_proxy_costs_no_token() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    let fault = Fault::html(401).header("www-authenticate", "Basic realm=\"proxy\"");
+    app.auth0.fault(Route::CreateUser, fault);
+    assert_eq!(app.sign_up(&person(0)).await.problem(), "upstream_rejected");
+    assert_eq!(app.sign_up(&person(0)).await.status, StatusCode::CREATED);
+    assert_eq!((app.creates().len(), app.token_requests()), (2, 1));
+}
+
 #[tokio::test]
 async fn absurd_numbers_from_the_token_endpoint_break_nothing() {
     let absurd = u64::MAX.to_string();
@@ -282,7 +312,6 @@ async fn absurd_numbers_from_the_token_endpoint_break_nothing() {
         grant(&absurd),
         grant("0"),
         grant("-1"),
-        grant("\"86400\""),
         Fault::answer(200).body("<html>"),
         Fault::truncated(),
     ] {

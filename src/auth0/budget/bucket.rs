@@ -41,7 +41,7 @@ const FOREVER: Duration = Duration::from_hours(24);
 /// The state of knowledge about the tenant's bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Knowledge {
-    /// No response yet. A small bucket is assumed.
+    /// No response yet, or none since a rejection. A small bucket is assumed, or that of the rejection.
     Unknown,
     /// The tenant reports its bucket.
     Reported,
@@ -219,10 +219,15 @@ impl Bucket {
         now: Instant,
     ) -> Option<(u32, u32)> {
         let reported = self.record_end(RateHeaders::new(headers), now);
-        if let Some((limit, _)) = reported {
-            (self.known, self.limit) = (Knowledge::Reported, limit.into());
-        } else if self.known == Knowledge::Unreported {
-            (self.known, self.limit) = (Knowledge::Unknown, self.assumed);
+        // A limiter in front of the tenant may name its bucket in rejections only. So only other responses
+        // show whether the tenant reports.
+        match reported {
+            Some((limit, _)) => self.limit = limit.into(),
+            None if self.known == Knowledge::Unreported => self.limit = self.assumed,
+            None => {}
+        }
+        if self.known == Knowledge::Unreported {
+            self.known = Knowledge::Unknown;
         }
         if self.cooldown.is_cautious(now) && self.cooldown.is_new_rejection(request) {
             self.refill.halve();

@@ -372,6 +372,22 @@ async fn repeated_429s_without_a_time_back_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bucket_named_in_rejections_only_holds_nothing_back_for_long() {
+    let budget = budget();
+    at_once(&budget, Priority::Create).await.unwrap().record_response(201, &HeaderMap::new());
+    record(at_once(&budget, Priority::Create).await.unwrap(), 429, &bucket(10, 0));
+    for _ in 0..120 {
+        sleep(SECOND).await;
+        let permit = at_once(&budget, Priority::Create).await.unwrap();
+        permit.record_response(201, &HeaderMap::new());
+    }
+    for nth in 0..50 {
+        let permit = at_once(&budget, Priority::Create).await;
+        permit.unwrap_or_else(|| panic!("{nth}")).record_response(201, &HeaderMap::new());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_without_a_response_lets_the_next_call_probe() {
     let budget = reporting(10, 9).await;
     record(at_once(&budget, Priority::Create).await.unwrap(), 429, &HeaderMap::new());

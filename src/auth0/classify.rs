@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::{Api, CreateUserError, ErrorCode, Misconfiguration, TransportError};
 use super::redirect;
@@ -14,6 +13,8 @@ use super::response::ApiResponse;
 use super::sender::is_from_auth0;
 use super::wait::RequestedWait;
 use crate::domain::{Field, PasswordRule};
+use http::HeaderValue;
+use http::header::WWW_AUTHENTICATE;
 
 /// The wait after a 429 that names none: the buckets of all plans refill within a second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
@@ -22,31 +23,51 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 const PLAN_LIMITS: [&str; 3] =
     ["feature_not_enabled", "insufficient_entitlement", "operation_not_supported"];
 
-/// Auth0's error envelope. Every member may be absent, or the body may be something else.
-#[derive(Debug, Default, Deserialize)]
-struct Envelope {
-    #[serde(rename = "errorCode")]
-    error_code: Option<String>,
-    message: Option<String>,
-    /// Details, in a shape of their own for each error.
-    #[serde(default)]
-    attributes: Value,
-}
+/// Auth0's error envelope. Any member may be absent or of another type.
+struct Envelope(Map<String, Value>);
 
 impl Envelope {
-    /// Parses a body; one of another shape counts as an empty envelope.
+    /// Parses a body; one that is no object counts as an empty envelope.
     fn parse(body: &[u8]) -> Self {
-        serde_json::from_slice(body).unwrap_or_default()
+        Self(serde_json::from_slice(body).unwrap_or_default())
+    }
+
+    /// A member that is a text.
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
     }
 
     /// The `errorCode`.
     fn code(&self) -> Option<&str> {
-        self.error_code.as_deref()
+        self.text("errorCode")
     }
 
     /// The `message`; empty when absent.
     fn message(&self) -> &str {
-        self.message.as_deref().unwrap_or_default()
+        self.text("message").unwrap_or_default()
+    }
+
+    /// The rule that a password breaks, if this rejects the password.
+    ///
+    /// The Management API begins the message with the name of the error. The public endpoint has `name`
+    /// and `code` in its place.
+    fn password_rule(&self) -> Option<PasswordRule> {
+        let first_word = self.message().split([':', ' ']).next();
+        let names_password = |name: &&str| name.starts_with("Password") && name.ends_with("Error");
+        let name = [first_word, self.text("name")].into_iter().flatten().find(names_password);
+        match name {
+            Some("PasswordDictionaryError") => Some(PasswordRule::TooCommon),
+            Some("PasswordNoUserInfoError") => {
+                Some(PasswordRule::ContainsUserInfo { fields: Vec::new() })
+            }
+            Some("PasswordBreachedError") => Some(PasswordRule::Breached),
+            Some("PasswordHistoryError") => Some(PasswordRule::UsedBefore),
+            Some(_) => Some(PasswordRule::TooWeak),
+            None => {
+                let codes = [self.code(), self.text("code")];
+                codes.contains(&Some("invalid_password")).then_some(PasswordRule::TooWeak)
+            }
+        }
     }
 
     /// Returns whether a conflict is about the username, and not about the e-mail address: by the
@@ -56,7 +77,8 @@ impl Envelope {
         if message.contains("username") || message.contains("mail") {
             return !message.contains("mail");
         }
-        mentions(&self.attributes, "username") && !mentions(&self.attributes, "mail")
+        let names = |word| self.0.get("attributes").is_some_and(|value| mentions(value, word));
+        names("username") && !names("mail")
     }
 }
 
@@ -74,10 +96,17 @@ fn mentions(value: &Value, word: &str) -> bool {
 }
 
 /// Returns whether a response rejects the token. The tenant did nothing, and a fresh token may
-/// help.
+/// help. A 401 that asks for another scheme than `Bearer` is that of a proxy (RFC 9110, section 11.6.1).
 pub(super) fn is_token_rejected(response: &ApiResponse) -> bool {
-    let is_bearer = || Envelope::parse(response.body()).code() == Some("Bearer");
-    response.status == 401 || (response.status == 400 && is_bearer())
+    let has_code_bearer = || Envelope::parse(response.body()).code() == Some("Bearer");
+    let asks_for_bearer = |challenge: &HeaderValue| {
+        challenge.as_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
+    };
+    match response.status {
+        401 => response.headers.get(WWW_AUTHENTICATE).is_none_or(asks_for_bearer),
+        400 => has_code_bearer(),
+        _ => false,
+    }
 }
 
 /// Returns whether a response says that there is no such user. A 404 alone does not: something in
@@ -121,6 +150,9 @@ pub(crate) fn classify(response: &ApiResponse) -> CreateUserError {
         (400 | 404, Some("inexistent_connection")) => {
             Misconfiguration::Connection { problem: "does not exist" }.into()
         }
+        (400, _) if let Some(rule) = envelope.password_rule() => {
+            CreateUserError::PasswordRejected(rule)
+        }
         (400, Some("invalid_body")) => bad_request(message).unwrap_or(CreateUserError::InvalidBody),
         (400, _) => bad_request(message).unwrap_or_else(unknown),
         (403, Some("insufficient_scope")) => Misconfiguration::Scope.into(),
@@ -155,13 +187,6 @@ fn is_of_a_script(message: &str) -> bool {
 
 /// Classifies a 400 by its message.
 fn bad_request(message: &str) -> Option<CreateUserError> {
-    const PASSWORD: [(&str, PasswordRule); 5] = [
-        ("PasswordStrengthError", PasswordRule::TooWeak),
-        ("PasswordDictionaryError", PasswordRule::TooCommon),
-        ("PasswordNoUserInfoError", PasswordRule::ContainsUserInfo { fields: Vec::new() }),
-        ("PasswordBreachedError", PasswordRule::Breached),
-        ("PasswordHistoryError", PasswordRule::UsedBefore),
-    ];
     // Auth0's documents write them without the article, its responses with and without it.
     const CONNECTION: [(&str, &str); 5] = [
         ("connection does not exist", "does not exist"),
@@ -170,10 +195,6 @@ fn bad_request(message: &str) -> Option<CreateUserError> {
         ("connection does not support user creation", "is not a database connection"),
         ("connection must be enabled for this client", "is not enabled for auth0.client_id"),
     ];
-    let rule = PASSWORD.into_iter().find(|(prefix, _)| message.starts_with(prefix));
-    if let Some((_, rule)) = rule {
-        return Some(CreateUserError::PasswordRejected(rule));
-    }
     if message.starts_with("The username provided is in use already") {
         return Some(CreateUserError::UsernameTaken);
     }

@@ -3,7 +3,7 @@
 use std::mem::take;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -30,7 +30,7 @@ impl ApiResponse {
     pub(super) async fn read(mut response: reqwest::Response, received_at: Duration) -> Self {
         let (status, headers) = (response.status().as_u16(), take(response.headers_mut()));
         let is_readable = |body: &Bytes| !is_encoded(&headers) || is_json(body);
-        let body = read_body(response).await.filter(is_readable);
+        let body = read_body(response).await.map(without_byte_order_mark).filter(is_readable);
         Self { status, headers, received_at, body }
     }
 
@@ -71,8 +71,16 @@ impl ApiResponse {
     }
 }
 
-/// Returns whether a body comes in an encoding. None is asked for, but something on the way may compress what
-/// it has inspected.
+/// A body without the byte order mark that some proxies put in front of JSON (RFC 8259, section 8.1).
+fn without_byte_order_mark(mut body: Bytes) -> Bytes {
+    if body.starts_with("\u{feff}".as_bytes()) {
+        body.advance(3);
+    }
+    body
+}
+
+/// Returns whether a body comes in an encoding. `identity` is asked for, but something on the way may compress
+/// what it has inspected.
 fn is_encoded(headers: &HeaderMap) -> bool {
     let is_plain = |encoding: &HeaderValue| {
         encoding.is_empty() || encoding.as_bytes().eq_ignore_ascii_case(b"identity")

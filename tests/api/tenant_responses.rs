@@ -308,7 +308,7 @@ async fn a_success_for_another_address_or_without_an_id_created_nobody_known() {
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
 }
 
-/// An inspecting proxy may compress what it passes on, although no encoding is asked for.
+/// An inspecting proxy may compress what it passes on, although `identity` is asked for.
 #[tokio::test]
 async fn a_rejection_in_an_encoding_proves_nothing() {
     for status in [400, 403, 409] {
@@ -319,6 +319,9 @@ async fn a_rejection_in_an_encoding_proves_nothing() {
         let response = app.sign_up(&ada()).await;
         assert_eq!(response.status, StatusCode::CREATED, "{status}: {response:?}");
         assert_eq!((app.auth0.users().len(), app.auth0.calls(Route::GetUser).len()), (1, 1));
+        for route in [Route::Token, Route::CreateUser, Route::GetUser] {
+            assert_eq!(app.auth0.calls(route)[0].header("accept-encoding"), Some("identity"));
+        }
     }
     // None is one, and some proxies name a charset.
     for plain in ["identity", "utf-8"] {
@@ -356,6 +359,7 @@ async fn the_code_of_a_400_hides_no_reason_that_its_message_names() {
     for (message, problem) in [
         ("PasswordStrengthError: Password is too weak", "invalid_fields"),
         ("PasswordBreachedError: Password has been breached", "invalid_fields"),
+        ("PasswordTooLongError: Password is too long", "invalid_fields"),
         ("The connection is disabled", "upstream_rejected"),
         ("The connection does not exist.", "upstream_rejected"),
         ("Connection does not exist.", "upstream_rejected"),
@@ -376,6 +380,30 @@ async fn the_code_of_a_400_hides_no_reason_that_its_message_names() {
             let response = app.sign_up(&ada()).await;
             assert_eq!(response.problem(), problem, "{message} {code:?}: {response:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_password_is_recognised_in_every_shape() {
+    for (body, code) in [
+        (json!({"name": "PasswordStrengthError", "code": "invalid_password"}), "password.too_weak"),
+        (
+            json!({"name": "PasswordDictionaryError", "message": "Password is too common"}),
+            "password.too_common",
+        ),
+        (
+            json!({"errorCode": "invalid_password", "message": "Password is too weak"}),
+            "password.too_weak",
+        ),
+        (json!({"errorCode": 7, "message": "PasswordHistoryError: used"}), "password.used_before"),
+    ] {
+        let app = TestApp::spawn().await;
+        // A byte order mark, as some proxies write.
+        let fault = Fault::answer(400).body(format!("\u{feff}{body}"));
+        app.auth0.fault(Route::CreateUser, fault);
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.problem(), "invalid_fields", "{body}");
+        assert_eq!(response.json()["errors"][0]["code"], code, "{body}");
     }
 }
 

@@ -25,100 +25,39 @@ pub(super) struct Script {
     pub(super) sql: &'static str,
 }
 
+/// A script with its number, its topic and its file.
+macro_rules! script {
+    ($version:literal, $name:literal, $file:literal) => {
+        Script {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!("../../migrations/", $file)),
+        }
+    };
+}
+
 pub(super) const SQLITE: [Script; 7] = [
-    Script {
-        version: 1,
-        name: "attempts",
-        sql: include_str!("../../migrations/sqlite/0001_attempts.sql"),
-    },
-    Script {
-        version: 2,
-        name: "redeemed_proofs",
-        sql: include_str!("../../migrations/sqlite/0002_redeemed_proofs.sql"),
-    },
-    Script {
-        version: 3,
-        name: "terms",
-        sql: include_str!("../../migrations/sqlite/0003_terms.sql"),
-    },
-    Script {
-        version: 4,
-        name: "rename_columns",
-        sql: include_str!("../../migrations/sqlite/0004_rename_columns.sql"),
-    },
-    Script {
-        version: 5,
-        name: "computed_identity",
-        sql: include_str!("../../migrations/sqlite/0005_computed_identity.sql"),
-    },
-    Script {
-        version: 6,
-        name: "keys_in_order_of_expiry",
-        sql: include_str!("../../migrations/sqlite/0006_keys_in_order_of_expiry.sql"),
-    },
-    Script {
-        version: 7,
-        name: "key_columns",
-        sql: include_str!("../../migrations/sqlite/0007_key_columns.sql"),
-    },
+    script!(1, "attempts", "sqlite/0001_attempts.sql"),
+    script!(2, "redeemed_proofs", "sqlite/0002_redeemed_proofs.sql"),
+    script!(3, "terms", "sqlite/0003_terms.sql"),
+    script!(4, "rename_columns", "sqlite/0004_rename_columns.sql"),
+    script!(5, "computed_identity", "sqlite/0005_computed_identity.sql"),
+    script!(6, "keys_in_order_of_expiry", "sqlite/0006_keys_in_order_of_expiry.sql"),
+    script!(7, "key_columns", "sqlite/0007_key_columns.sql"),
 ];
 
 pub(super) const POSTGRES: [Script; 11] = [
-    Script {
-        version: 1,
-        name: "attempts",
-        sql: include_str!("../../migrations/postgres/0001_attempts.sql"),
-    },
-    Script {
-        version: 2,
-        name: "redeemed_proofs",
-        sql: include_str!("../../migrations/postgres/0002_redeemed_proofs.sql"),
-    },
-    Script {
-        version: 3,
-        name: "limits",
-        sql: include_str!("../../migrations/postgres/0003_limits.sql"),
-    },
-    Script {
-        version: 4,
-        name: "terms",
-        sql: include_str!("../../migrations/postgres/0004_terms.sql"),
-    },
-    Script {
-        version: 5,
-        name: "rename_columns",
-        sql: include_str!("../../migrations/postgres/0005_rename_columns.sql"),
-    },
-    Script {
-        version: 6,
-        name: "computed_identity",
-        sql: include_str!("../../migrations/postgres/0006_computed_identity.sql"),
-    },
-    Script {
-        version: 7,
-        name: "one_transaction",
-        sql: include_str!("../../migrations/postgres/0007_one_transaction.sql"),
-    },
-    Script {
-        version: 8,
-        name: "attempts_request_id",
-        sql: include_str!("../../migrations/postgres/0008_attempts_request_id.sql"),
-    },
-    Script {
-        version: 9,
-        name: "attempts_email_digest",
-        sql: include_str!("../../migrations/postgres/0009_attempts_email_digest.sql"),
-    },
-    Script {
-        version: 10,
-        name: "limits_ahead",
-        sql: include_str!("../../migrations/postgres/0010_limits_ahead.sql"),
-    },
-    Script {
-        version: 11,
-        name: "earlier_calls",
-        sql: include_str!("../../migrations/postgres/0011_earlier_calls.sql"),
-    },
+    script!(1, "attempts", "postgres/0001_attempts.sql"),
+    script!(2, "redeemed_proofs", "postgres/0002_redeemed_proofs.sql"),
+    script!(3, "limits", "postgres/0003_limits.sql"),
+    script!(4, "terms", "postgres/0004_terms.sql"),
+    script!(5, "rename_columns", "postgres/0005_rename_columns.sql"),
+    script!(6, "computed_identity", "postgres/0006_computed_identity.sql"),
+    script!(7, "one_transaction", "postgres/0007_one_transaction.sql"),
+    script!(8, "attempts_request_id", "postgres/0008_attempts_request_id.sql"),
+    script!(9, "attempts_email_digest", "postgres/0009_attempts_email_digest.sql"),
+    script!(10, "limits_ahead", "postgres/0010_limits_ahead.sql"),
+    script!(11, "earlier_calls", "postgres/0011_earlier_calls.sql"),
 ];
 
 /// Combines the scripts with the rows of the applied migrations: `(version, milliseconds)`.

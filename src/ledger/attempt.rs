@@ -184,7 +184,7 @@ impl AttemptState {
         }
     }
 
-    /// The number that the database stores; the migrations list them.
+    /// The number that the database stores. The migrations list them, and statements contain them.
     pub(crate) const fn number(self) -> i16 {
         match self {
             Self::Open => 0,
@@ -265,9 +265,9 @@ pub enum Basis {
         process: Uuid,
         /// The end of the call that the row had when the work began.
         connection_ended_at: Option<LedgerTime>,
-        /// The time by which calls of other work on the attempt have certainly ended. If this process took it over,
-        /// `connection_ended_at` is the latest end of its own call, which an unknown outcome replaces by the true one,
-        /// but not by an earlier one than this.
+        /// The time by which the calls of earlier work on the attempt have certainly ended, if this process took the
+        /// attempt over. `connection_ended_at` is then the latest time at which its own call may end. An unknown
+        /// outcome replaces that by the time at which the call did end, but by none before this one.
         earlier_calls_end: Option<LedgerTime>,
         /// The number of times that the attempt had started again.
         restarts: u8,

@@ -1,7 +1,10 @@
 //! A row as either database returns it, and its conversion to an [`Attempt`].
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
+use super::HEARTBEAT_LAPSE;
 use super::attempt::{Attempt, AttemptState, Binding, PinnedUserId, StoredKey, Worker};
 use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::Digest;
@@ -30,7 +33,8 @@ pub(super) struct AttemptRow {
     pub(super) lease_owner: Option<Uuid>,
     pub(super) check_count: i64,
     pub(super) worker: Option<Uuid>,
-    pub(super) worker_is_alive: bool,
+    /// The last heartbeat of the worker.
+    pub(super) worker_seen_at: Option<i64>,
     pub(super) restarts: i64,
     pub(super) terms_version: Option<String>,
     /// The ledger's time.
@@ -68,6 +72,10 @@ impl AttemptRow {
         let tenant_started_at = self.tenant_started_at.map(|millis| {
             TenantTime::from_millis(millis).ok_or(InvalidColumn("tenant_started_at"))
         });
+        // One further ahead is from before the clock was set back.
+        let is_alive = self.worker_seen_at.is_some_and(|seen_at| {
+            Duration::from_millis(self.read_at.abs_diff(seen_at)) < HEARTBEAT_LAPSE
+        });
         Ok(Attempt {
             id: self.id.into(),
             email: digest(&self.email_digest, "email_digest")?,
@@ -86,7 +94,7 @@ impl AttemptRow {
             lease_owner: self.lease_owner,
             check_count: u32::try_from(self.check_count)
                 .map_err(|_| InvalidColumn("check_count"))?,
-            worker: self.worker.map(|process| Worker { process, is_alive: self.worker_is_alive }),
+            worker: self.worker.map(|process| Worker { process, is_alive }),
             restarts: u8::try_from(self.restarts).map_err(|_| InvalidColumn("restarts"))?,
             terms,
             read_at: time(self.read_at, "read_at")?,

@@ -86,16 +86,6 @@ pub async fn count_pending_regularly(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// The resolution in the metrics' labels; `None` while there is none.
-const fn result_label(state: AttemptState) -> Option<&'static str> {
-    match state {
-        AttemptState::Created | AttemptState::Exists | AttemptState::NotCreated => {
-            Some(state.name())
-        }
-        AttemptState::Open | AttemptState::Unknown => None,
-    }
-}
-
 /// Counts and times one call. One that its caller gives up has failed: the ledger was too slow.
 async fn measure<T>(
     metrics: &OperationMetrics,
@@ -167,8 +157,8 @@ impl Ledger for InstrumentedLedger {
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
         let state = finish.resolution.state();
         let written = measure(&self.finish, self.ledger.finish(finish)).await?;
-        if written && let Some(result) = result_label(state) {
-            self.metrics.resolved(result);
+        if written && state.is_resolved() {
+            self.metrics.resolved(state.name());
         }
         Ok(written)
     }

@@ -14,9 +14,9 @@ mod inspect;
 mod instrumented;
 mod migrations;
 mod open;
-pub mod postgres;
+mod postgres;
 mod secret_key;
-pub mod sqlite;
+mod sqlite;
 #[cfg(test)]
 mod test_ledger;
 
@@ -100,8 +100,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     ) -> Result<Option<LedgerTime>, LedgerError>;
 
     /// Gives back an attempt that was taken over until `taken_until`, whose calls since then have certainly
-    /// ended: the row is as it was `before`. So the process that had it may still record its result: it may only
-    /// have been slow. `false` when another request has taken it over since.
+    /// ended: the row is as it was `before`, but for a lease of the reconciler. So the process that had it, and may
+    /// only have been slow, can still record its result. `false` when another request has taken it over since.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -239,11 +239,11 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         replaces: bool,
     ) -> Result<(), LedgerError>;
 
-    /// Checks that the ledger can be written, by writing. Waits for the disk as the start of an attempt
-    /// would: `synced` is that of its [`Lease`].
+    /// Checks that an attempt could start, by starting one and rolling it back. On PostgreSQL it also waits for the
+    /// disk as that start would: `synced` is that of its [`Lease`].
     ///
     /// # Errors
-    /// When it cannot.
+    /// When none could, or the secret that the ledger was opened with is no longer recorded in it.
     async fn ping(&self, synced: bool) -> Result<(), LedgerError>;
 
     /// Writes what is queued and closes the database. Later calls fail.
@@ -447,6 +447,11 @@ impl LedgerError {
 /// Whole milliseconds, as the databases keep them.
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A number of rows, as the databases count them.
+fn row_count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The ledger was closed, or the task or thread that serves it has ended.

@@ -132,7 +132,7 @@ fn digests_from(
 
 /// The file of a secret that was created for an SQLite ledger.
 #[derive(Debug, Clone)]
-pub struct SecretFile {
+pub(super) struct SecretFile {
     /// The secret of a ledger that was opened at least once.
     path: PathBuf,
 }

@@ -49,7 +49,7 @@ const SESSION: &str = "\
 /// # Errors
 /// When it cannot be reached in time, was written with another secret, lacks a table or a function, or rejects what
 /// a sign-up writes.
-pub async fn inspect(
+pub(crate) async fn inspect(
     url: &SecretString,
     settings: &LedgerSettings,
     secrets: Option<DigestPair>,

@@ -29,15 +29,16 @@ use self::begin::SharedLimits;
 use self::connections::{Connections, Rows};
 use self::connector::Connector;
 pub use self::errors::PostgresError;
-pub use self::inspect::inspect;
+pub(super) use self::inspect::inspect;
 use self::probe::try_attempt;
 use self::start::{Preparation, Prepared};
-use self::statement::{End, Session, Statement, both, number, statement};
+use self::statement::{End, Session, Statement, both, statement};
 use super::migrations::{POSTGRES, status};
 use super::{
     AHEAD_MARGIN, Access, Attempt, AttemptId, AttemptState, BeginResult, ClaimDue, Find,
     FinishAttempt, HEARTBEAT_LAPSE, KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt,
     NextCheck, OpenError, PendingAttempts, RESTARTS, Retention, Swept, UrlChange, millis,
+    row_count,
 };
 use crate::clock::LedgerTime;
 use crate::config::{LedgerSettings, Synchronous};
@@ -61,7 +62,7 @@ const PENDING_INDEX: &str =
 
 /// The ledger in PostgreSQL.
 #[derive(Debug)]
-pub struct Postgres {
+pub(super) struct Postgres {
     connections: Connections,
     synchronous: Synchronous,
     secret: Digest,
@@ -76,7 +77,7 @@ impl Postgres {
     ///
     /// # Errors
     /// When it cannot be reached or was written with another secret.
-    pub async fn open(
+    pub(super) async fn open(
         url: &SecretString,
         settings: &LedgerSettings,
         access: Access,
@@ -186,7 +187,7 @@ async fn build(connector: &Connector, schema: &str) {
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn migrations(
+pub(super) async fn migrations(
     url: &SecretString,
     timeout: Duration,
 ) -> Result<Vec<Migration>, OpenError> {
@@ -202,7 +203,7 @@ pub async fn migrations(
 ///
 /// # Errors
 /// When the database cannot be reached or a migration fails. Those before it stay applied.
-pub async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, OpenError> {
+pub(super) async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, OpenError> {
     let connector = Connector::new(url, timeout)?;
     let start = Preparation { migrate: true, secrets: None, renew_secrets: false };
     let Prepared { schema, applied, .. } = start.run(&connector).await?;
@@ -336,7 +337,7 @@ impl Ledger for Postgres {
         let claim = statement(rows::CLAIM_DUE)
             .bind(owner)
             .bind(millis(lease))
-            .bind(number(limit))
+            .bind(row_count(limit))
             .bind(under_way.iter().map(|id| *id.as_uuid()).collect::<Vec<_>>())
             .bind(millis(HEARTBEAT_LAPSE))
             .bind(millis(longest_wait));
@@ -362,7 +363,7 @@ impl Ledger for Postgres {
         let Retention { attempts: keep, keys, proofs } = retention;
         let now = self.now().await?;
         let (oldest, newest) = (AttemptId::floor(now.before(keep)), AttemptId::floor(now + keep));
-        let batch = number(batch);
+        let batch = row_count(batch);
         // A lost sweep is repeated by the next one.
         let sweep = |sql| statement(sql).bind(batch).end(End::CommitUnsynced);
         let processes = statement(statements::SWEEP_PROCESSES)
@@ -384,7 +385,7 @@ impl Ledger for Postgres {
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
-        let find = |sql| statement(sql).bind(number(limit));
+        let find = |sql| statement(sql).bind(row_count(limit));
         let find = match by {
             Find::All => find(rows::FIND_ALL),
             Find::State(state) => find(rows::FIND_STATE).bind(state.number()),
@@ -406,7 +407,7 @@ impl Ledger for Postgres {
     }
 
     async fn count_pending(&self) -> Result<PendingAttempts, LedgerError> {
-        let limit = number(PendingAttempts::MOST);
+        let limit = row_count(PendingAttempts::MOST);
         let counted = self.run(statement(statements::COUNT_PENDING).bind(limit)).await?.rows;
         let now = rows::time(&counted, 0)?;
         Ok(PendingAttempts::new(rows::value(&counted, 1)?, rows::value(&counted, 2)?, now))

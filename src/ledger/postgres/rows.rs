@@ -1,13 +1,11 @@
 //! The statements that look attempts up, and the conversion of their rows.
 
-use std::time::Duration;
-
 use tokio_postgres::types::FromSqlOwned;
 use tokio_postgres::{Error, Row};
 
 use crate::clock::LedgerTime;
 use crate::ledger::attempt_row::AttemptRow;
-use crate::ledger::{Attempt, HEARTBEAT_LAPSE, LedgerError};
+use crate::ledger::{Attempt, LedgerError};
 
 /// Selects attempts `a` with their key `k`, their worker `p` and the ledger's time `clock.now`. The
 /// columns are in the order of [`AttemptRow`].
@@ -144,10 +142,6 @@ fn attempt(row: &Row) -> Result<Attempt, LedgerError> {
 }
 
 fn attempt_row(row: &Row) -> Result<AttemptRow, Error> {
-    let read_at: i64 = row.try_get(21)?;
-    let seen_at: Option<i64> = row.try_get(18)?;
-    // One further ahead is from before the clock was set back.
-    let is_alive = |seen_at| Duration::from_millis(read_at.abs_diff(seen_at)) < HEARTBEAT_LAPSE;
     Ok(AttemptRow {
         id: row.try_get(0)?,
         email_digest: row.try_get(1)?,
@@ -167,9 +161,9 @@ fn attempt_row(row: &Row) -> Result<AttemptRow, Error> {
         lease_owner: row.try_get(15)?,
         check_count: row.try_get::<_, i32>(16)?.into(),
         worker: row.try_get(17)?,
-        worker_is_alive: seen_at.is_some_and(is_alive),
+        worker_seen_at: row.try_get(18)?,
         restarts: row.try_get::<_, i16>(19)?.into(),
         terms_version: row.try_get(20)?,
-        read_at,
+        read_at: row.try_get(21)?,
     })
 }

@@ -241,8 +241,3 @@ pub(super) fn both(pair: &DigestPair) -> Vec<Vec<u8>> {
 pub(super) fn bytes(digest: &Digest) -> Vec<u8> {
     digest.as_bytes().to_vec()
 }
-
-/// A number of rows as a parameter.
-pub(super) fn number(of: usize) -> i64 {
-    i64::try_from(of).unwrap_or(i64::MAX)
-}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 
 use super::keys;
-use super::rows::{alive_since, blob, cached, execute, one, select_attempts};
+use super::rows::{blob, execute, one, select_attempts};
 use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::{Digest, DigestPair};
 use crate::domain::TermsVersion;
@@ -33,7 +33,7 @@ const RECORD_MARK: &str = "\
     INSERT INTO used_proofs (proof, attempt_id, expires_at) VALUES (?1, ?2, ?3) \
     ON CONFLICT (proof) DO UPDATE SET attempt_id = ?2, expires_at = ?3";
 
-const BY_ID: &str = select_attempts!("WHERE a.id = ?3");
+const BY_ID: &str = select_attempts!("WHERE a.id = ?2");
 
 const RESTART: &str = "\
     UPDATE attempts SET state = 0, restarts = restarts + 1, worker = ?3, next_check_at = ?4, \
@@ -114,7 +114,7 @@ fn insert(connection: &Connection, now: LedgerTime, attempt: &NewAttempt) -> Res
 }
 
 fn proof_is_used(connection: &Connection, proof: &Digest) -> Result<bool> {
-    cached(connection, PROOF_IS_USED)?.exists([proof.as_bytes()])
+    connection.prepare_cached(PROOF_IS_USED)?.exists([proof.as_bytes()])
 }
 
 /// Records a mark under both secrets. Returns `false` if it is recorded under one of them and has not expired.
@@ -126,7 +126,7 @@ pub(super) fn record_once(
     lasts: Duration,
 ) -> Result<bool> {
     for digest in mark.iter() {
-        let mut is_recorded = cached(connection, MARK_IS_RECORDED)?;
+        let mut is_recorded = connection.prepare_cached(MARK_IS_RECORDED)?;
         if is_recorded.exists(params![digest.as_bytes(), now.as_millis()])? {
             return Ok(false);
         }
@@ -155,7 +155,7 @@ pub(super) fn get(
     now: LedgerTime,
     id: AttemptId,
 ) -> Result<Option<Attempt>> {
-    one(connection, BY_ID, params![now.as_millis(), alive_since(now), blob(&id)])
+    one(connection, BY_ID, params![now.as_millis(), blob(&id)])
 }
 
 pub(super) fn restart(
@@ -166,7 +166,7 @@ pub(super) fn restart(
 ) -> Result<Option<u8>> {
     let until = (now + lease.lasts).as_millis();
     let params = params![now.as_millis(), blob(&id), lease.process.as_bytes(), until, RESTARTS];
-    cached(connection, RESTART)?.query_row(params, |row| row.get(0)).optional()
+    connection.prepare_cached(RESTART)?.query_row(params, |row| row.get(0)).optional()
 }
 
 pub(super) fn take_over(
@@ -180,7 +180,7 @@ pub(super) fn take_over(
     let expected = connection_ended_at.map_or(-1, LedgerTime::as_millis);
     let process = lease.process.as_bytes();
     let params = params![now.as_millis(), blob(&id), process, until, expected];
-    let mut statement = cached(connection, TAKE_OVER)?;
+    let mut statement = connection.prepare_cached(TAKE_OVER)?;
     let ends_at = statement.query_row(params, |row| row.get(0)).optional()?;
     Ok(ends_at.and_then(LedgerTime::from_millis))
 }

@@ -22,7 +22,7 @@ struct BadFile(String);
 ///
 /// # Errors
 /// When it is another program's, was written with another secret, was lost, is damaged, or cannot be read.
-pub async fn inspect(
+pub(crate) async fn inspect(
     path: PathBuf,
     secret_file: SecretFile,
     secrets: Option<DigestPair>,

@@ -31,13 +31,9 @@ const MARGIN: Duration = Duration::from_mins(10);
 
 const LIVING: &str = "SELECT key_digest, expires_at FROM attempt_keys WHERE expires_at > ?1";
 
-/// Knows every key that the file holds.
+/// Knows every key that the file holds, unless another process may record keys.
 #[derive(Debug)]
-pub(super) struct KeyFilter {
-    /// False if another process may record keys.
-    is_complete: bool,
-    generations: Mutex<Generations>,
-}
+pub(super) struct KeyFilter(Option<Mutex<Generations>>);
 
 /// Keys are added to the current generation. Once all keys of the previous one have expired, the current
 /// one takes its place.
@@ -58,8 +54,8 @@ struct Generation {
 
 impl KeyFilter {
     /// The filter of a process that does not record all keys. It takes every key for a known one.
-    pub(super) fn unused() -> Self {
-        Self { is_complete: false, generations: Mutex::default() }
+    pub(super) const fn unused() -> Self {
+        Self(None)
     }
 
     /// The filter of the only process that records keys from `now` on.
@@ -75,21 +71,19 @@ impl KeyFilter {
             let key = Digest::from_bytes(key.get(0)?);
             generations.current.add(&key, started_at + expires_at.since(now) + MARGIN);
         }
-        Ok(Self { is_complete: true, generations: Mutex::new(generations) })
+        Ok(Self(Some(Mutex::new(generations))))
     }
 
     /// Returns whether certainly no attempt holds a key, under either secret.
     pub(super) fn is_new(&self, key: &DigestPair) -> bool {
-        self.is_complete && !self.generations.lock().may_hold(key.iter())
+        self.0.as_ref().is_some_and(|generations| !generations.lock().may_hold(key.iter()))
     }
 
     /// Adds the key of an attempt that starts now, before it is recorded. Returns whether certainly no
     /// attempt held it.
     pub(super) fn add(&self, key: &NewKey, now: Instant) -> bool {
-        if !self.is_complete {
-            return false;
-        }
-        let mut generations = self.generations.lock();
+        let Some(generations) = &self.0 else { return false };
+        let mut generations = generations.lock();
         let is_new = !generations.may_hold(key.records.iter().map(|record| &record.key));
         generations.add(key, now);
         is_new
@@ -151,7 +145,7 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
 
     fn filter() -> KeyFilter {
-        KeyFilter { is_complete: true, generations: Mutex::default() }
+        KeyFilter(Some(Mutex::default()))
     }
 
     fn digest(number: u64) -> Digest {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Result, params};
 
-use super::rows::{alive_since, blob, cached, columns, execute, one};
+use super::rows::{blob, columns, execute, one};
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
 use crate::ledger::{Attempt, AttemptId, AttemptState, NewAttempt};
@@ -14,7 +14,7 @@ const BY_KEY: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM attempt_keys k JOIN attempts a ON a.id = k.attempt_id \
-     WHERE k.key_digest = ?3 AND k.expires_at > ?1"
+     WHERE k.key_digest = ?2 AND k.expires_at > ?1"
 );
 
 /// Replaces a key that has expired.
@@ -48,10 +48,10 @@ pub(super) fn find(
     key: &Digest,
 ) -> Result<Option<Attempt>> {
     let (key, at) = (key.as_bytes(), now.as_millis());
-    if !cached(connection, HAS_KEY)?.exists(params![key, at])? {
+    if !connection.prepare_cached(HAS_KEY)?.exists(params![key, at])? {
         return Ok(None);
     }
-    one(connection, BY_KEY, params![at, alive_since(now), key])
+    one(connection, BY_KEY, params![at, key])
 }
 
 /// The time at which the keys of an attempt expire.
@@ -62,7 +62,7 @@ pub(super) fn expires_at(now: LedgerTime, attempt: &NewAttempt) -> i64 {
 /// Records the keys of an attempt, which no other attempt holds.
 pub(super) fn record(connection: &Connection, now: LedgerTime, attempt: &NewAttempt) -> Result<()> {
     let expires_at = expires_at(now, attempt);
-    let mut statement = cached(connection, RECORD)?;
+    let mut statement = connection.prepare_cached(RECORD)?;
     for record in &attempt.key.records {
         let (key, binding) = (record.key.as_bytes(), record.binding.as_bytes());
         statement.execute(params![key, blob(&attempt.id), binding, expires_at])?;

@@ -44,15 +44,17 @@ use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
 use crate::digest::{Digest, DigestPair};
 use crate::telemetry::{BatchMetrics, chain};
-pub use backup::{BackupError, CopySummary, backup};
+pub(super) use backup::backup;
+pub use backup::{BackupError, CopySummary};
 use connection::SHORT_WAIT;
 use guard::FileGuard;
-pub use inspect::inspect;
+pub(super) use inspect::inspect;
 use job::Durability;
 use key_filter::KeyFilter;
-pub use open::{migrate, migrations};
+pub(super) use open::{migrate, migrations};
 use reader::SqliteReader;
-pub use restore::{Restored, restore};
+pub use restore::Restored;
+pub(super) use restore::restore;
 use writer::SqliteWriter;
 
 /// The longest wait for readers that keep what `attempts forget` has deleted in the log: a backup.
@@ -63,32 +65,32 @@ const FORGET_PAUSE: Duration = Duration::from_millis(500);
 
 /// The settings of an SQLite ledger.
 #[derive(Debug)]
-pub struct SqliteOptions {
+pub(super) struct SqliteOptions {
     /// The database file.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// The file of the ledger's secret.
-    pub secret_file: SecretFile,
+    pub(super) secret_file: SecretFile,
     /// The durability that a commit waits for, unless it uses a proof.
-    pub synchronous: Synchronous,
+    pub(super) synchronous: Synchronous,
     /// Applies pending migrations.
-    pub migrate: bool,
+    pub(super) migrate: bool,
     /// The kind of process.
-    pub access: Access,
+    pub(super) access: Access,
     /// Creates a ledger even if the `.key` or `-wal` file of an earlier one is there.
-    pub may_replace: bool,
+    pub(super) may_replace: bool,
     /// The longest wait of a service for another one that has the file.
-    pub lock_wait: Duration,
+    pub(super) lock_wait: Duration,
     /// The longest duration of a call.
-    pub timeout: Duration,
+    pub(super) timeout: Duration,
     /// The ledger's clock: this machine's.
-    pub clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Counts the batches that are written.
-    pub batches: BatchMetrics,
+    pub(super) batches: BatchMetrics,
 }
 
 /// The ledger in an SQLite file.
 #[derive(Debug)]
-pub struct Sqlite {
+pub(super) struct Sqlite {
     writer: SqliteWriter,
     reader: SqliteReader,
     keys: KeyFilter,

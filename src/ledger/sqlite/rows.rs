@@ -1,16 +1,13 @@
-//! The parts that statements share: columns, the conversion of rows, cached statements.
+//! The parts that statements share: columns, the conversion of rows, execution.
 //!
-//! In every statement that returns attempts, `?1` is the current time, and `?2` the time since
-//! which a process had a heartbeat if it is alive. One that is as far ahead is from before the clock
-//! was set back.
+//! In every statement that returns attempts, `?1` is the current time.
 
 use rusqlite::types::Type;
-use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, Params, Result, Row};
+use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result, Row};
 use uuid::Uuid;
 
-use crate::clock::LedgerTime;
 use crate::ledger::attempt_row::AttemptRow;
-use crate::ledger::{Attempt, AttemptId, AttemptState, HEARTBEAT_LAPSE};
+use crate::ledger::{Attempt, AttemptId};
 
 /// The columns in the order of [`AttemptRow`], of an attempt `a` and its key `k`.
 macro_rules! columns {
@@ -18,8 +15,8 @@ macro_rules! columns {
         "a.id, a.email_digest, k.binding, k.expires_at, a.user_id, a.auth0_user_id, a.request_id, \
          a.auth0_request_id, a.state, a.outcome_code, a.started_at, a.tenant_started_at, \
          a.finished_at, a.connection_ended_at, a.next_check_at, a.lease_owner, a.check_count, \
-         a.worker, EXISTS (SELECT 1 FROM processes WHERE id = a.worker \
-         AND abs(?1 - seen_at) < ?1 - ?2), a.restarts, a.terms_version, ?1"
+         a.worker, (SELECT seen_at FROM processes WHERE id = a.worker), a.restarts, \
+         a.terms_version, ?1"
     };
 }
 
@@ -43,41 +40,31 @@ macro_rules! select_attempts {
 
 pub(super) use {columns, select_attempts};
 
-/// The time that the last heartbeat of a living process is later than, in milliseconds.
-pub(super) fn alive_since(now: LedgerTime) -> i64 {
-    now.before(HEARTBEAT_LAPSE).as_millis()
-}
-
-pub(super) fn cached<'c>(
-    connection: &'c Connection,
-    sql: &'static str,
-) -> Result<CachedStatement<'c>> {
-    connection.prepare_cached(sql)
-}
-
 /// Runs a statement that changes rows and returns their number.
 pub(super) fn execute(
     connection: &Connection,
     sql: &'static str,
     params: impl Params,
 ) -> Result<usize> {
-    cached(connection, sql)?.execute(params)
+    connection.prepare_cached(sql)?.execute(params)
 }
 
+/// Runs a statement that returns one attempt or none.
 pub(super) fn one(
     connection: &Connection,
     sql: &'static str,
     params: impl Params,
 ) -> Result<Option<Attempt>> {
-    cached(connection, sql)?.query_row(params, attempt).optional()
+    connection.prepare_cached(sql)?.query_row(params, attempt).optional()
 }
 
+/// Runs a statement that returns any number of attempts.
 pub(super) fn many(
     connection: &Connection,
     sql: &'static str,
     params: impl Params,
 ) -> Result<Vec<Attempt>> {
-    cached(connection, sql)?.query_map(params, attempt)?.collect()
+    connection.prepare_cached(sql)?.query_map(params, attempt)?.collect()
 }
 
 fn attempt(row: &Row<'_>) -> Result<Attempt> {
@@ -100,7 +87,7 @@ fn attempt(row: &Row<'_>) -> Result<Attempt> {
         lease_owner: uuid(row, 15)?,
         check_count: row.get(16)?,
         worker: uuid(row, 17)?,
-        worker_is_alive: row.get(18)?,
+        worker_seen_at: row.get(18)?,
         restarts: row.get(19)?,
         terms_version: row.get(20)?,
         read_at: row.get(21)?,
@@ -116,15 +103,3 @@ fn uuid(row: &Row<'_>, column: usize) -> Result<Option<Uuid>> {
 pub(super) fn blob(id: &AttemptId) -> &[u8; 16] {
     id.as_uuid().as_bytes()
 }
-
-/// A number of rows as a parameter.
-pub(super) fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Checks the numbers that the statements contain.
-const _: () = {
-    assert!(AttemptState::Open.number() == 0 && AttemptState::Created.number() == 1);
-    assert!(AttemptState::Exists.number() == 2 && AttemptState::Unknown.number() == 3);
-    assert!(AttemptState::NotCreated.number() == 4);
-};

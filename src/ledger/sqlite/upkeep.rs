@@ -6,11 +6,12 @@ use rusqlite::{Connection, OptionalExtension as _, Result, params};
 use uuid::Uuid;
 
 use super::attempts;
-use super::rows::{alive_since, blob, cached, count, execute, many, select_attempts};
+use super::rows::{blob, execute, many, select_attempts};
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
 use crate::ledger::{
-    AHEAD_MARGIN, Attempt, AttemptId, ClaimDue, Find, NextCheck, PendingAttempts, Retention, Swept,
+    AHEAD_MARGIN, Attempt, AttemptId, ClaimDue, Find, HEARTBEAT_LAPSE, NextCheck, PendingAttempts,
+    Retention, Swept, millis, row_count,
 };
 
 /// Finds attempts by the time of their check, except for those of living processes other than `?2`.
@@ -20,7 +21,7 @@ macro_rules! select_due {
             "SELECT id FROM (SELECT id FROM attempts a WHERE ",
             $when,
             " AND (worker IS NULL OR worker = ?2 OR NOT EXISTS (SELECT 1 FROM processes \
-             WHERE id = a.worker AND abs(?1 - seen_at) < ?1 - ?3)) ORDER BY next_check_at LIMIT ?4)"
+             WHERE id = a.worker AND abs(?1 - seen_at) < ?3)) ORDER BY next_check_at LIMIT ?4)"
         )
     };
 }
@@ -73,19 +74,19 @@ const SWEEP_PROOFS: &str = "\
     DELETE FROM used_proofs WHERE proof IN \
     (SELECT proof FROM used_proofs WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
-const ALL: &str = select_attempts!("ORDER BY a.id DESC LIMIT ?3");
+const ALL: &str = select_attempts!("ORDER BY a.id DESC LIMIT ?2");
 
-const BY_STATE: &str = select_attempts!("WHERE a.state = ?4 ORDER BY a.id DESC LIMIT ?3");
+const BY_STATE: &str = select_attempts!("WHERE a.state = ?3 ORDER BY a.id DESC LIMIT ?2");
 
-const BY_REQUEST: &str = select_attempts!("WHERE a.request_id = ?4 ORDER BY a.id DESC LIMIT ?3");
+const BY_REQUEST: &str = select_attempts!("WHERE a.request_id = ?3 ORDER BY a.id DESC LIMIT ?2");
 
 const BY_EMAIL: &str =
-    select_attempts!("WHERE a.email_digest IN (?4, ?5) ORDER BY a.id DESC LIMIT ?3");
+    select_attempts!("WHERE a.email_digest IN (?3, ?4) ORDER BY a.id DESC LIMIT ?2");
 
 const BY_USER: &str = select_attempts!(
     with "",
-    "WHERE a.email_digest IN (?4, ?5) AND (a.user_id = ?6 OR a.auth0_user_id = ?6) \
-     ORDER BY a.id DESC LIMIT ?3"
+    "WHERE a.email_digest IN (?3, ?4) AND (a.user_id = ?5 OR a.auth0_user_id = ?5) \
+     ORDER BY a.id DESC LIMIT ?2"
 );
 
 const DELETE_KEYS_BY_EMAIL: &str = "\
@@ -130,11 +131,11 @@ pub(super) fn claim_due(
     claim: &ClaimDue,
 ) -> Result<Vec<Attempt>> {
     let ClaimDue { owner, under_way, lease, longest_wait, limit } = claim;
-    let most = count(limit.saturating_add(under_way.len()));
+    let most = row_count(limit.saturating_add(under_way.len()));
     let (at, ahead) = (now.as_millis(), (now + *longest_wait).as_millis());
-    let mut statement = cached(connection, DUE)?;
+    let mut statement = connection.prepare_cached(DUE)?;
     let due = statement
-        .query_map(params![at, owner.as_bytes(), alive_since(now), most, ahead], |row| {
+        .query_map(params![at, owner.as_bytes(), millis(HEARTBEAT_LAPSE), most, ahead], |row| {
             Ok(AttemptId::from(Uuid::from_bytes(row.get(0)?)))
         })?
         .collect::<Result<Vec<_>>>()?;
@@ -167,7 +168,7 @@ pub(super) fn sweep(
     retention: Retention,
     batch: usize,
 ) -> Result<Swept> {
-    let batch = count(batch);
+    let batch = row_count(batch);
     let cut = cut_keys(connection, now, retention.keys, batch)?
         + cut_proofs(connection, now, retention.proofs, batch)?;
     let oldest = AttemptId::floor(now.before(retention.attempts));
@@ -190,7 +191,8 @@ fn cut_keys(
 ) -> Result<usize> {
     let expires_at = now + longest;
     let too_late = (expires_at + AHEAD_MARGIN).as_millis();
-    let ids = cached(connection, KEYS_AHEAD)?
+    let ids = connection
+        .prepare_cached(KEYS_AHEAD)?
         .query_map(params![too_late, batch], |row| row.get(0))?
         .collect::<Result<Vec<[u8; 16]>>>()?;
     let mut count = 0;
@@ -220,29 +222,29 @@ pub(super) fn find(
     by: &Find,
     limit: usize,
 ) -> Result<Vec<Attempt>> {
-    let (alive_since, now, limit) = (alive_since(now), now.as_millis(), count(limit));
+    let (now, limit) = (now.as_millis(), row_count(limit));
     match by {
-        Find::All => many(connection, ALL, params![now, alive_since, limit]),
-        Find::State(state) => {
-            many(connection, BY_STATE, params![now, alive_since, limit, state.number()])
+        Find::All => many(connection, ALL, params![now, limit]),
+        Find::State(state) => many(connection, BY_STATE, params![now, limit, state.number()]),
+        Find::RequestId(id) => many(connection, BY_REQUEST, params![now, limit, id]),
+        Find::Email(email) => {
+            let (current, previous) = both(email);
+            many(connection, BY_EMAIL, params![now, limit, current, previous])
         }
-        Find::RequestId(id) => many(connection, BY_REQUEST, params![now, alive_since, limit, id]),
-        Find::Email(DigestPair { current, previous }) => {
-            let previous = previous.as_ref().map(Digest::as_bytes);
-            let params = params![now, alive_since, limit, current.as_bytes(), previous];
-            many(connection, BY_EMAIL, params)
-        }
-        Find::User(DigestPair { current, previous }, user_id) => {
-            let previous = previous.as_ref().map(Digest::as_bytes);
-            let params = params![now, alive_since, limit, current.as_bytes(), previous, user_id];
-            many(connection, BY_USER, params)
+        Find::User(email, user_id) => {
+            let (current, previous) = both(email);
+            many(connection, BY_USER, params![now, limit, current, previous, user_id])
         }
     }
 }
 
+/// The digests under the current secret and the previous one, as parameters.
+fn both(pair: &DigestPair) -> (&[u8; 32], Option<&[u8; 32]>) {
+    (pair.current.as_bytes(), pair.previous.as_ref().map(Digest::as_bytes))
+}
+
 pub(super) fn delete_by_email(connection: &Connection, email: &DigestPair) -> Result<usize> {
-    let DigestPair { current, previous } = email;
-    let params = (current.as_bytes(), previous.as_ref().map(Digest::as_bytes));
+    let params = both(email);
     execute(connection, DELETE_KEYS_BY_EMAIL, params)?;
     execute(connection, DELETE_NOTICES_BY_EMAIL, params)?;
     execute(connection, DETACH_PROOFS_BY_EMAIL, params)?;
@@ -250,7 +252,7 @@ pub(super) fn delete_by_email(connection: &Connection, email: &DigestPair) -> Re
 }
 
 pub(super) fn count_pending(connection: &Connection, now: LedgerTime) -> Result<PendingAttempts> {
-    cached(connection, COUNT_PENDING)?.query_row([count(PendingAttempts::MOST)], |row| {
+    connection.prepare_cached(COUNT_PENDING)?.query_row([row_count(PendingAttempts::MOST)], |row| {
         let oldest = row.get::<_, Option<[u8; 16]>>(1)?.map(Uuid::from_bytes);
         Ok(PendingAttempts::new(row.get(0)?, oldest, now))
     })
@@ -269,7 +271,7 @@ pub(super) fn keeps_user_ids(
     connection: &Connection,
     digests: &DigestPair,
 ) -> Result<Option<bool>> {
-    let mut statement = cached(connection, KEEPS_USER_IDS)?;
+    let mut statement = connection.prepare_cached(KEEPS_USER_IDS)?;
     for digest in digests.iter() {
         let keeps = statement.query_row([digest.as_bytes()], |row| row.get(0)).optional()?;
         if keeps.is_some() {

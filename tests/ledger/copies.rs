@@ -139,6 +139,21 @@ async fn a_lost_or_damaged_ledger_is_restored() {
     }
 }
 
+/// A restored file has no write-ahead log until a service opens it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_only_reads_leaves_a_restored_file_as_it_is() {
+    let backend = Backend::sqlite();
+    backend.open().await.close().await;
+    let (copy, _) = backup(&backend, "copy.db", 0);
+    restore(&backend, &copy, 0);
+    let before = fs::read(backend.path()).unwrap();
+    let second = backend.folder().join("second.db");
+    for arguments in [["migrate", "status"], ["backup", second.to_str().unwrap()]] {
+        stdout(&run(&backend, &arguments), 0);
+        assert_eq!(fs::read(backend.path()).unwrap(), before, "{arguments:?}");
+    }
+}
+
 /// Of a Kubernetes volume only the group is the pod's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_ledger_belongs_to_the_service_in_a_folder_of_root() {

@@ -9,7 +9,6 @@ use rusqlite::{Connection, OpenFlags};
 use super::open::{OPEN_WAIT, blocking};
 use super::service_lock::{try_lock, try_lock_file_at};
 use super::{file, schema};
-use crate::config::Synchronous;
 use crate::ledger::files::{or_current, sibling, sync_folder};
 use crate::ledger::{KeyError, OpenError};
 
@@ -85,7 +84,7 @@ pub struct CopySummary {
 ///
 /// # Errors
 /// When `target` exists, a file cannot be read or written, or the copy is damaged.
-pub async fn backup(path: PathBuf, target: PathBuf) -> Result<CopySummary, BackupError> {
+pub(crate) async fn backup(path: PathBuf, target: PathBuf) -> Result<CopySummary, BackupError> {
     blocking(move || {
         if target.symlink_metadata().is_ok() {
             return Err(BackupError::Exists { path: target });
@@ -93,7 +92,7 @@ pub async fn backup(path: PathBuf, target: PathBuf) -> Result<CopySummary, Backu
         if !path.try_exists().map_err(OpenError::unavailable)? {
             return Err(OpenError::Absent { path }.into());
         }
-        let source = file::connect(&path, Synchronous::Normal, OPEN_WAIT);
+        let source = file::connect_unchanged(&path, OPEN_WAIT);
         let source = source.map_err(OpenError::from)?;
         require_ledger(&source, &path)?;
         let draft = Draft::copy(&source, &target)?;

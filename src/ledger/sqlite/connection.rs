@@ -11,7 +11,6 @@ use rusqlite::{Connection, Result};
 
 use super::file;
 use super::guard::FileGuard;
-use crate::config::Synchronous;
 use crate::ledger::LedgerError;
 
 /// The longest wait of a housekeeping checkpoint for readers, during which sign-ups wait.
@@ -38,7 +37,7 @@ impl LedgerConnection {
         wait: Duration,
     ) -> std::result::Result<Self, LedgerError> {
         guard.check()?;
-        let connection = file::connect(guard.path(), Synchronous::Normal, wait)?;
+        let connection = file::connect(guard.path(), wait)?;
         // A first read, which opens the log: that of a new file does not exist before.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let log = File::open(guard.log_path()).map_err(LedgerError::unavailable)?;

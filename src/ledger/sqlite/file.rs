@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Result};
 
-use super::schema;
-use crate::config::Synchronous;
 use crate::ledger::OpenError;
 use crate::ledger::files::{create_folder, sibling};
 use crate::ledger::secret_key::SecretFile;
@@ -74,8 +72,9 @@ pub(super) fn length(path: &Path) -> std::result::Result<u64, OpenError> {
     }
 }
 
-/// Opens the file, which must exist. Waits at most `wait` for a lock, now and in later calls.
-pub(super) fn connect(path: &Path, synchronous: Synchronous, wait: Duration) -> Result<Connection> {
+/// Opens a ledger, whose file must exist, or an empty file. Waits at most `wait` for a lock, now and in later
+/// calls.
+pub(super) fn connect(path: &Path, wait: Duration) -> Result<Connection> {
     // No CREATE: a file that disappears under a running service is an outage, not a new ledger.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -83,11 +82,7 @@ pub(super) fn connect(path: &Path, synchronous: Synchronous, wait: Duration) -> 
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
     set_write_ahead(&connection, wait)?;
-    let synchronous = match synchronous {
-        Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
-    };
-    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     // Deleted rows are overwritten with zeros.
     connection.pragma_update(None, "secure_delete", true)?;
     // The log shrinks again after a burst.
@@ -119,14 +114,12 @@ pub(super) fn connect_read_only(path: &Path, wait: Duration) -> Result<Connectio
 /// Sets write-ahead mode: readers and the writer do not wait for each other, and a commit appends
 /// to one file.
 ///
-/// Another program's file keeps its mode, which would outlast this connection.
-///
 /// The mode of a new file can only change while no other connection has it open. SQLite fails at
 /// once instead of waiting, so this retries: any other process that opens the file is done in a
 /// moment.
 fn set_write_ahead(connection: &Connection, wait: Duration) -> Result<()> {
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    if mode == "wal" || schema::is_foreign(connection)? {
+    if mode == "wal" {
         return Ok(());
     }
     let started_at = Instant::now();

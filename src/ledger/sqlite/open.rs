@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
@@ -15,7 +16,7 @@ use super::service_lock::{ServiceLock, try_lock_file};
 use super::writer::SqliteWriter;
 use super::{Sqlite, SqliteOptions, file, schema, upkeep};
 use crate::clock::LedgerTime;
-use crate::config::{Database, Synchronous};
+use crate::config::Database;
 use crate::digest::DigestPair;
 use crate::ledger::files::create_folder;
 use crate::ledger::migrations::{SQLITE, pending, status};
@@ -32,13 +33,16 @@ const COMMAND_TIMEOUT: Duration = Duration::from_mins(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 impl Sqlite {
-    /// Opens the file, which is created if missing, and starts the writer thread. A service waits
+    /// Opens the file, and starts the writer thread. A service creates a missing file, and waits
     /// until no other one has the file.
     ///
     /// # Errors
     /// When another process serves from it for too long, it was written with another secret, or it
     /// cannot be opened.
-    pub async fn open(options: SqliteOptions, secrets: DigestPair) -> Result<Self, OpenError> {
+    pub(crate) async fn open(
+        options: SqliteOptions,
+        secrets: DigestPair,
+    ) -> Result<Self, OpenError> {
         let lock = match options.access {
             Access::Service => Some(wait_for_lock(&options).await?),
             Access::Cli => None,
@@ -54,12 +58,10 @@ impl Sqlite {
         let SqliteOptions { path, secret_file, synchronous, migrate, clock, batches, .. } = options;
         let serves = lock.is_some();
         if !serves {
-            file::create(&path, &secret_file, options.may_replace)?;
+            file::reject_lost(&path, &secret_file)?;
         }
         let guard = Arc::new(FileGuard::new(&path, lock).map_err(OpenError::unavailable)?);
-        let unchanged = file::connect_unchanged(&path, OPEN_WAIT)?;
-        schema::check(&unchanged, &path)?;
-        drop(unchanged);
+        drop(connect_checked(&path)?);
         let connection = LedgerConnection::open(&guard, OPEN_WAIT)?;
         let now = clock.now();
         if migrate {
@@ -139,11 +141,21 @@ fn try_lock(
     ServiceLock::try_new(path, lock_file).map_err(OpenError::unavailable)
 }
 
+/// Opens a file that is empty or a ledger, and changes nothing in it.
+///
+/// # Errors
+/// When it belongs to another program, is damaged, or cannot be read.
+fn connect_checked(path: &Path) -> Result<Connection, OpenError> {
+    let connection = file::connect_unchanged(path, OPEN_WAIT)?;
+    schema::check(&connection, path)?;
+    Ok(connection)
+}
+
 /// Returns every migration of this file with its status.
 ///
 /// # Errors
 /// When it cannot be read, or was lost and `may_replace` is `false`.
-pub async fn migrations(
+pub(crate) async fn migrations(
     path: PathBuf,
     secret_file: SecretFile,
     may_replace: bool,
@@ -155,8 +167,7 @@ pub async fn migrations(
         if !path.try_exists().map_err(OpenError::unavailable)? {
             return Ok(status(&SQLITE, &[]));
         }
-        let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT)?;
-        schema::check(&connection, &path)?;
+        let connection = connect_checked(&path)?;
         Ok(status(&SQLITE, &schema::applied(&connection)?))
     })
     .await
@@ -167,7 +178,7 @@ pub async fn migrations(
 ///
 /// # Errors
 /// When the file cannot be created or written, or a migration fails.
-pub async fn migrate(
+pub(crate) async fn migrate(
     path: PathBuf,
     secret_file: SecretFile,
     may_replace: bool,
@@ -175,8 +186,8 @@ pub async fn migrate(
 ) -> Result<usize, OpenError> {
     blocking(move || {
         file::create(&path, &secret_file, may_replace)?;
-        let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT)?;
-        schema::check(&connection, &path)?;
+        drop(connect_checked(&path)?);
+        let connection = file::connect(&path, OPEN_WAIT)?;
         let applied = schema::migrate(&connection, now)?;
         secret_file.keep_new().map_err(OpenError::unavailable)?;
         Ok(applied)

@@ -11,7 +11,6 @@ use super::open::blocking;
 use super::service_lock::{ServiceLock, lock_path, try_lock_file};
 use super::{connection::SHORT_WAIT, file, schema};
 use crate::clock::utc;
-use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::OpenError;
 use crate::ledger::files::{create_folder, or_current, set_owner, sibling};
@@ -32,7 +31,7 @@ pub struct Restored {
 /// # Errors
 /// When a service or another program uses the ledger, the backup is damaged, is no ledger or was
 /// written with another secret, or a file cannot be written.
-pub async fn restore(
+pub(crate) async fn restore(
     path: PathBuf,
     secret_file: SecretFile,
     from: PathBuf,
@@ -117,7 +116,7 @@ fn set_aside(path: &Path, now: Duration) -> Result<Option<PathBuf>, BackupError>
 
 /// Moves everything from the log to the database, and deletes the log. A damaged file keeps it.
 fn empty_log(path: &Path) -> Result<(), BackupError> {
-    let emptied = file::connect(path, Synchronous::Full, SHORT_WAIT)
+    let emptied = file::connect_unchanged(path, SHORT_WAIT)
         .and_then(|connection| connection.pragma_update(None, "journal_mode", "DELETE"));
     match emptied {
         Err(error) if file::is_busy(&error) => {

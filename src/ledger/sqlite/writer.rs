@@ -210,16 +210,25 @@ impl SqliteWriter {
         job: BatchJob,
         reply: oneshot::Receiver<Result<T, LedgerError>>,
     ) -> Result<T, LedgerError> {
-        let deadline = job.deadline;
+        self.send(job.deadline, Message::Job(job), reply).await
+    }
+
+    /// Queues a message, and waits for the reply to it until the deadline.
+    async fn send<T>(
+        &self,
+        deadline: Instant,
+        message: Message,
+        reply: oneshot::Receiver<Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
         let replied = async {
             // Ignored: the end of the message ends its reply.
-            drop(self.messages.send(Message::Job(job)).await);
+            drop(self.messages.send(message).await);
             reply.await
         };
         self.wait_until(deadline, replied).await
     }
 
-    /// Waits for the reply to a job until its deadline. Without a reply the ledger is closed.
+    /// Waits for a reply until the deadline. If it can no longer come, the ledger is closed.
     async fn wait_until<T>(
         &self,
         deadline: Instant,
@@ -265,12 +274,11 @@ impl SqliteWriter {
     /// Returns `false` if a reader prevents it for longer than `wait`.
     ///
     /// # Errors
-    /// When the files cannot be written, or the ledger is closed.
+    /// When the files cannot be written, the ledger is closed, or after the timeout.
     pub(super) async fn truncate_log(&self, wait: Duration) -> Result<bool, LedgerError> {
         let (tx, rx) = oneshot::channel();
-        // Ignored: the end of the message ends its reply.
-        drop(self.messages.send(Message::TruncateLog(wait, tx)).await);
-        rx.await.unwrap_or_else(|_| Err(LedgerError::unavailable(Closed)))
+        let message = Message::TruncateLog(wait, tx);
+        self.send(Instant::now() + self.timeout, message, rx).await
     }
 
     /// Waits until every queued job is written and the file is closed.
@@ -288,18 +296,19 @@ mod tests {
     use std::fs::{self, File};
     use std::path::PathBuf;
 
+    use tokio::time::timeout;
+
     use super::*;
     use crate::clock::SystemClock;
     use crate::telemetry::LedgerMetrics;
 
     /// A writer of a file with an empty table, and its folder.
-    async fn writer() -> (SqliteWriter, PathBuf) {
+    async fn writer(timeout: Duration) -> (SqliteWriter, PathBuf) {
         let folder = std::env::temp_dir().join(format!("writer-{:016x}", rand::random::<u64>()));
         fs::create_dir(&folder).unwrap();
         let path = folder.join("signup.db");
         File::create_new(&path).unwrap();
         let guard = Arc::new(FileGuard::new(&path, None).unwrap());
-        let timeout = Duration::from_mins(1);
         let connection = LedgerConnection::open(&guard, timeout).unwrap();
         let (clock, batches) = (Arc::new(SystemClock), LedgerMetrics::default().batches());
         let writer = SqliteWriter::start(connection, guard, timeout, clock, batches).unwrap();
@@ -319,10 +328,24 @@ mod tests {
         writer.run(Durability::Unsynced, count).await.unwrap()
     }
 
+    /// As on a disk that hangs.
+    #[tokio::test]
+    async fn calls_end_in_time_while_the_thread_hangs() {
+        let (writer, folder) = writer(Duration::from_millis(300)).await;
+        let (release, hang) = std::sync::mpsc::channel::<()>();
+        let hung = writer.run(Durability::Unsynced, move |_, _| Ok(hang.recv().is_err()));
+        let calls = async { tokio::join!(hung, writer.truncate_log(Duration::ZERO)) };
+        let (hung, truncated) = timeout(Duration::from_secs(20), calls).await.expect("an end");
+        assert!(hung.is_err() && truncated.is_err(), "{hung:?}, {truncated:?}");
+        drop(release);
+        writer.close().await;
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
     /// As a full disk does.
     #[tokio::test]
     async fn a_job_after_one_that_ended_the_transaction_writes_nothing() {
-        let (writer, folder) = writer().await;
+        let (writer, folder) = writer(Duration::from_mins(1)).await;
         let ends = writer.run_with_next(|database, _| database.execute_batch("ROLLBACK"));
         let follows = writer.run_with_next(insert);
         let (ends, follows) = tokio::join!(ends, follows);
@@ -336,7 +359,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_is_not_waited_for_while_batches_succeed_in_a_row() {
-        let (writer, folder) = writer().await;
+        let (writer, folder) = writer(Duration::from_mins(1)).await;
         let now = LedgerTime::from_epoch(Duration::ZERO);
         assert!(writer.try_run_unawaited(now, || true, insert).is_err(), "no load");
         // The last batch ends in a while: no pause of this test ends the streak.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::ledger::{
-    AttemptId, AttemptState, Basis, ClaimDue, FinishAttempt, Lease, NextCheck, PendingAttempts,
+    AttemptId, AttemptState, ClaimDue, FinishAttempt, Lease, NextCheck, PendingAttempts,
 };
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, LEASE, LONGEST_WAIT, PROCESS, after_failure, any_due, begin, created, get, lease,
+    DAY, LEASE, LONGEST_WAIT, PROCESS, WORKED, after_failure, any_due, begin, created, get, lease,
     not_created, time, unique, unknown,
 };
 
@@ -104,16 +104,11 @@ async fn an_attempt_of_a_living_process_is_left_to_it(backend: Backend) {
     assert_eq!(claim(Uuid::now_v7(), &[]).await, []);
     // Those under way do not count against the limit.
     assert_eq!(claim(PROCESS, &under_way).await, [forgotten]);
-    let basis = Basis::Worked {
-        process: PROCESS,
-        connection_ended_at: None,
-        earlier_calls_end: None,
-        restarts: 0,
-    };
+    let worked = |id| FinishAttempt { basis: WORKED, ..not_created(id) };
     for id in under_way {
-        assert!(ledger.finish(FinishAttempt { basis, ..not_created(id) }).await.unwrap());
+        assert!(ledger.finish(worked(id)).await.unwrap());
     }
-    let lost = FinishAttempt { basis, ..not_created(forgotten) };
+    let lost = worked(forgotten);
     assert!(!ledger.finish(lost).await.unwrap());
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth0_signup::ledger::{
-    AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, Lease, Ledger, NewAttempt,
+    AdmissionCost, AttemptState, BeginResult, FinishAttempt, Lease, Ledger, NewAttempt,
     PermitCharge, ProofUse, Resolution,
 };
 use auth0_signup::limits::{Limit, Rate};
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, NOW, admin};
 use crate::rows::{
-    DAY, begin, created, digest, existing, finish, get, key, keyed, lease, restartable, time,
-    unknown,
+    DAY, WORKED, begin, created, digest, existing, finish, get, key, keyed, lease, restartable,
+    time, unknown,
 };
 use crate::unreliable_server::UnreliableServer;
 
@@ -104,9 +104,6 @@ async fn a_change_that_was_undone_after_its_reply_was_lost_is_not_reported() {
     let (backend, ledger, proxy) = unreliable_with(Duration::from_secs(30)).await;
     let direct = backend.open().await;
     let other = Lease { process: Uuid::from_u128(6), ..lease() };
-    let process = lease().process;
-    let basis =
-        Basis::Worked { process, connection_ended_at: None, earlier_calls_end: None, restarts: 0 };
     let id = keyed(1, NOW).id;
     begin(&ledger, &NewAttempt { id, ..keyed(1, NOW) }).await;
 
@@ -116,7 +113,7 @@ async fn a_change_that_was_undone_after_its_reply_was_lost_is_not_reported() {
         let finished = finish(id, Resolution::Restartable, "abandoned");
         assert!(meanwhile.finish(finished).await.unwrap());
     });
-    assert!(!ledger.finish(FinishAttempt { basis, ..restartable(id) }).await.unwrap());
+    assert!(!ledger.finish(FinishAttempt { basis: WORKED, ..restartable(id) }).await.unwrap());
     assert!(proxy.has_lost_reply());
 
     let meanwhile = Arc::clone(&direct);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth0_signup::ledger::{Access, BeginResult, ClaimDue, Find, inspect, migrate, migrations};
+use auth0_signup::limits::{Limit, Rate};
 use tokio::time::timeout;
 
 use crate::backend::{Backend, NOW, admin};
@@ -14,10 +15,10 @@ use crate::eventually::eventually;
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
 use crate::rows::{any_due, begin, created, get, unique, with_permit};
-use crate::server::{connect, execute, scalar};
+use crate::server::{connect, scalar, server};
 
-/// The files that an earlier build had applied, and its table of them.
-const BEFORE: [&str; 4] = [
+/// The files that a build before the renaming of columns had applied, and its table of them.
+pub(crate) const BEFORE: [&str; 4] = [
     include_str!("../../migrations/postgres/0001_attempts.sql"),
     include_str!("../../migrations/postgres/0002_redeemed_proofs.sql"),
     include_str!("../../migrations/postgres/0003_limits.sql"),
@@ -443,7 +444,7 @@ async fn inherited_defaults_change_nothing() {
         "synchronous_commit = remote_apply",
     ];
     let knows = "SELECT count(*) FROM pg_settings WHERE name = 'transaction_timeout'";
-    if scalar::<i64>(&connect(crate::server::server()).await, knows).await > 0 {
+    if scalar::<i64>(&connect(server()).await, knows).await > 0 {
         defaults.push("transaction_timeout = 30");
     }
     for default in defaults {
@@ -453,31 +454,19 @@ async fn inherited_defaults_change_nothing() {
         for _ in 0..2 {
             role.alter(&format!("SET {default}")).await;
             let ledger = role.of(&backend).open_plain().await;
-            let tasks = (0..60u32).map(|number| {
+            let tasks = (0..60).map(|_| {
                 let ledger = Arc::clone(&ledger);
                 tokio::spawn(async move {
-                    let attempt = with_permit(
-                        auth0_signup::limits::Limit::Service,
-                        1,
-                        auth0_signup::limits::Rate {
-                            burst: 10_000,
-                            every: Duration::from_millis(1),
-                        },
-                    );
-                    let begun = ledger.begin(attempt.clone()).await;
-                    let finished = ledger.finish(created(attempt.id)).await;
-                    let claimed = ledger
-                        .claim_due(ClaimDue { lease: NOW, ..any_due(uuid::Uuid::nil(), 3) })
-                        .await;
-                    (number, begun.map(|_| ()), finished, claimed.map(drop))
+                    let rate = Rate { burst: 10_000, every: Duration::from_millis(1) };
+                    let attempt = with_permit(Limit::Service, 1, rate);
+                    ledger.begin(attempt.clone()).await?;
+                    ledger.finish(created(attempt.id)).await?;
+                    let claim = ClaimDue { lease: NOW, ..any_due(uuid::Uuid::nil(), 3) };
+                    ledger.claim_due(claim).await.map(drop)
                 })
             });
             for task in futures_util::future::join_all(tasks.collect::<Vec<_>>()).await {
-                let (number, begun, finished, claimed) = task.unwrap();
-                assert!(
-                    begun.is_ok() && finished.is_ok() && claimed.is_ok(),
-                    "{default} {number}: {begun:?} {finished:?} {claimed:?}"
-                );
+                task.unwrap().unwrap_or_else(|error| panic!("{default}: {error:?}"));
             }
             ledger.ping(false).await.unwrap();
             ledger.close().await;
@@ -491,8 +480,7 @@ async fn a_timeout_of_idle_sessions_fails_no_call() {
     let backend = Backend::postgres().await;
     backend.open().await.close().await;
     let database = backend.database();
-    let sql = format!("ALTER DATABASE {database} SET idle_session_timeout = 200");
-    execute(crate::server::server(), &sql).await;
+    admin(&format!("ALTER DATABASE {database} SET idle_session_timeout = 200")).await;
     let ledger = backend.through(&backend.url()).open_plain().await;
     for number in 0..20u64 {
         assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);

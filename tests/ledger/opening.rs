@@ -6,6 +6,7 @@ use auth0_signup::ledger::{Access, AttemptState, OpenError, migrate, migrations}
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
+use crate::migrating;
 use crate::rows::{
     DAY, LEASE, PROCESS, any_due, begin, binding, created, digest, existing, get, holder, key,
     keyed, lease, time, unique,
@@ -106,12 +107,7 @@ async fn an_old_database_with_rows_is_upgraded(backend: Backend) {
             include_str!("../../migrations/sqlite/0003_terms.sql"),
         ]
     } else {
-        &[
-            include_str!("../../migrations/postgres/0001_attempts.sql"),
-            include_str!("../../migrations/postgres/0002_redeemed_proofs.sql"),
-            include_str!("../../migrations/postgres/0003_limits.sql"),
-            include_str!("../../migrations/postgres/0004_terms.sql"),
-        ]
+        &migrating::BEFORE
     };
     let blob = |bytes: &[u8]| {
         let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();

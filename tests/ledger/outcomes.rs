@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, LEASE, PROCESS, after_failure, any_due, begin, binding, created, finish, get, key, keyed,
-    lease, not_created, restartable, time, unique, unknown,
+    DAY, LEASE, PROCESS, WORKED, after_failure, any_due, begin, binding, created, finish, get, key,
+    keyed, lease, not_created, restartable, time, unique, unknown,
 };
 
 on_both! {
@@ -227,13 +227,7 @@ async fn an_attempt_that_is_given_back_is_as_before(backend: Backend) {
         assert_eq!(Attempt { read_at: before.read_at, ..row }, before);
         assert!(!ledger.give_back(before, taken).await.unwrap());
         // The process that had it was only slow.
-        let basis = Basis::Worked {
-            process: PROCESS,
-            connection_ended_at: None,
-            earlier_calls_end: None,
-            restarts: 0,
-        };
-        let late = FinishAttempt { basis, ..not_created(attempt.id) };
+        let late = FinishAttempt { basis: WORKED, ..not_created(attempt.id) };
         assert_eq!(ledger.finish(late).await.unwrap(), !ended);
         backend.set_time(NOW).await;
     }

@@ -133,7 +133,7 @@ fn run(folder: &Path) -> Child {
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{path}:/usr/sbin"));
     // It does not run as root.
-    if is_root() {
+    if rustix::process::geteuid().is_root() {
         let chown = Command::new("chown").arg("-R").arg("postgres").arg(folder).status();
         assert!(chown.expect("chown").success());
         command.args(["--user", "postgres"]);
@@ -168,11 +168,6 @@ fn socket(folder: &Path) -> Option<PathBuf> {
     let is_socket =
         |name: &str| name.strip_prefix(".s.PGSQL.").is_some_and(|port| port.parse::<u16>().is_ok());
     files.find(|file| file.file_name().to_str().is_some_and(is_socket)).map(|file| file.path())
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output().expect("id");
-    output.stdout == b"0\n"
 }
 
 /// The arguments of a request for a certificate with a new key.

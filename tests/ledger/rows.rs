@@ -27,6 +27,14 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(48);
 /// The process that works on attempts.
 pub(crate) const PROCESS: Uuid = Uuid::from_u128(5);
 
+/// The evidence of [`PROCESS`] for a result, on an attempt that no other process has had.
+pub(crate) const WORKED: Basis = Basis::Worked {
+    process: PROCESS,
+    connection_ended_at: None,
+    earlier_calls_end: None,
+    restarts: 0,
+};
+
 /// Slow enough that no permit comes back while a test runs.
 pub(crate) const SLOW: Rate = Rate { burst: 5, every: Duration::from_hours(1) };
 

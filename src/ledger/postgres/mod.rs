@@ -137,9 +137,9 @@ impl Postgres {
         call.unwrap_or_else(|_| Err(PostgresError::Silent(self.timeout).into()))
     }
 
-    /// Runs a statement that changes an attempt only in a certain state. It returns no row, or NULL, if it changed
-    /// nothing: then this returns `None`, and otherwise the row's value. If the reply to a first try was lost, that try may have changed the
-    /// attempt: then returns what `find` sees of it in the attempt.
+    /// Runs a statement that changes an attempt only in a certain state. Returns the value of its row; `None` if it
+    /// returned no row or NULL, because it changed nothing. If the reply to a first try was lost, that try may have
+    /// changed the attempt: then returns what `find` sees of that in the attempt.
     async fn change<T: FromSqlOwned + Send>(
         &self,
         id: AttemptId,

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::open::{OPEN_WAIT, blocking};
 use super::service_lock::{try_lock, try_lock_file_at};
@@ -181,11 +181,7 @@ impl Drop for Draft {
 
 /// Opens a file that nothing writes to, after SQLite's own check of every page.
 pub(super) fn open_verified(path: &Path) -> Result<Connection, BackupError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_EXRESCODE;
-    let checked = Connection::open_with_flags(path, flags).and_then(|connection| {
-        connection.busy_timeout(OPEN_WAIT)?;
+    let checked = file::connect_read_only(path, OPEN_WAIT).and_then(|connection| {
         let check = "PRAGMA integrity_check(1)";
         let report: String = connection.query_row(check, [], |row| row.get(0))?;
         Ok((connection, report))

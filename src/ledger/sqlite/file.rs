@@ -72,15 +72,19 @@ pub(super) fn length(path: &Path) -> std::result::Result<u64, OpenError> {
     }
 }
 
+/// Opens an existing file. Waits at most `wait` for a lock, now and in later calls.
+fn open(path: &Path, access: OpenFlags, wait: Duration) -> Result<Connection> {
+    // No CREATE: a file that disappears under a running service is an outage, not a new ledger.
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(wait)?;
+    Ok(connection)
+}
+
 /// Opens a ledger, whose file must exist, or an empty file. Waits at most `wait` for a lock, now and in later
 /// calls.
 pub(super) fn connect(path: &Path, wait: Duration) -> Result<Connection> {
-    // No CREATE: a file that disappears under a running service is an outage, not a new ledger.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_EXRESCODE;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(wait)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, wait)?;
     set_write_ahead(&connection, wait)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     // Deleted rows are overwritten with zeros.
@@ -96,19 +100,14 @@ pub(super) fn connect(path: &Path, wait: Duration) -> Result<Connection> {
 /// Opens the file, which must exist, and changes nothing in it, unless a transaction of a process that died has to
 /// be undone. Waits at most `wait` for a lock.
 pub(super) fn connect_unchanged(path: &Path, wait: Duration) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(wait)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, wait)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
 }
 
 /// Opens the file, which must exist, and changes nothing in it. Waits at most `wait` for a lock.
 pub(super) fn connect_read_only(path: &Path, wait: Duration) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(wait)?;
-    Ok(connection)
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, wait)
 }
 
 /// Sets write-ahead mode: readers and the writer do not wait for each other, and a commit appends

@@ -50,11 +50,14 @@ impl FormTokens {
         BASE64_URL_SAFE_NO_PAD.encode([millis.as_slice(), &signature].concat())
     }
 
-    /// Returns a token for a form that is shown again. A person who has filled it in already need not take as
-    /// long again: the new one can be sent at once if `submitted`, the token that came with the form, was in
-    /// time, and as soon as `submitted` itself if it came too soon, unless a clock that was ahead issued that: it
-    /// would stay too soon for as long. The form of another site has no token, and its people are no faster: it can
-    /// be sent at once if it is shown for a `correction`.
+    /// Returns a token for a form that is shown again. A person who has filled it in need not take as long again:
+    ///
+    /// - If `submitted`, the token that came with the form, was in time, the new one can be sent at once.
+    /// - If `submitted` was too soon, it is returned, unless a clock that was ahead issued it: it would stay too soon
+    ///   until that time.
+    /// - The form of another site has no token. If it is shown for a `correction`, the new one can be sent at once.
+    ///
+    /// Any other form counts as new.
     pub fn reissue(&self, submitted: Option<&str>, correction: bool, now: Duration) -> String {
         let aged = |age: &RangeInclusive<Duration>| self.issue(now.saturating_sub(*age.start()));
         match (submitted.map(|token| (token, self.check(token, now))), &self.age) {

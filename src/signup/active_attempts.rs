@@ -1,7 +1,7 @@
 //! The attempts that this process works on.
 //!
-//! The reconciler leaves them out. Their leases do not suffice for that: a clock that is set forward ends
-//! them, and the ledger still names this process as the worker of an attempt that it has forgotten.
+//! The reconciler leaves them out. The ledger alone does not show them: a clock that is set forward ends their
+//! leases, and an attempt whose result was lost still names this process as its worker.
 
 use std::collections::HashMap;
 use std::sync::Arc;

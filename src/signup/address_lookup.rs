@@ -380,7 +380,7 @@ mod tests {
         ] {
             let request = service.request(client_key);
             let call = PreparedCall::new(service.inner(), &request, now);
-            let runner = AttemptRunner::new(service.inner(), &request, &call, None);
+            let runner = AttemptRunner::new(service.inner(), &request, &call);
             let bound_to = |binding| Some(StoredKey { binding, expires_at: now });
             for state in states {
                 let rival = Attempt {
@@ -403,7 +403,7 @@ mod tests {
         let now = service.inner().ledger.now().await.unwrap();
         let request = service.request(CLIENT_KEY);
         let call = PreparedCall::new(service.inner(), &request, now);
-        let runner = AttemptRunner::new(service.inner(), &request, &call, None);
+        let runner = AttemptRunner::new(service.inner(), &request, &call);
         let found = user(&call, tenant(0));
         let record = async || {
             let rival = PreparedCall::new(service.inner(), &request, now);
@@ -428,7 +428,7 @@ mod tests {
         let now = service.inner().ledger.now().await.unwrap();
         let request = service.request(CLIENT_KEY);
         let call = PreparedCall::new(service.inner(), &request, now);
-        let runner = AttemptRunner::new(service.inner(), &request, &call, None);
+        let runner = AttemptRunner::new(service.inner(), &request, &call);
         service.record(&request, &call, binding(&request)).await;
         for (age, is_own) in [(0, true), (600, true), (601, false)] {
             let users = vec![user(&call, tenant(0))];
@@ -446,7 +446,7 @@ mod tests {
         let mut request = service.request(CLIENT_KEY);
         request.is_own_form = true;
         let call = PreparedCall::new(inner, &request, now);
-        let runner = AttemptRunner::new(inner, &request, &call, None);
+        let runner = AttemptRunner::new(inner, &request, &call);
         inner.ledger.close().await;
         for (age, is_recent) in [(600, true), (601, false)] {
             let mut recent = user(&call, tenant(0));
@@ -478,7 +478,7 @@ mod tests {
         let over = rival.connection_ended_at.unwrap() + inner.timeouts.absence_grace;
         for (started_at, is_unclaimed) in [(now, false), (over, true)] {
             let call = PreparedCall::new(inner, &request, started_at);
-            let runner = AttemptRunner::new(inner, &request, &call, None);
+            let runner = AttemptRunner::new(inner, &request, &call);
             assert_eq!(runner.is_unclaimed("auth0|theirs").await, is_unclaimed);
         }
     }

@@ -38,14 +38,17 @@ pub(super) struct PreparedCall {
     pub(super) terms: Option<TermsVersion>,
     /// The number of times that the attempt had started again.
     pub(super) restarts: u8,
+    /// A time before this process took the attempt, at which it was alive.
+    pub(super) alive: Option<AliveSince>,
     /// Keeps the reconciler from the attempt.
     pub(super) active: ActiveAttempt,
 }
 
 impl PreparedCall {
-    /// The call of a new attempt, whose user id is computed from the request.
+    /// The call of a new attempt, whose user id is computed from the request. Made before the attempt
+    /// is recorded.
     pub(super) fn new(service: &Inner, request: &KeyedRequest, now: LedgerTime) -> Self {
-        let Inner { context, connection, auth0, active_attempts, .. } = service;
+        let Inner { context, connection, auth0, heartbeat, active_attempts, .. } = service;
         let (id, tenant_now) = (AttemptId::new(now), auth0.tenant_now());
         Self {
             id,
@@ -54,11 +57,12 @@ impl PreparedCall {
             tenant_started_at: tenant_now,
             terms: request.user.terms.clone(),
             restarts: 0,
+            alive: heartbeat.alive_since(),
             active: active_attempts.add(id),
         }
     }
 
-    /// The same call as the attempt's first one.
+    /// The same call as the attempt's first one. Made before this process takes the attempt.
     pub(super) fn from_attempt(service: &Inner, attempt: &Attempt) -> Self {
         Self {
             id: attempt.id,
@@ -67,6 +71,7 @@ impl PreparedCall {
             tenant_started_at: attempt.tenant_started_at,
             terms: attempt.terms.clone(),
             restarts: attempt.restarts,
+            alive: service.heartbeat.alive_since(),
             active: service.active_attempts.add(attempt.id),
         }
     }
@@ -85,8 +90,6 @@ pub(super) struct AttemptRunner<'a> {
     pub(super) absence_is_proof: bool,
     /// The start of this work.
     pub(super) started_at: Instant,
-    /// A time before this process took the attempt, at which it was alive.
-    pub(super) alive: Option<AliveSince>,
     /// True if the tenant may still be working on a call of this request.
     may_still_run: AtomicBool,
     /// True once this work has started to send a call, unless the call was not sent or was rejected.
@@ -101,7 +104,6 @@ impl<'a> AttemptRunner<'a> {
         service: &'a Arc<Inner>,
         request: &'a KeyedRequest,
         call: &'a PreparedCall,
-        alive: Option<AliveSince>,
     ) -> Self {
         Self {
             service,
@@ -110,7 +112,6 @@ impl<'a> AttemptRunner<'a> {
             is_resumed: false,
             absence_is_proof: false,
             started_at: Instant::now(),
-            alive,
             may_still_run: AtomicBool::new(false),
             is_unanswered: AtomicBool::new(false),
             met_user: AtomicBool::new(false),
@@ -122,10 +123,9 @@ impl<'a> AttemptRunner<'a> {
         service: &'a Arc<Inner>,
         request: &'a KeyedRequest,
         call: &'a PreparedCall,
-        alive: Option<AliveSince>,
         absence_is_proof: bool,
     ) -> Self {
-        let new = Self::new(service, request, call, alive);
+        let new = Self::new(service, request, call);
         let may_still_run = AtomicBool::new(!absence_is_proof);
         Self { is_resumed: true, absence_is_proof, may_still_run, ..new }
     }
@@ -184,7 +184,7 @@ impl<'a> AttemptRunner<'a> {
     /// the row has to show that it still works on it.
     async fn check_worker(&self) -> Result<(), SignupResult> {
         let Self { service, request, call, .. } = self;
-        if !service.heartbeat.has_lapsed_since(self.alive) {
+        if !service.heartbeat.has_lapsed_since(call.alive) {
             return Ok(());
         }
         let attempt = match request.ledger_wait.limit(service.ledger.get(call.id)).await {

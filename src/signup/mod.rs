@@ -227,7 +227,7 @@ impl Signups {
         let inner = Arc::clone(inner);
         // Boxed: it has kilobytes, which every function on the way to the task would copy.
         let run = Box::pin(async move {
-            inner.run_and_announce(request, admission, leader, alive).await;
+            inner.run_and_announce(request, admission, leader).await;
         });
         drop(self.0.context.lifecycle.spawn(in_active_trace(run)));
         if let Ok(result) = timeout_at(deadline, wait_for_outcome(outcome)).await {

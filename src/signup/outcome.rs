@@ -200,9 +200,9 @@ impl SignupResult {
         })
     }
 
-    /// Returns whether it says that the attempt created no user. That is not true if another process has taken the
-    /// attempt over, which may create one. A rejection of the password is: the key is bound to it, so every call of
-    /// the attempt has the same.
+    /// Returns whether it claims that the attempt created no user, although another process that has taken the attempt
+    /// over may create one. Most rejections of the password are final: the key is bound to the password, so every call
+    /// of the attempt gets the same one, unless it depends on other fields.
     pub(super) const fn rules_out_user(&self) -> bool {
         match &self.outcome {
             Outcome::PasswordRejected(rule) => {

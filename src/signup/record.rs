@@ -8,7 +8,6 @@ use tokio::time::{sleep, sleep_until, timeout};
 use super::Inner;
 use super::active_attempts::ActiveAttempt;
 use super::call::PreparedCall;
-use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use super::replay::TAKE_OVER_MARGIN;
@@ -39,15 +38,15 @@ const RELEASE_PAUSES: [Duration; 6] = [
     Duration::from_secs(12),
 ];
 
-/// Interval at which a result is tried to be recorded that waits for another process.
+/// Pause between the tries to record a result while another process has the attempt.
 const GIVE_BACK_POLL: Duration = Duration::from_millis(500);
 
 /// Bounds the lines about starts that were lost: after a failed commit there may be hundreds.
 static LOST_START_LOG: LogGate = LogGate::new();
 
 impl Inner {
-    /// The basis of a result that this process has worked out. `connection_ended_at`: the end of the call that
-    /// was recorded before. `earlier_calls_end`: that of other work.
+    /// The basis of a result of this process's own calls. `connection_ended_at`: the end of calls that the row had
+    /// when the work began. `earlier_calls_end`: the end of the calls of other work.
     pub(super) const fn worked(
         &self,
         call: &PreparedCall,
@@ -59,15 +58,14 @@ impl Inner {
     }
 
     /// Records the result of an attempt, and returns the one that its client gets. If another process has taken the
-    /// attempt over, that is the result there, or this one if the attempt is given back. If that is possible and the
-    /// ledger does not show it, the outcome is unknown.
+    /// attempt over, that is the other process's result, or this one if it gives the attempt back. If another process
+    /// may have taken it over and the ledger cannot be written, the outcome is unknown.
     pub(super) async fn finish_first(
         self: &Arc<Self>,
         request: &KeyedRequest,
         call: &PreparedCall,
         result: SignupResult,
         basis: Basis,
-        alive: Option<AliveSince>,
     ) -> SignupResult {
         let written = self.finish(request, call, &result, basis, Urgency::Awaited).await;
         if !self.claims_no_user(&result) {
@@ -88,15 +86,15 @@ impl Inner {
                     Err(_) => elsewhere,
                 }
             }
-            Err(error) if self.may_be_taken_over(alive) => {
+            Err(error) if self.may_be_taken_over(call.alive) => {
                 SignupResult::because(Outcome::Unknown, error)
             }
             Ok(true) | Err(_) => result,
         }
     }
 
-    /// Returns whether the response to this result claims that the attempt created no user. Where it is the same for a
-    /// new and a known address, that of a conflict does not, and a wait before it would show who has an account.
+    /// Returns whether the response to this result claims that the attempt created no user. The response to a conflict
+    /// claims nothing where a new address gets the same one. A wait before it would show who has an account.
     pub(super) fn claims_no_user(&self, result: &SignupResult) -> bool {
         let is_hidden = self.hides_existence && matches!(result.outcome, Outcome::EmailTaken);
         result.rules_out_user() && !is_hidden

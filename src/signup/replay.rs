@@ -27,10 +27,10 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// The part of a lease beyond the attempt: covers the reply to the write that takes it.
 pub(super) const TAKE_OVER_MARGIN: Duration = Duration::from_secs(5);
 
-/// The way on from a recorded key.
+/// The next step of a request whose key is recorded.
 #[derive(Debug)]
 pub(super) enum Replay {
-    /// This result.
+    /// Return this result.
     Result(SignupResult),
     /// Its attempt was restartable, and has started again.
     Restarted(PreparedCall),
@@ -179,8 +179,7 @@ impl Inner {
     async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
         let call = PreparedCall::from_attempt(self, attempt);
         let absence_is_proof = self.absence_left(attempt).is_some_and(|left| left.is_zero());
-        let alive = self.heartbeat.alive_since();
-        let runner = AttemptRunner::resuming(self, request, &call, alive, absence_is_proof);
+        let runner = AttemptRunner::resuming(self, request, &call, absence_is_proof);
         if absence_is_proof || self.keeps_user_ids(&request.ledger_wait).await {
             self.take_over(attempt, &runner).await
         } else {
@@ -202,8 +201,7 @@ impl Inner {
         if !matches!(result.outcome, Outcome::Unknown) {
             let connection_ended_at = attempt.connection_ended_at;
             let basis = Basis::NotFound { connection_ended_at };
-            let AttemptRunner { request, call, alive, .. } = runner;
-            return self.finish_first(request, call, result, basis, *alive).await;
+            return self.finish_first(runner.request, runner.call, result, basis).await;
         }
         result
     }
@@ -250,7 +248,7 @@ impl Inner {
             // A process that counted as dead may still work on its call, until its lease ends.
             let earlier_calls_end = attempt.connection_ended_at.or(attempt.next_check_at);
             let basis = self.worked(call, Some(ends_at), earlier_calls_end);
-            self.finish_first(request, call, result, basis, runner.alive).await
+            self.finish_first(request, call, result, basis).await
         }
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::call::{AttemptRunner, PreparedCall};
-use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
@@ -30,20 +29,18 @@ enum Start {
 }
 
 impl Inner {
-    /// Runs a sign-up and sends its result to every waiter. `alive`: a time before it, at which this process was
-    /// alive.
+    /// Runs a sign-up and sends its result to every waiter.
     pub(super) async fn run_and_announce(
         self: &Arc<Self>,
         mut request: KeyedRequest,
         admission: Admission,
         leader: Leader,
-        alive: Option<AliveSince>,
     ) {
-        match self.run_attempt(&request, admission, &leader, alive).await {
+        match self.run_attempt(&request, admission, &leader).await {
             Ok((call, result)) => {
                 // Every call has ended.
                 request.user.password.wipe();
-                self.conclude(&request, &call, result, leader, alive).await;
+                self.conclude(&request, &call, result, leader).await;
             }
             Err(early) => leader.announce(&request, early),
         }
@@ -55,7 +52,6 @@ impl Inner {
         request: &KeyedRequest,
         admission: Admission,
         leader: &Leader,
-        alive: Option<AliveSince>,
     ) -> Result<(PreparedCall, SignupResult), SignupResult> {
         let call = match self.look_up_key(request, leader).await? {
             Start::Restarted(call) => call,
@@ -70,9 +66,7 @@ impl Inner {
             }
         };
         let result = match self.acquire_permit(leader).await {
-            Ok(permit) => {
-                AttemptRunner::new(self, request, &call, alive).call_and_resolve(permit).await
-            }
+            Ok(permit) => AttemptRunner::new(self, request, &call).call_and_resolve(permit).await,
             Err(result) => result.restartable(),
         };
         Ok((call, result))
@@ -161,17 +155,16 @@ impl Inner {
         call: &PreparedCall,
         result: SignupResult,
         leader: Leader,
-        alive: Option<AliveSince>,
     ) {
         let basis = self.worked(call, None, None);
-        let is_certain = !self.claims_no_user(&result) || !self.may_be_taken_over(alive);
+        let is_certain = !self.claims_no_user(&result) || !self.may_be_taken_over(call.alive);
         let result = if is_certain && self.can_be_found_again(&result) {
             leader.announce(request, result.clone());
             // Ignored: the client has it.
             drop(self.finish(request, call, &result, basis, Urgency::Unawaited).await);
             result
         } else {
-            let result = self.finish_first(request, call, result, basis, alive).await;
+            let result = self.finish_first(request, call, result, basis).await;
             leader.announce(request, result.clone());
             result
         };
@@ -192,7 +185,7 @@ impl Inner {
         result: SignupResult,
     ) {
         let checked = if result.is_unchecked {
-            let runner = AttemptRunner::new(self, request, call, self.heartbeat.alive_since());
+            let runner = AttemptRunner::new(self, request, call);
             runner.within_timeout(runner.check_conflict(result)).await
         } else {
             result

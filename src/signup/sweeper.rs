@@ -2,9 +2,9 @@
 //!
 //! A clock that is ahead must not delete what is still needed. So the sweeper compares the progress of the
 //! ledger's clock with its own monotonic one, and deletes only after the two have agreed for a while. And it
-//! deletes nothing while the ledger's time differs from the tenant's. What is known of that comes from a response and the
-//! monotonic clock, which stands still while the machine is suspended. So a response that arrived before the two clocks
-//! last disagreed does not count.
+//! deletes nothing while the ledger's time differs from the tenant's. The tenant's time is that of its newest response
+//! plus the time since, by the monotonic clock, which stands still while the machine is suspended. So a response that
+//! arrived before the two clocks last disagreed does not count.
 
 use std::time::Duration;
 

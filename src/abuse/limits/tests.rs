@@ -109,12 +109,6 @@ fn a_site_that_rotates_networks_has_eight_times_the_permits_of_an_address() {
     }
     assert_eq!(allowed, 24);
     assert_eq!(attempt(&limits, "2001:db8:8::1", &email(0), false), None);
-
-    let posts = |n: u32| {
-        let from = address(&format!("2001:db8:9:{n:x}::1"));
-        rejected_by(limits.acquire_post(from, &RateLimitReport::default()))
-    };
-    assert_eq!((0..1_000).filter(|n| posts(*n).is_none()).count(), 32);
 }
 
 #[test]

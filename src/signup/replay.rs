@@ -27,17 +27,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// The part of a lease beyond the attempt: covers the reply to the write that takes it.
 pub(super) const TAKE_OVER_MARGIN: Duration = Duration::from_secs(5);
 
-/// The next step of a request whose key is recorded.
-#[derive(Debug)]
-pub(super) enum Replay {
-    /// Return this result.
-    Result(SignupResult),
-    /// Its attempt was restartable, and has started again.
-    Restarted(PreparedCall),
-    /// The key is free, or its attempt has changed: look it up again.
-    LookAgain,
-}
-
 /// The user that an earlier attempt created, as it is now.
 enum CurrentUser {
     /// The user exists.
@@ -49,19 +38,21 @@ enum CurrentUser {
 }
 
 impl Inner {
-    /// Replays a recorded key.
+    /// Replays a recorded key. Returns the call of its attempt if that was restartable and has started
+    /// again, or `None` if the key is free or its attempt has changed: it has to be looked up again. `Err`
+    /// is the result of the request.
     pub(super) async fn replay_key(
         self: &Arc<Self>,
         request: &KeyedRequest,
         attempt: Attempt,
         leader: &Leader,
-    ) -> Replay {
+    ) -> Result<Option<PreparedCall>, SignupResult> {
         let is_bound = attempt.key.as_ref().is_some_and(|key| request.is_bound(key));
         if !is_bound {
             // A restartable attempt keeps its key for its own form only.
             return match attempt.state {
                 AttemptState::NotCreated => self.free_key(request, &attempt).await,
-                _ => Replay::Result(SignupResult::new(Outcome::KeyReused)),
+                _ => Err(SignupResult::new(Outcome::KeyReused)),
             };
         }
         if attempt.state == AttemptState::NotCreated {
@@ -86,28 +77,33 @@ impl Inner {
             // The tenant may have been called; an unreadable ledger cannot rule that out.
             Err(error) => SignupResult::because(Outcome::Unknown, error),
         };
-        Replay::Result(result.replay())
+        Err(result.replay())
     }
 
     /// Starts a restartable attempt again.
-    async fn restart(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
+    async fn restart(
+        &self,
+        request: &KeyedRequest,
+        attempt: &Attempt,
+    ) -> Result<Option<PreparedCall>, SignupResult> {
         let call = PreparedCall::from_attempt(self, attempt);
         let restart = self.ledger.restart(attempt.id, self.lease());
-        match request.ledger_wait.limit(restart).await {
-            Ok(Some(restarts)) => Replay::Restarted(PreparedCall { restarts, ..call }),
-            Ok(None) if attempt.restarts < RESTARTS => Replay::LookAgain,
-            Ok(None) => self.free_key(request, attempt).await,
-            Err(error) => Replay::Result(error.into()),
+        match request.ledger_wait.limit(restart).await? {
+            Some(restarts) => Ok(Some(PreparedCall { restarts, ..call })),
+            None if attempt.restarts < RESTARTS => Ok(None),
+            None => self.free_key(request, attempt).await,
         }
     }
 
     /// Frees the key of an attempt, unless a request has started it again meanwhile.
-    async fn free_key(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
+    async fn free_key(
+        &self,
+        request: &KeyedRequest,
+        attempt: &Attempt,
+    ) -> Result<Option<PreparedCall>, SignupResult> {
         let free = self.ledger.free_key(attempt.id, attempt.state);
-        match request.ledger_wait.limit(free).await {
-            Ok(()) => Replay::LookAgain,
-            Err(error) => Replay::Result(error.into()),
-        }
+        request.ledger_wait.limit(free).await?;
+        Ok(None)
     }
 
     /// Replays an attempt that created a user, as the user is now. If it was deleted, the key is
@@ -120,7 +116,7 @@ impl Inner {
         request: &KeyedRequest,
         attempt: &Attempt,
         leader: &Leader,
-    ) -> Replay {
+    ) -> Result<Option<PreparedCall>, SignupResult> {
         if self.hides_existence {
             leader.announce(request, created(request, attempt, None).replay());
         }
@@ -129,7 +125,7 @@ impl Inner {
             CurrentUser::Deleted => return self.free_key(request, attempt).await,
             CurrentUser::Unread => None,
         };
-        Replay::Result(created(request, attempt, user).replay())
+        Err(created(request, attempt, user).replay())
     }
 
     /// Waits until no other living process works on the attempt, and returns it as it is then. `None`

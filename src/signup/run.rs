@@ -6,7 +6,6 @@ use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
-use super::replay::Replay;
 use super::{Admission, AdmissionCost, Admitted, Inner, Rejection};
 use crate::auth0::{CallPermit, Priority};
 use crate::clock::LedgerTime;
@@ -83,10 +82,8 @@ impl Inner {
                 request.ledger_wait.limit(self.ledger.find_key(&request.key)).await?;
             let Some(attempt) = attempt else { return Ok(Start::New(now)) };
             // What is rare is boxed, here and below: it would enlarge every sign-up's task.
-            match Box::pin(self.replay_key(request, attempt, leader)).await {
-                Replay::Result(result) => return Err(result),
-                Replay::Restarted(call) => return Ok(Start::Restarted(call)),
-                Replay::LookAgain => {}
+            if let Some(call) = Box::pin(self.replay_key(request, attempt, leader)).await? {
+                return Ok(Start::Restarted(call));
             }
         }
         Err(SignupResult::new(Outcome::InProgress))
@@ -107,10 +104,9 @@ impl Inner {
             match request.ledger_wait.limit(begin).await {
                 Ok(BeginResult::Started) => return Ok(call),
                 Ok(BeginResult::Existing(attempt)) => {
-                    match Box::pin(self.replay_key(request, *attempt, leader)).await {
-                        Replay::Result(result) => return Err(result),
-                        Replay::Restarted(call) => return Ok(call),
-                        Replay::LookAgain => {}
+                    if let Some(call) = Box::pin(self.replay_key(request, *attempt, leader)).await?
+                    {
+                        return Ok(call);
                     }
                 }
                 Ok(BeginResult::RateLimited { limit, retry_after }) => {

@@ -100,6 +100,7 @@ impl Readiness {
         }
     }
 
+    /// Returns whether the ledger can be written, by a check that is at most [`FRESH`] old.
     async fn ledger(&self) -> bool {
         // Held during the check, so that concurrent probes share it.
         let mut last = Arc::clone(&self.last).lock_owned().await;

@@ -44,6 +44,7 @@ pub(super) struct Buckets {
     started: Instant,
 }
 
+/// The time at which each bucket of a shard is full again, by key, in two generations.
 #[derive(Debug, Default)]
 struct Shard {
     young: HashMap<u128, u64>,
@@ -130,6 +131,7 @@ impl KeyedLimiter {
         &self.metrics
     }
 
+    /// Sets the time of a bucket, and drops the old generation once the young one is full.
     fn put(&self, shard: &mut Shard, key: u128, full_at: u64, now: u64) {
         if shard.young.insert(key, full_at).is_none() {
             self.metrics.entries(1);

@@ -148,6 +148,7 @@ impl Pressure {
         own.max(site).max(self.service_difficulty(now))
     }
 
+    /// The difficulty that the pressure on the service asks of every network.
     fn service_difficulty(&self, now: Instant) -> Option<Difficulty> {
         let count = self.service.lock().count(now);
         let part = u64::from(count.unsuccessful) * 100;

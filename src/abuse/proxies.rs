@@ -127,6 +127,7 @@ impl Proxies {
         self.misconfigured.is_active()
     }
 
+    /// The nearest hop of a trusted proxy that is not a trusted proxy itself.
     fn client_behind(&self, peer: ClientAddress, headers: &HeaderMap) -> ClientAddress {
         let (name, other) = match self.header {
             ForwardedHeader::XForwardedFor => (X_FORWARDED_FOR, FORWARDED),
@@ -192,6 +193,7 @@ impl Proxies {
         }
     }
 
+    /// Reports that all clients behind a proxy count as one.
     fn report_misconfiguration(&self, outcome: ForwardedOutcome, proxy: ClientAddress) {
         self.metrics.forwarded(outcome);
         if self.misconfigured.record() {

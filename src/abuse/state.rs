@@ -22,6 +22,7 @@ const MAX_ISSUING: usize = 4;
 #[derive(Debug, Clone)]
 pub struct AbuseState(Arc<AbuseCounts>);
 
+/// The counts that clones of [`AbuseState`] share.
 #[derive(Debug)]
 struct AbuseCounts {
     /// The buckets of each limit, by its name.

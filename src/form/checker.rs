@@ -189,6 +189,7 @@ impl<'c> Checker<'c> {
         AttributeValue::parse(kind, &parts.join(" "), self.rules).ok()
     }
 
+    /// Adds an error for each unknown name that is not ignored.
     fn reject_unknown_fields(&mut self) {
         let unknown = self.form.unknown_fields().iter();
         let is_ignored = |name: &str| self.rules.ignored.contains(name);

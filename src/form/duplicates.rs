@@ -37,14 +37,17 @@ pub(super) fn report_duplicates(errors: &mut Vec<FieldError>, members: &BodyMemb
     report.values(members);
 }
 
+/// The report of a body, at one place in it.
 struct DuplicateReport<'e, 'm> {
     errors: &'e mut Vec<FieldError>,
+    /// The names and indices that lead to the place.
     path: Vec<Cow<'m, str>>,
     /// The length of `errors` at which this stops.
     most: usize,
 }
 
 impl<'m> DuplicateReport<'_, 'm> {
+    /// Reports the duplicate names of one object.
     fn names(&mut self, members: &'m BodyMembers<'_>) {
         let mut reported = HashSet::new();
         for name in duplicates(members).filter(|name| reported.insert(*name)) {
@@ -56,6 +59,7 @@ impl<'m> DuplicateReport<'_, 'm> {
         }
     }
 
+    /// Reports those inside the values of an object.
     fn values(&mut self, members: &'m BodyMembers<'_>) {
         for (name, value) in members {
             self.path.push(Cow::Borrowed(name));
@@ -64,6 +68,7 @@ impl<'m> DuplicateReport<'_, 'm> {
         }
     }
 
+    /// Reports those inside a value.
     fn value(&mut self, value: &'m BodyValue<'_>) {
         match value {
             BodyValue::Null

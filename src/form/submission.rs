@@ -121,6 +121,7 @@ impl<'a> Submission<'a> {
         &self.errors
     }
 
+    /// The place of a field or control field with this name.
     fn field_mut(&mut self, name: &str) -> Option<&mut FieldValue<'a>> {
         if let Some(index) = Field::ALL.iter().position(|field| field.name() == name) {
             return self.fields.get_mut(index);
@@ -140,6 +141,7 @@ impl<'a> Submission<'a> {
         self.unknown_fields.push(UnknownField { name, is_file, is_filled });
     }
 
+    /// Sets `user_metadata`, which has to be an object.
     fn set_metadata(&mut self, value: BodyValue<'a>) {
         match value {
             BodyValue::Null => {}

@@ -24,6 +24,7 @@ type CallEnd = (AttemptId, LedgerTime);
 #[derive(Debug, Default)]
 pub(super) struct EndedCalls(Mutex<Seen>);
 
+/// The state of [`EndedCalls`].
 #[derive(Debug, Default)]
 struct Seen {
     since: HashMap<CallEnd, Instant>,

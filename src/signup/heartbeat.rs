@@ -69,6 +69,7 @@ impl Heartbeat {
         since.is_none() || self.alive_since() != since
     }
 
+    /// Records a heartbeat that started at `at`, and in which the ledger read `now`.
     fn record(&self, at: Instant, now: LedgerTime) {
         let mut pulse = self.pulse.lock();
         // The monotonic clock stands still while the machine is suspended.

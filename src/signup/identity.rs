@@ -146,6 +146,7 @@ impl KeyedRequest {
         self.client_key.is_some()
     }
 
+    /// The id that a create call pins on this day, under each secret.
     fn ids_of_day(&self, digests: &Digests, connection: &Connection, day: u64) -> DigestPair {
         let parts = UserIdParts {
             tenant: &connection.tenant,

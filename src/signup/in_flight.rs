@@ -175,6 +175,7 @@ impl Leader {
         self.send(result);
     }
 
+    /// Records the result of the attempt, and sends it unless a result was sent before.
     fn send(&self, result: SignupResult) {
         // First: what it records may be in the response.
         let recorder = self.recorder.lock().take();

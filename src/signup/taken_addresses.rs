@@ -22,6 +22,7 @@ const CAPACITY: usize = 20_000;
 #[derive(Debug, Default)]
 pub(super) struct TakenAddresses(Mutex<Remembered>);
 
+/// The state of [`TakenAddresses`].
 #[derive(Debug, Default)]
 struct Remembered {
     since: HashMap<Digest, Instant>,

@@ -119,6 +119,7 @@ impl Captcha {
         form.finish()
     }
 
+    /// Sends a token to the service, and reads its response.
     async fn post(&self, token: &str) -> Result<SiteVerifyResponse, ServiceError> {
         let request = self.http.post(self.settings.verify_url.clone());
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");

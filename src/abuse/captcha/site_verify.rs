@@ -38,6 +38,7 @@ impl SiteVerifyResponse {
         self.check(settings).map_err(CaptchaError::Invalid)
     }
 
+    /// Checks that a response accepts the token, as the settings require.
     fn check(&self, settings: &CaptchaSettings) -> Result<(), ProofError> {
         if !self.success {
             return Err(ProofError::Rejected);

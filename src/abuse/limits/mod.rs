@@ -251,6 +251,7 @@ impl Limits {
         limits.iter().filter_map(|active| Some((active, keys.get(active.limit)?)))
     }
 
+    /// The keys of the buckets of an attempt.
     fn keys(
         &self,
         address: IpAddr,
@@ -302,8 +303,8 @@ fn part_of_a_block(service: Rate) -> Option<Rate> {
     (burst >= FEWEST).then(|| Rate { burst, every: service.every.saturating_mul(PART) })
 }
 
+/// The key of a bucket: half of a digest is enough to keep keys distinct.
 fn key_of(digest: &Digest) -> u128 {
-    // Half of a digest is enough to keep keys distinct.
     u128::from_be_bytes(digest.as_bytes().first_chunk().copied().unwrap_or_default())
 }
 

@@ -62,7 +62,7 @@ enum RivalClaim {
 }
 
 impl AttemptRunner<'_> {
-    /// Looks up the users with the address.
+    /// Looks up the users with the address, and judges them.
     pub(super) async fn look_up_address(
         &self,
         priority: Priority,

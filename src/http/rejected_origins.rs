@@ -67,8 +67,8 @@ fn shown(origin: Option<&HeaderValue>) -> String {
     let is_origin = text == "null" || (text.contains("://") && text.bytes().all(is_part));
     match text.get(..MAX_LENGTH) {
         _ if !is_origin => "something that is no origin".to_owned(),
-        Some(start) => format!("{start}…"),
-        None => text.to_owned(),
+        Some(start) if start.len() < text.len() => format!("{start}…"),
+        Some(_) | None => text.to_owned(),
     }
 }
 
@@ -110,7 +110,9 @@ mod tests {
                 assert_eq!(shown(other.as_bytes()), "something that is no origin", "{other}");
             }
         }
-        let long = shown(format!("https://{}", "a".repeat(30_000)).as_bytes());
-        assert_eq!(long.len(), MAX_LENGTH + "…".len());
+        let long = |length: usize| format!("https://{}", "a".repeat(length - "https://".len()));
+        assert_eq!(shown(long(MAX_LENGTH).as_bytes()), long(MAX_LENGTH));
+        let cut = format!("{}…", long(MAX_LENGTH));
+        assert_eq!(shown(long(MAX_LENGTH + 1).as_bytes()), cut);
     }
 }

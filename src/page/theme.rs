@@ -22,9 +22,9 @@ pub(super) struct Theme {
     /// The content of the only `style` element. It is inline, so that an error page needs no second
     /// request.
     pub(super) style: String,
-    /// `Content-Security-Policy`: allows the scripts of this service and of the captcha, and the
-    /// inline style by its hash.
-    pub(super) policy: HeaderValue,
+    /// The header of that name: allows the scripts of this service and of the captcha, and the inline
+    /// style by its hash.
+    pub(super) content_security_policy: HeaderValue,
 }
 
 impl Theme {
@@ -39,10 +39,11 @@ impl Theme {
             ":root{{{light};--radius:{radius}px;--font:{font}}}\
              @media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{rules}"
         );
-        let policy = HeaderValue::try_from(policy(settings, widget, &style));
+        let policy = HeaderValue::try_from(content_security_policy(settings, widget, &style));
         // Origins are ASCII, so the value is valid.
-        let policy = policy.unwrap_or(HeaderValue::from_static("default-src 'none'"));
-        Self { style, policy }
+        let content_security_policy =
+            policy.unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        Self { style, content_security_policy }
     }
 }
 
@@ -85,7 +86,11 @@ fn with_sibling(url: &Url) -> Vec<String> {
     origins
 }
 
-fn policy(settings: &PageSettings, widget: Option<&Widget>, style: &str) -> String {
+fn content_security_policy(
+    settings: &PageSettings,
+    widget: Option<&Widget>,
+    style: &str,
+) -> String {
     let sources = widget.map(Widget::sources).unwrap_or_default();
     let hash = BASE64_STANDARD.encode(digest(&SHA256, style.as_bytes()));
     let hash = format!("'sha256-{hash}'");
@@ -149,7 +154,7 @@ mod tests {
                 outbound: OutboundSettings { authorities: Vec::new(), proxy: None },
             })
         });
-        policy(&settings.unwrap().page, widget.as_ref(), "style")
+        content_security_policy(&settings.unwrap().page, widget.as_ref(), "style")
     }
 
     #[test]

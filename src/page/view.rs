@@ -32,8 +32,8 @@ pub struct Page {
     settings: PageSettings,
     inputs: Vec<Input>,
     password_rules: Vec<PasswordRule>,
-    /// The policy for the script, which then needs no request for it.
-    policy: String,
+    /// The part of `/signup/policy` that the script reads, in JSON, which saves it the request.
+    script_policy: String,
     theme: Theme,
     widget: Option<Widget>,
     /// The order of names in forms. `None`: that of the language.
@@ -133,7 +133,7 @@ impl Page {
             settings,
             inputs,
             password_rules,
-            policy: policy.to_string(),
+            script_policy: policy.to_string(),
             theme,
             widget,
             name_order: rules.name_order,
@@ -182,7 +182,7 @@ impl Page {
 
     /// The `Content-Security-Policy` of every page.
     pub const fn content_security_policy(&self) -> &HeaderValue {
-        &self.theme.policy
+        &self.theme.content_security_policy
     }
 
     /// The inputs in their order for a language: where family names come first, so do their inputs.

@@ -236,7 +236,7 @@ impl App {
             // The metrics of connections leave out probes and scrapes.
             metrics: HttpMetrics::default(),
             refusal_warning: Some(
-                "the admin listener refuses connections: all of its own are in use",
+                "the admin listener refuses connections: its limit on open connections is reached",
             ),
         };
 

@@ -52,7 +52,7 @@ export const makeStatus = (className, style = "") => {
   return status;
 };
 
-/** Describes an input by the element with this id, before others, or no longer. */
+/** Adds the element with this id to the descriptions of an input, as the first, or removes it. */
 export const describe = (input, id, isDescribed = true) => {
   const name = "aria-describedby";
   const others = (input.getAttribute(name) ?? "").split(" ").filter((other) => other && other !== id);

@@ -128,7 +128,7 @@ class SignupForm {
     for (const target of [form, document]) target.addEventListener(name, find, { signal: this.#signal });
   };
 
-  /** Helps, from now on, somebody who fills the form in. */
+  /** Loads the extras, which help from then on. */
   #assist() {
     const assist = (extras) => (this.#addProofs = extras.assist(this, {
       alert: this.#alert,

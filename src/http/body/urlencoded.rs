@@ -1,8 +1,10 @@
 //! `application/x-www-form-urlencoded`, parsed as in the WHATWG URL standard, except that four things are
 //! rejected: bytes which are not UTF-8, a body that begins with `{`, a name without `=`, and one with a
-//! double quote. Such a name is the rest of a value whose `&` was not encoded, or JSON under a form's
-//! `Content-Type`, and the error for an unknown field would repeat it. The rest of a value that has a `=`
-//! of its own looks like a field.
+//! double quote.
+//!
+//! Such a name is JSON under a form's `Content-Type`, or the part of a password after a `&` that was not
+//! encoded. The error for an unknown field would repeat it. A part that contains `=` cannot be
+//! distinguished from a field.
 
 use std::borrow::Cow;
 

@@ -157,7 +157,7 @@ impl TrackedParts {
         }
     }
 
-    /// The charge for what it holds. One that is evicted will be free in a moment.
+    /// The charge for what it holds. Once it is evicted, its bytes count apart until it is closed.
     fn due(&self) -> Charge {
         if self.is_evicted {
             return Charge { class: Class::Evicted, ..self.charge };
@@ -234,7 +234,7 @@ impl TrackedConnection {
     }
 
     /// Returns whether the connection ends with the response: its client is still sending a body that
-    /// nobody reads, or has sent a head that hyper keeps a large buffer for until the end.
+    /// no handler reads, or has sent a large head, whose buffer hyper keeps until the connection ends.
     pub(super) fn closes_after_response(&self) -> bool {
         let parts = self.parts.lock();
         parts.request.is_body_unread() || parts.request.head() > LARGE
@@ -249,7 +249,7 @@ impl TrackedConnection {
         );
     }
 
-    /// Enters a state. Closes an evicted connection that no longer has a request.
+    /// Enters a state. An evicted connection without a request is closed.
     pub(super) fn enter(&self, state: ConnState) {
         self.enter_next(|_| state);
     }
@@ -317,7 +317,7 @@ impl TrackedConnection {
         }
     }
 
-    /// Makes it close. Its memory no longer counts for evictions: it will be free in a moment.
+    /// Evicts it. Its memory counts apart from then on, so that no other is evicted for the same bytes.
     pub(super) fn close_for_others(&self) {
         self.change(|parts| parts.is_evicted = true);
         self.evict.notify_one();

@@ -6,6 +6,7 @@ use auth0_emulator::{Fault, Gate, Route};
 use tokio::time::timeout;
 
 use crate::app::{TestApp, ada, hang_up_once};
+use crate::eventually::eventually;
 use crate::raw::Raw;
 
 fn signup(more: &str) -> String {
@@ -145,6 +146,34 @@ async fn bodies_that_begin_during_a_shutdown_do_not_extend_it() {
     // Each body by itself would take two seconds more.
     timeout(Duration::from_millis(4_500), stopped).await.unwrap().unwrap();
     completed.abort();
+}
+
+#[tokio::test]
+async fn a_body_that_has_arrived_is_read_however_late_in_a_shutdown() {
+    let mut app = TestApp::spawn().await;
+    app.until_ready().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let held = tokio::spawn(app.post().json(&ada()).send());
+    eventually("the sign-up is under way", async || (app.creates().len() == 1).then_some(())).await;
+    let head = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                Content-Length: 2\r\n";
+    let mut half_heads = Vec::new();
+    for _ in 0..10 {
+        half_heads.push(Raw::send(app.address, head).await);
+    }
+    app.until_served().await;
+    let stopped = app.stop();
+    // Two seconds after a stop no body is waited for.
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    for half_head in &mut half_heads {
+        half_head.write("\r\n{}").await;
+        let response = half_head.head().await;
+        assert!(response.starts_with("HTTP/1.1 422"), "{response}");
+    }
+    gate.open();
+    assert_eq!(held.await.unwrap().unwrap().status(), 201);
+    stopped.await.unwrap();
 }
 
 #[tokio::test]

@@ -63,6 +63,8 @@ impl Form {
         // The head's buffer is as large as a head may be.
         drop(head);
         let collected = tokio::select! {
+            // To cut a body that has arrived would free nothing.
+            biased;
             collected = timeout(limit, collect(body, announced)) => collected.ok(),
             () = waiting.cut() => None,
         };

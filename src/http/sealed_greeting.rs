@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, RandomizedNonceKey};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::json;
 
 use crate::digest::{Digests, SubKey, SubKeys};
 use crate::page::Greeting;
@@ -38,9 +38,9 @@ impl SealedGreetings {
     pub(super) fn seal(&self, greeting: &Greeting, now: Duration) -> String {
         let name =
             greeting.name.as_deref().map(|name| name.chars().take(MAX_NAME).collect::<String>());
-        let content = Value::from(vec![Value::from(name), Value::from(greeting.email.clone())]);
+        let content = json!([name, greeting.email]).to_string();
         let mut bytes = now.as_secs().to_be_bytes().to_vec();
-        bytes.extend(content.to_string().into_bytes());
+        bytes.extend(content.into_bytes());
         let Some(key) = cipher(&self.keys.current) else { return String::new() };
         let Ok(nonce) = key.seal_in_place_append_tag(Aad::empty(), &mut bytes) else {
             return String::new();

@@ -6,9 +6,6 @@ use crate::auth0::User;
 use crate::domain::{Field, NewUser, strip_provider};
 use crate::form::Submission;
 
-/// The length of a user's id within a connection, in hex digits.
-const ID_DIGITS: usize = 24;
-
 /// The fields that a form has values for, except the password.
 pub(super) fn given_fields(form: &Submission<'_>) -> Vec<Field> {
     let fields = Field::ALL.into_iter().filter(|field| *field != Field::Password);
@@ -31,9 +28,9 @@ pub(super) fn body(user: &User, given: &[Field], form: &User) -> Value {
 
 /// A user with the attributes of the form and a random id, shown for new and known addresses alike.
 pub(super) fn synthetic_user(user: &NewUser) -> User {
-    let id = format!("{:032x}", rand::random::<u128>());
-    let id = id.get(..ID_DIGITS).unwrap_or_default();
-    let mut synthetic = User::known(id, user.email.as_ref()).with_attributes(&user.attributes);
+    // 24 hex digits, as in every id of a database connection.
+    let id = format!("{:024x}", rand::random::<u128>() >> 32);
+    let mut synthetic = User::known(&id, user.email.as_ref()).with_attributes(&user.attributes);
     synthetic.email_verified = Some(false);
     synthetic
 }

@@ -44,8 +44,7 @@ where
         }
         line.write_str(",\"target\":")?;
         quoted(&mut line, format_args!("{}", metadata.target()))?;
-        let span = event.parent().and_then(|id| context.span(id));
-        if let Some(span) = span.or_else(|| context.lookup_current()) {
+        if let Some(span) = context.parent_span() {
             line.write_str(",\"span\":{")?;
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>()
                 && !fields.is_empty()
@@ -138,13 +137,13 @@ impl<W: fmt::Write> Visit for MemberWriter<'_, W> {
     }
 }
 
-/// The most bytes of one string. Whatever a value quotes, it cannot make an event longer than this.
+/// The most bytes of one string, before escapes. Whatever a value quotes, it cannot make an event much longer.
 const MAX_STRING: usize = 4 * 1024;
 
 /// Writes a JSON string, cut after [`MAX_STRING`] bytes.
 fn quoted(line: &mut impl fmt::Write, text: fmt::Arguments<'_>) -> fmt::Result {
     line.write_char('"')?;
-    let mut escaped = Escaped(&mut *line, MAX_STRING);
+    let mut escaped = Escaped { line: &mut *line, left: Some(MAX_STRING) };
     match text.as_str() {
         Some(text) => escaped.write_str(text)?,
         None => escaped.write_fmt(text)?,
@@ -152,19 +151,24 @@ fn quoted(line: &mut impl fmt::Write, text: fmt::Arguments<'_>) -> fmt::Result {
     line.write_char('"')
 }
 
-/// Escapes text as RFC 8259, section 7, requires. Writes at most so many bytes of it.
-struct Escaped<'a, W>(&'a mut W, usize);
+/// Escapes text as RFC 8259, section 7, requires, and cuts it.
+struct Escaped<'a, W> {
+    line: &'a mut W,
+    /// The bytes of text that are still written. `None`: the text is cut.
+    left: Option<usize>,
+}
 
 impl<W: fmt::Write> fmt::Write for Escaped<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let kept = text.get(..text.floor_char_boundary(self.1)).unwrap_or_default();
-        if kept.len() < text.len() && self.1 > 0 {
-            self.1 = 0;
-            self.write_escaped(kept)?;
-            return self.0.write_str("…");
+        let Some(left) = self.left else { return Ok(()) };
+        let kept = text.get(..text.floor_char_boundary(left)).unwrap_or_default();
+        self.write_escaped(kept)?;
+        if kept.len() < text.len() {
+            self.left = None;
+            return self.line.write_str("…");
         }
-        self.1 -= kept.len();
-        self.write_escaped(kept)
+        self.left = Some(left - kept.len());
+        Ok(())
     }
 }
 
@@ -173,19 +177,19 @@ impl<W: fmt::Write> Escaped<'_, W> {
         let mut rest = text;
         while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
             let (plain, from) = rest.split_at(at);
-            self.0.write_str(plain)?;
+            self.line.write_str(plain)?;
             let mut chars = from.chars();
             match chars.next() {
-                Some('"') => self.0.write_str("\\\"")?,
-                Some('\\') => self.0.write_str("\\\\")?,
-                Some('\n') => self.0.write_str("\\n")?,
-                Some('\t') => self.0.write_str("\\t")?,
-                Some(control) => write!(self.0, "\\u{:04x}", u32::from(control))?,
+                Some('"') => self.line.write_str("\\\"")?,
+                Some('\\') => self.line.write_str("\\\\")?,
+                Some('\n') => self.line.write_str("\\n")?,
+                Some('\t') => self.line.write_str("\\t")?,
+                Some(control) => write!(self.line, "\\u{:04x}", u32::from(control))?,
                 None => {}
             }
             rest = chars.as_str();
         }
-        self.0.write_str(rest)
+        self.line.write_str(rest)
     }
 }
 
@@ -281,8 +285,12 @@ mod tests {
     #[test]
     fn a_long_value_is_cut() {
         let long = "ä\n".repeat(60_000);
-        let lines = lines(|| tracing::info!(long, shown = %long, "a message: {long}"));
-        for name in ["long", "shown", "message"] {
+        let (full, rest) = ("x".repeat(MAX_STRING), "y");
+        let lines = lines(|| {
+            let parts = format_args!("{full}{rest}");
+            tracing::info!(long, shown = %long, %parts, "a message: {long}");
+        });
+        for name in ["long", "shown", "parts", "message"] {
             let value = lines[0][name].as_str().unwrap();
             assert!((4_000..4_200).contains(&value.len()) && value.ends_with('…'), "{name}");
         }

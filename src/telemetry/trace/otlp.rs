@@ -152,12 +152,11 @@ impl HttpClient for CollectorClient {
         // As the SDK judges: it drops the spans of a redirect too, and says so in no log.
         let status = result.as_ref().ok().map(|(status, ..)| *status);
         let fails = !status.is_some_and(|status| status.is_success());
-        if fails && !self.is_failing.swap(fails, Ordering::Relaxed) {
+        if !self.is_failing.swap(fails, Ordering::Relaxed) && fails {
             let error = result.as_ref().err().map(|error| chain(error));
             let status = status.map(|status| status.as_u16());
             tracing::warn!(status, error, "the collector of traces.endpoint does not accept spans");
         }
-        self.is_failing.store(fails, Ordering::Relaxed);
         let (status, headers, body) = result?;
         let mut response = Response::new(body);
         *response.status_mut() = status;

@@ -145,15 +145,14 @@ impl Drop for LogThread {
 
 /// Appends one line, up to a number of pending bytes.
 #[derive(Debug)]
-pub(super) struct LineWriter {
-    buffer: LogBuffer,
+pub(super) struct LineWriter<'a> {
+    shared: &'a SharedBuffer,
     most: usize,
 }
 
-impl Write for LineWriter {
+impl Write for LineWriter<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let shared = &self.buffer.0;
-        let mut pending = shared.pending.lock();
+        let mut pending = self.shared.pending.lock();
         if pending.bytes.len() + line.len() > self.most {
             pending.dropped += 1;
             DROPPED.inc();
@@ -163,7 +162,7 @@ impl Write for LineWriter {
         pending.bytes.extend_from_slice(line);
         drop(pending);
         if first {
-            shared.changed.notify_one();
+            self.shared.changed.notify_one();
         }
         Ok(line.len())
     }
@@ -174,15 +173,15 @@ impl Write for LineWriter {
 }
 
 impl<'a> MakeWriter<'a> for LogBuffer {
-    type Writer = LineWriter;
+    type Writer = LineWriter<'a>;
 
-    fn make_writer(&'a self) -> LineWriter {
-        LineWriter { buffer: self.clone(), most: MAX_PENDING }
+    fn make_writer(&'a self) -> LineWriter<'a> {
+        LineWriter { shared: &self.0, most: MAX_PENDING }
     }
 
-    fn make_writer_for(&'a self, event: &Metadata<'_>) -> LineWriter {
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> LineWriter<'a> {
         let most = if event.name().ends_with(MINOR) { MAX_MINOR } else { MAX_PENDING };
-        LineWriter { buffer: self.clone(), most }
+        LineWriter { shared: &self.0, most }
     }
 }
 

@@ -151,7 +151,7 @@ impl Layers {
                     errors.push(ConfigError::mistyped(&key, &setting, "a table"));
                 }
                 (NameKind::Key | NameKind::Open, _) => {
-                    self.values.insert(key, Setting::from_toml(value, at));
+                    self.insert(key, Setting::from_toml(value, at));
                 }
                 (NameKind::Unknown, _) => {
                     let nearest = self.names.nearest(&key);
@@ -237,7 +237,11 @@ impl Layers {
         if is_quoted(text.trim()) {
             return self.reject(key, variable, UNQUOTED, errors);
         }
-        let setting = Setting::variable(variable, text.to_owned());
+        self.insert(key, Setting::variable(variable, text.to_owned()));
+    }
+
+    /// Sets a key, or a member of a table whose members the operator names.
+    fn insert(&mut self, key: String, setting: Setting) {
         match open_table(&key) {
             Some((table, member)) if !member.is_empty() => {
                 let empty = Setting::empty_table(setting.origin.clone());

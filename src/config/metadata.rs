@@ -55,7 +55,7 @@ pub(super) fn schema() -> Value {
         "additionalProperties": false,
         "properties": {
             "type": { "enum": TYPES },
-            "values": { "type": "array", "items": { "type": "string" }, "uniqueItems": true },
+            "values": { "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true },
             "min": { "type": "integer" },
             "max": { "type": "integer" },
             "required": { "type": "boolean" },
@@ -82,18 +82,8 @@ impl KeyTable<'_, '_> {
     }
 
     fn kind(&mut self) -> MetadataKind {
-        let values =
-            self.member("values", "a list of strings, each once and without quotes", |value| {
-                let values = value.entries()?;
-                if values.iter().any(Setting::is_quoted) {
-                    return None;
-                }
-                let texts = values.iter().filter(|value| !value.is_blank());
-                let values: Vec<_> =
-                    texts.map(|value| value.text().map(str::to_owned)).collect::<Option<_>>()?;
-                let distinct: BTreeSet<_> = values.iter().collect();
-                (distinct.len() == values.len()).then_some(values)
-            });
+        let expected = "a list of one or more strings, each once and without quotes";
+        let values = self.member("values", expected, distinct_texts);
         let name = self.member("type", "string | integer | boolean", |value| {
             let name = value.text()?;
             TYPES.into_iter().find(|known| *known == name)
@@ -116,13 +106,13 @@ impl KeyTable<'_, '_> {
                 MetadataKind::OneOf(values)
             }
             (_, None) => {
-                let range = 1..=MAX_TEXT_LENGTH;
-                let expected = whole_number(&range);
+                let widest = 1..=MAX_TEXT_LENGTH;
                 let length = |value: &Setting| {
                     let length = usize::try_from(value.integer()?).ok()?;
-                    (1..=MAX_TEXT_LENGTH).contains(&length).then_some(length)
+                    widest.contains(&length).then_some(length)
                 };
-                MetadataKind::Text { length: self.range(&expected, range, length) }
+                let expected = whole_number(&widest);
+                MetadataKind::Text { length: self.range(&expected, widest.clone(), length) }
             }
         }
     }
@@ -167,4 +157,16 @@ impl KeyTable<'_, '_> {
             self.reader.reject_at(&format!("{}.{name}", self.at), value, expected);
         }
     }
+}
+
+/// The strings of a list; `None` if there are none, or one is quoted, of another type, or there twice.
+fn distinct_texts(list: &Setting) -> Option<Vec<String>> {
+    let entries = list.entries()?;
+    let texts = entries.iter().filter(|entry| !entry.is_blank()).map(|entry| {
+        let text = entry.text().filter(|_| !entry.is_quoted());
+        text.map(str::to_owned)
+    });
+    let texts: Vec<_> = texts.collect::<Option<_>>()?;
+    let distinct: BTreeSet<_> = texts.iter().collect();
+    (!texts.is_empty() && distinct.len() == texts.len()).then_some(texts)
 }

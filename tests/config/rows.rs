@@ -399,6 +399,12 @@ fn keys_of_user_metadata() {
             file("[user_metadata.keys.\"$plan\"]\nmax = 40\n", &[KEY]),
             file("[user_metadata.keys.\"a.b\"]\nmax = 40\n", &[KEY]),
             file("[user_metadata.keys.plan]\nmax = 40\n", &[]),
+            // A quoted name with dots is a path too.
+            file(
+                "[user_metadata]\n\"keys.plan\" = { max = 0 }\n",
+                &["user_metadata.keys.plan.max ("],
+            ),
+            file("[user_metadata.keys.plan]\nvalues = []\n", &["user_metadata.keys.plan.values ("]),
             file(
                 "[user_metadata.keys.plan]\nmax = 4.5\n",
                 &["user_metadata.keys.plan.max (FILE, line 2, column 7): expected a whole number"],

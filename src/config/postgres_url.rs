@@ -192,7 +192,7 @@ impl Parts {
             self.user = Some(decode(user)?);
         }
         self.password = password.map(decode).transpose()?;
-        for host in hosts.split(',').filter(|_| !hosts.is_empty()) {
+        for host in hosts.split(',') {
             let (name, port) = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
                 Some((address, port)) => (address, port.strip_prefix(':')),
                 None => {

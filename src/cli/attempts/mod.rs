@@ -44,6 +44,18 @@ pub(super) struct Attempts {
 
 #[derive(Debug, Subcommand)]
 enum AttemptsCommand {
+    #[command(flatten)]
+    OnLedger(LedgerCommand),
+    /// Look up one attempt, or all unresolved ones, at Auth0 now and record the result
+    Reconcile {
+        /// The attempt's id [default: the latest 1,000 that are open or unknown]
+        id: Option<Uuid>,
+    },
+}
+
+/// The commands that need only the settings of the ledger.
+#[derive(Debug, Subcommand)]
+enum LedgerCommand {
     /// Print the latest attempts, newest first
     List {
         /// Only attempts in this state
@@ -66,15 +78,11 @@ enum AttemptsCommand {
         #[arg(long, value_name = "N")]
         limit: Option<NonZeroUsize>,
     },
-    /// Look up one attempt, or all unresolved ones, at Auth0 now and record the result
-    Reconcile {
-        /// The attempt's id [default: the latest 1,000 that are open or unknown]
-        id: Option<Uuid>,
-    },
     /// Remove every attempt of an e-mail address
     Forget {
-        #[command(flatten)]
-        address: AddressInput,
+        /// Read the e-mail address from standard input
+        #[arg(long, required = true)]
+        email: bool,
     },
 }
 
@@ -89,44 +97,43 @@ struct Search {
     email: bool,
 }
 
-#[derive(Debug, Args)]
-#[group(required = true)]
-struct AddressInput {
-    /// Read an e-mail address from standard input
-    #[arg(long)]
-    email: bool,
-}
-
 impl Attempts {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         block_on(self.run_async())?
     }
 
     async fn run_async(&self) -> anyhow::Result<ExitCode> {
-        if let AttemptsCommand::Reconcile { id } = self.command {
-            return reconcile::run(&self.config.load()?, id, self.json).await;
-        }
+        let command = match &self.command {
+            AttemptsCommand::OnLedger(command) => command,
+            AttemptsCommand::Reconcile { id } => {
+                return reconcile::run(&self.config.load()?, *id, self.json).await;
+            }
+        };
         let settings = self.config.load_ledger()?;
         let context = OperatorContext::open(&settings, Arc::new(SystemClock)).await?;
-        let result = self.run_on_ledger(&context).await;
+        let result = self.run_on_ledger(&context, command).await;
         context.close().await;
         result
     }
 
-    async fn run_on_ledger(&self, context: &OperatorContext) -> anyhow::Result<ExitCode> {
-        match &self.command {
-            AttemptsCommand::List { state, limit } => {
+    async fn run_on_ledger(
+        &self,
+        context: &OperatorContext,
+        command: &LedgerCommand,
+    ) -> anyhow::Result<ExitCode> {
+        match command {
+            LedgerCommand::List { state, limit } => {
                 let by = state.map_or(Find::All, Find::State);
                 let attempts = context.ledger.find(by, limit.get()).await?;
                 self.print(&attempts, view::table)?;
                 hint_at_more(attempts.len(), *limit);
                 Ok(ExitCode::SUCCESS)
             }
-            AttemptsCommand::Show { id } => {
+            LedgerCommand::Show { id } => {
                 let attempt = context.ledger.get((*id).into()).await?;
                 self.print_found(attempt.as_slice())
             }
-            AttemptsCommand::Find { by, limit } => {
+            LedgerCommand::Find { by, limit } => {
                 let find = match &by.request_id {
                     Some(id) => Find::RequestId(id.clone()),
                     None => Find::Email(read_address(context.digests())?),
@@ -136,7 +143,7 @@ impl Attempts {
                 hint_at_more(attempts.len(), limit);
                 self.print_found(&attempts)
             }
-            AttemptsCommand::Forget { address: AddressInput { email: _ } } => {
+            LedgerCommand::Forget { email: _ } => {
                 let removed =
                     context.ledger.delete_by_email(&read_address(context.digests())?).await?;
                 print(&if self.json {
@@ -146,7 +153,6 @@ impl Attempts {
                 })?;
                 Ok(ExitCode::SUCCESS)
             }
-            AttemptsCommand::Reconcile { .. } => Err(anyhow!("reconcile needs every setting")),
         }
     }
 

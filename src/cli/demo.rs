@@ -1,8 +1,8 @@
 //! `auth0-signup demo`: an emulated tenant and the service, both on loopback.
 //!
-//! Reads no environment and no file, so that it behaves the same on every machine. Keeps its data
-//! in a temporary folder, which it removes at the end. SIGHUP, which a terminal sends when it is closed, stops
-//! it: there is nothing to reload.
+//! Reads no setting from the environment or a file, so that it behaves the same on every machine. Keeps its
+//! data in a temporary folder, which it removes at the end. SIGHUP, which a terminal sends when it is closed,
+//! stops it: there is nothing to reload.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

@@ -10,7 +10,7 @@ use clap::Args;
 use super::{ConfigArgs, environment};
 use crate::config;
 
-/// The maximum wait for the service.
+/// The maximum wait for a connection, and for each part of the response.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// Check that a running service is ready.

@@ -5,6 +5,7 @@
 mod documents;
 mod rows;
 mod start;
+mod syntax;
 #[path = "../shared/temp_dir.rs"]
 mod temp_dir;
 

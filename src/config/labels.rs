@@ -119,8 +119,9 @@ pub(super) fn label(reader: &mut Reader<'_>, at: &str, value: &Setting) -> Optio
 #[cfg(test)]
 mod tests {
     use super::super::error::ConfigErrors;
+    use super::super::fields;
     use super::super::layers::Layers;
-    use super::super::{fields, load};
+    use super::super::tests::load_with;
     use super::*;
 
     #[test]
@@ -154,15 +155,11 @@ mod tests {
 
     #[test]
     fn a_label_may_come_from_the_environment() {
-        let variables = [
-            ("AUTH0_DOMAIN", "tenant.eu.auth0.com"),
-            ("AUTH0_CLIENT_ID", "id"),
-            ("AUTH0_CLIENT_SECRET", "secret"),
+        let settings = load_with(&[
             ("SIGNUP__USER_METADATA__ALLOW", "plan"),
             ("SIGNUP__PAGE__LABELS__PLAN", "Tariff"),
-        ];
-        let variables = variables.map(|(name, value)| (name.into(), value.into()));
-        let settings = load(None, variables).unwrap();
+        ])
+        .unwrap();
         let label = settings.page.labels.key("plan").unwrap();
         assert_eq!(label.in_language(Locale::De), "Tariff");
     }

@@ -16,8 +16,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<PasswordPolicy> {
     let level = reader.choice("password.policy", &levels).unwrap_or_default();
     let flexible = reader.flag("password.complexity.active");
     let complexity = complexity(reader);
-    let of_level = Some(reader.count(MIN_LENGTH, 0..=72)).filter(|length| *length > 0);
-    let of_complexity = Some(reader.count(COMPLEXITY_MIN_LENGTH, 1..=72));
+    let of_level = reader.count(MIN_LENGTH, 0..=72);
+    let of_complexity = reader.count(COMPLEXITY_MIN_LENGTH, 1..=72);
     let (min_length_key, min_length) =
         if flexible { (COMPLEXITY_MIN_LENGTH, of_complexity) } else { (MIN_LENGTH, of_level) };
     let dictionary = reader.flag("password.dictionary.active");
@@ -26,7 +26,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<PasswordPolicy> {
     // Built with all lists first, so that an error in one is not found only when it is switched on.
     let mut settings = PolicySettings {
         level,
-        min_length,
+        min_length: Some(min_length).filter(|length| *length > 0),
         complexity: flexible.then_some(complexity),
         dictionary: DictionarySettings {
             active: true,

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
 
-import { ADA, Service, browser, done, fill, open } from "./support.js";
+import { ADA, Service, browser, done, fill, open, send } from "./support.js";
 
 const chromium = await browser();
 
@@ -101,15 +101,11 @@ for (const captcha of [TURNSTILE, HCAPTCHA, RECAPTCHA, SCORED]) {
     await page.waitForFunction((name) => globalThis[name], object);
     const email = `${provider}@example.com`;
     verifications.length = 0;
-    const send = async (values) => {
-      await fill(page, values);
-      const result = page.nextResult();
-      await page.click("button[type=submit]");
-      return result;
-    };
-    assert.equal((await send({ ...ADA, email, password: "abc" })).status, "invalid");
+    await fill(page, { ...ADA, email, password: "abc" });
+    assert.equal((await send(page)).status, "invalid");
     assert.deepEqual(verifications, [], "a form with errors uses no token up");
-    assert.equal((await send({ password: ADA.password })).status, "created");
+    await fill(page, { password: ADA.password });
+    assert.equal((await send(page)).status, "created");
     await done(page);
     // Field errors do not use a widget's token up. A score is requested each time.
     const token = provider === "recaptcha_v3" ? "site/signup/grecaptcha-1-2" : `${object}-1-1`;
@@ -120,9 +116,7 @@ for (const captcha of [TURNSTILE, HCAPTCHA, RECAPTCHA, SCORED]) {
     const again = await form(t, service, captcha, {}, 2);
     await again.waitForFunction((name) => globalThis[name], object);
     await fill(again, { ...ADA, email, password: `${ADA.password}!` });
-    const taken = again.nextResult();
-    await again.click("button[type=submit]");
-    assert.equal((await taken).status, "taken");
+    assert.equal((await send(again)).status, "taken");
     if (provider !== "recaptcha_v3") {
       const field = again.locator(`[name="${captcha.field}"]`);
       assert.equal(await field.inputValue(), `${object}-2-2`);
@@ -186,18 +180,13 @@ test("a solved captcha lifts a limit at once, whatever its wait", async (t) => {
     }, token);
   await solve("");
   await fill(page, { ...ADA, email: "limited@example.com" });
-  const send = async () => {
-    const result = page.nextResult();
-    await page.click("button[type=submit]");
-    return result;
-  };
-  const { problem } = await send();
+  const { problem } = await send(page);
   assert.deepEqual([problem.code, problem.challenge], ["rate_limited", "/signup/challenge"]);
   const alert = await page.locator("[role=alert]:focus").textContent();
   assert.match(alert, /Too many attempts.*Complete the check on this page\./);
   assert.doesNotMatch(alert, /Try again in/);
   await solve("solved");
-  assert.equal((await send()).status, "created");
+  assert.equal((await send(page)).status, "created");
   await done(page);
   assert.equal(verifications.at(-1).response, "solved");
   assert.deepEqual(page.consoleErrors, []);

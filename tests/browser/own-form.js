@@ -31,7 +31,6 @@ export const unstyled = (extra = "") =>
   `<form action="${service.url}/signup" method="post" data-signup>${fields}${extra}<button>Join</button></form>`;
 
 export const own = "form > button:last-of-type";
-export const ready = (page) => page.waitForSelector("form[data-signup-ready]");
 export const newEmail = () => `own.${++count}@example.com`;
 /** Counts the posts of a page. */
 export const posts = (page) => {

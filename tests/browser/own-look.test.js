@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { chromium, lines, newEmail, own, publish, ready, script, service, unstyled } from "./own-form.js";
-import { ADA, axeViolations, done, fill, holdPosts, open } from "./support.js";
+import { chromium, lines, newEmail, own, publish, script, service, unstyled } from "./own-form.js";
+import { ADA, axeViolations, done, fill, holdPosts, open, ready } from "./support.js";
 
 /** Each state of the form, and how to reach it. */
 const STATES = {

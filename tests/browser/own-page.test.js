@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ADA, Service, browser, done, fill, open, site } from "./support.js";
+import { ADA, Service, browser, done, fill, open, ready, site } from "./support.js";
 
 const files = {};
 const shop = await site(files);
@@ -24,7 +24,7 @@ async function visit(t, name, body) {
   const page = await open(chromium, t, `${shop}/${name}`);
   page.posts = [];
   page.on("request", (request) => request.method() === "POST" && page.posts.push(request.postData()));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   return page;
 }
 const send = (page) => page.click("form > button:last-of-type");
@@ -82,7 +82,7 @@ test("the errors of the built-in page without a script go with the script, one b
   const rendered = await response.text();
   await page.route(url, (route) => route.fulfill({ body: rendered, contentType: "text/html" }));
   await page.goto(url);
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   const invalid = () => page.locator("[aria-invalid=true]").evaluateAll((all) => all.map(({ name }) => name));
   assert.deepEqual(await invalid(), ["email", "password", "user_metadata.plan"]);
   await page.fill("#email", "rendered@example.com");
@@ -272,7 +272,7 @@ test("a button that closes a dialog or goes elsewhere is the page's own, and Ent
   await done(page);
   assert.equal(page.posts.length, 1);
   await page.reload();
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await page.getByRole("button", { name: "Close" }).click();
   assert.equal(await page.locator("dialog[open]").count(), 0);
 });
@@ -362,7 +362,7 @@ test("ids are those of no other element, also in HTML that the page restores aft
   await sendForErrors(page);
   const html = await page.locator("main").innerHTML();
   await page.reload();
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await page.evaluate((restored) => (document.querySelector("main").innerHTML = restored), html);
   await page.waitForFunction(() => document.querySelector("form .signup-status")?.isConnected);
   await sendForErrors(page);
@@ -399,7 +399,7 @@ test("the summary names fields by their labels, without the marks around them, a
   const page = await open(chromium, t);
   const policy = page.waitForResponse((response) => response.url().endsWith("/policy"));
   await page.goto(`${shop}/named-marks`);
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await (await policy).finished();
   await sendForErrors(page);
   assert.deepEqual(await page.locator("[role=alert] li a").allTextContents(), ["Email", "Password", "名前", "Terms"]);
@@ -470,7 +470,7 @@ test("an optional key of user_metadata has no rule of the field with its name", 
   const page = await open(chromium, t);
   const policy = page.waitForResponse((response) => response.url().endsWith("/policy"));
   await page.goto(`${shop}/named`);
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await (await policy).finished();
   await fill(page, { email: "nope", password: "abc" });
   await sendForErrors(page);

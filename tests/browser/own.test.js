@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { chromium, demo, fields, files, head, lines, newEmail, own, posts, publish, ready, script, service, shop, unstyled } from "./own-form.js";
-import { ADA, done, fill, holdPosts, open, site } from "./support.js";
+import { chromium, demo, fields, files, head, lines, newEmail, own, posts, publish, script, service, shop, unstyled } from "./own-form.js";
+import { ADA, done, fill, holdPosts, open, ready, site } from "./support.js";
 
 test("the demo prints ten lines, serves them at /example, and takes them from every loopback origin", async (t) => {
   assert.equal(lines.split("\n").length, 10);
@@ -491,7 +491,7 @@ test("after a long outage the policy is requested every half a minute, and at on
     requests++;
   });
   await page.goto(publish(unstyled() + script));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   /** Lets this time pass, and returns the number of requests in it. */
   const after = async (seconds) => {
     const before = requests;

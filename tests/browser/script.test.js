@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { ADA, Service, browser, done, fill, holdPosts, open, site } from "./support.js";
+import { ADA, Service, browser, done, fill, holdPosts, open, ready, send, site } from "./support.js";
 
 const foreign = (service) => `<!doctype html><html lang="en"><title>Join</title>
 <form action="${service}/signup" method="post" data-signup>
@@ -28,13 +28,6 @@ const service = await Service.start({
 });
 files["/"] = foreign(service.url);
 const form = `${service.url}/signup`;
-
-/** Sends the form. Resolves with the result. */
-const send = async (page) => {
-  const result = page.nextResult();
-  await page.click("form button:not([type=button])");
-  return result;
-};
 
 test("a user signs up without leaving the page in between", async (t) => {
   const page = await open(chromium, t, form);
@@ -69,16 +62,16 @@ test("the title of a success has the page's name, as it has without the script, 
     await page.goto(`${named.url}/signup`);
     assert.equal(await page.title(), start);
     const isPlain = mode === "plain";
-    const send = () => page.click("button[type=submit]");
+    const press = () => page.click("button[type=submit]");
     // With the script the title marks no error: the alert takes the focus, and the page stays.
     if (mode === "plain" || mode === "early") {
-      await send();
+      await press();
       await page.locator("[role=alert]:focus").waitFor();
       assert.equal(await page.title(), isPlain ? `Error: ${start}` : start);
     }
     if (mode === "cancelled") await page.evaluate(() => addEventListener("signup:done", (event) => event.preventDefault()));
     await fill(page, { ...ADA, email: `title.${mode}@example.com` });
-    await send();
+    await press();
     if (mode === "cancelled") {
       await page.locator("form[data-signup-done]").waitFor();
       assert.equal(await page.title(), start);
@@ -244,14 +237,14 @@ test("a reload after a sign-up, then another address, is another sign-up", async
   await page.click("button[type=submit]");
   await done(page);
   await page.reload();
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await fill(page, { ...ADA, email: "js.second@example.com" });
   assert.equal((await send(page)).status, "created");
 });
 
 test("a form of another site is enhanced, and its own fields are not sent", async (t) => {
   const page = await open(chromium, t, shop);
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await fill(page, { email: "nope", password: "abc", password_again: "abc" });
   assert.equal((await send(page)).status, "invalid");
   assert.ok(await page.locator(".signup-error").first().isVisible());
@@ -381,7 +374,7 @@ test("a page that is not allowed finds the reason on its console, and its user a
   files["/stranger"] = foreign(service.url);
   const stranger = shop.replace("127.0.0.1", "localhost");
   const page = await open(chromium, t, `${stranger}/stranger`);
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await fill(page, { email: "stranger@example.com", password: ADA.password });
   const { status, problem } = await send(page);
   assert.deepEqual([status, problem.code], ["failed", "origin_not_allowed"]);
@@ -396,7 +389,7 @@ test("a page opened from a file learns on its console that it has no origin", as
   t.after(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, "page.html"), foreign(service.url));
   const page = await open(chromium, t, `file://${folder}/page.html`);
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await fill(page, { email: "file@example.com", password: ADA.password });
   const { problem } = await send(page);
   assert.equal(problem.code, "origin_not_allowed");
@@ -447,7 +440,7 @@ test("a list without rules shows what the password breaks while it is typed", as
     .replace('type="password"', 'type="password" data-signup-password');
   for (const address of [`${own.url}/signup`, `${shop}/drawn`]) {
     const page = await open(chromium, t, address);
-    await page.waitForSelector("form[data-signup-ready]");
+    await ready(page);
     const listed = page.waitForResponse("**/signup/common-passwords.txt");
     await page.focus("[name=password]");
     await listed;

@@ -76,6 +76,18 @@ export async function loading(page, act) {
   await Promise.all([page.waitForEvent("load"), act()]);
 }
 
+/** Waits until the script has enhanced the page's form. */
+export async function ready(page) {
+  await page.waitForSelector("form[data-signup-ready]");
+}
+
+/** Sends the form with the script. Resolves with the result. */
+export async function send(page, button = "form button:not([type=button])") {
+  const result = page.nextResult();
+  await page.click(button);
+  return result;
+}
+
 /** Waits for the message that takes the place of a form after a sign-up. */
 export async function done(page) {
   await page.locator(".signup-done").waitFor();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { ADA, Service, browser, done, fill, open } from "./support.js";
+import { ADA, Service, browser, done, fill, open, ready } from "./support.js";
 
 const chromium = await browser();
 const service = await Service.start({
@@ -47,7 +47,7 @@ const seen = {};
 for (const [state, go] of Object.entries(STATES)) {
   test(`the accessibility tree of ${state} is as committed`, async (t) => {
     const page = await open(chromium, t, form);
-    await page.waitForSelector("form[data-signup-ready]");
+    await ready(page);
     await go(page);
     const tree = await page.locator("body").ariaSnapshot();
     // The reference of a request differs each time.

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ADA, Service, axeViolations, browser, done, fill, holdProofs, open, site } from "./support.js";
+import { ADA, Service, axeViolations, browser, done, fill, holdProofs, open, ready, send, site } from "./support.js";
 
 const files = {};
 const shop = await site(files);
@@ -25,12 +25,6 @@ const publish = (path, body) => {
   return shop + path;
 };
 
-const send = async (page, button = "form button:not([type=button])") => {
-  const result = page.nextResult();
-  await page.click(button);
-  return result;
-};
-
 /** Responds to the next posts of the page with `responses`, then as the service does. */
 const intercept = async (page, ...responses) => {
   const posts = [];
@@ -44,6 +38,12 @@ const intercept = async (page, ...responses) => {
 };
 const respond = (status, body, type = "text/html") => (route) =>
   route.fulfill({ status, body, contentType: type, headers: { "Access-Control-Allow-Origin": "*" } });
+
+/** Lets the service respond to a post, and loses the response. */
+const lose = async (route) => {
+  await route.fetch();
+  await route.abort("connectionreset");
+};
 
 const CHALLENGED = JSON.stringify({ code: "challenge_required", heading: "Once more", advice: "x", challenge: "/signup/challenge" });
 
@@ -75,8 +75,7 @@ const loseFirst = (page) =>
         // The reload cancelled what the page sent before it.
         return route.fallback().catch(() => {});
       }
-      await route.fetch();
-      await route.abort("connectionreset");
+      await lose(route);
       resolve();
     });
   });
@@ -89,7 +88,7 @@ test("after a lost response and a reload the same data is the same sign-up, and 
     [3, "reload.3@example.com", "Analytical-Engine-1837", "taken"],
   ]) {
     const page = await open(chromium, t, address);
-    await page.waitForSelector("form[data-signup-ready]");
+    await ready(page);
     const lost = loseFirst(page);
     const first = `reload.${nth}@example.com`;
     await fill(page, { email: first, password: ADA.password });
@@ -98,7 +97,7 @@ test("after a lost response and a reload the same data is the same sign-up, and 
     const stored = () => page.evaluate(() => JSON.stringify({ ...sessionStorage }));
     assert.match(await stored(), /^\{"\w+":"[0-9a-f]{32}"\}$/, "nothing but a key");
     await page.reload();
-    await page.waitForSelector("form[data-signup-ready]");
+    await ready(page);
     await fill(page, { email, password });
     const result = await send(page);
     assert.equal(result.status, outcome, email);
@@ -119,10 +118,6 @@ test("each form of a page has its own key over a reload, and takes no other valu
   };
   const sendForm = (nth) => send(page, `form:nth-of-type(${nth}) button:not([type=button])`);
   await loaded();
-  const lose = async (route) => {
-    await route.fetch();
-    await route.abort("connectionreset");
-  };
   const posts = await intercept(page, lose, lose, lose);
   await fillForm(1, "keys.1@example.com");
   assert.equal((await sendForm(1)).status, "offline");
@@ -152,11 +147,7 @@ test("another spelling of the address is the same sign-up, also without the stor
     Object.defineProperty(globalThis, "sessionStorage", { get: () => { throw new DOMException("", "SecurityError"); } }),
   );
   await page.goto(publish("/spelt", plain()));
-  await page.waitForSelector("form[data-signup-ready]");
-  const lose = async (route) => {
-    await route.fetch();
-    await route.abort("connectionreset");
-  };
+  await ready(page);
   const posts = await intercept(page, lose, lose, lose);
   await fill(page, { email: "spelt@example.com", password: ADA.password });
   assert.equal((await send(page)).status, "offline");
@@ -199,7 +190,7 @@ test("a second file that never arrives holds no sign-up up, and is requested aga
   await page.route("**/signup-extras-*.js", () => requests++);
   const proofs = await intercept(page, respond(403, CHALLENGED, "application/problem+json"));
   await page.goto(form);
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await fill(page, { ...ADA, email: "no.second.file@example.com" });
   const [result, challenge] = [page.nextResult(), page.waitForResponse("**/signup/challenge")];
   await page.click("form button[type=submit]");
@@ -254,7 +245,7 @@ test("the page's own checks come before the request", async (t) => {
   const own = `<label>18+ <input type="checkbox" name="adult" required data-signup-ignore></label>
     <label>Again <input name="again" data-signup-ignore></label>`;
   const page = await open(chromium, t, publish("/own", plain(own)));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   const posts = await intercept(page);
   await fill(page, { email: "own@example.com", password: ADA.password });
   await page.click("form button");
@@ -308,7 +299,7 @@ test("an abort takes effect at once, and a form may be removed during a request"
   const page = await open(chromium, t);
   await page.clock.install();
   await page.goto(publish("/gone", plain()));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await intercept(page, ...Array(4).fill(respond(503, "")));
   // During the pause before the second post, which never ends while the clock is paused.
   await page.clock.pauseAt(Date.now() + 60_000);
@@ -347,7 +338,7 @@ test("a user reads about a server error in plain words, with the reference for t
 
 test("a suggestion is not part of the accessible name of its field", async (t) => {
   const page = await open(chromium, t, publish("/named", plain()));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await fill(page, { email: "ada@gmial.com" });
   await page.getByRole("button", { name: "ada@gmail.com" }).waitFor();
   assert.equal(await page.getByRole("textbox", { name: "Email", exact: true }).count(), 1);
@@ -379,7 +370,7 @@ test("an address field may be removed before a suggestion is shown", async (t) =
   const page = await open(chromium, t);
   await page.clock.install();
   await page.goto(publish("/steps", plain()));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await fill(page, { email: "ada@gmial.com" });
   await page.locator("[name=email]").evaluate((input) => input.remove());
   await page.clock.runFor(1_000);
@@ -394,14 +385,14 @@ test("the pressed button is sent, and one with a formaction is left to the brows
   files["/there"] = "<!doctype html><title>there</title>";
   const body = plain(buttons.join("") + elsewhere).replace(form, `${planned.url}/signup`);
   const page = await open(chromium, t, publish("/buttons", body));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await fill(page, { email: "button@example.com", password: ADA.password });
   await send(page, "text=pro");
   const [create] = await planned.creates("button@example.com");
   assert.equal(create.user_metadata.plan, "pro");
   // A form ends with its sign-up.
   await page.reload();
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await page.click("text=Log in instead");
   await page.waitForURL("**/there?**");
 });
@@ -409,7 +400,7 @@ test("the pressed button is sent, and one with a formaction is left to the brows
 test("a page can prevent its form from being sent", async (t) => {
   const prevent = `<script>document.forms[0].addEventListener("submit", (event) => event.preventDefault())</script>`;
   const page = await open(chromium, t, publish("/prevented", plain() + prevent));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   const posts = await intercept(page);
   await fill(page, { email: "kept@example.com", password: ADA.password });
   await page.click("form button");
@@ -427,7 +418,7 @@ test("inputs outside their form, disabled or in a group work like others", async
     <label>Password <input form="f" name="password" type="password"></label>
     <label>Note <input form="f" name="note" data-signup-ignore></label>`;
   const page = await open(chromium, t, publish("/outside", body));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await page.locator("[disabled]").evaluate((input) => input.setCustomValidity("no"));
   await page.fill("[name=note]", "stays on the page");
   await page.fill("[name=password]", ADA.password);
@@ -453,7 +444,7 @@ for (const [kind, body] of [
   test(`a button ${kind} shows a password outside its form`, async (t) => {
     const outside = `<form id="f" action="${form}" method="post" data-signup><input name="email"><button>Join</button></form>`;
     const page = await open(chromium, t, publish("/reveal", `${outside}<label>Password ${body}</label>`));
-    await page.waitForSelector("form[data-signup-ready]");
+    await ready(page);
     const posts = await intercept(page);
     const password = page.locator("[name=password]");
     const type = () => password.getAttribute("type");
@@ -490,7 +481,7 @@ const cloneForm = (page) =>
 test("a clone of a form can be sent, whatever the form was doing", async (t) => {
   const spans = "<button><span data-signup-idle>Join</span><span data-signup-working hidden></span></button>";
   const page = await open(chromium, t, publish("/clone", plain().replace("<button>Join</button>", spans)));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   const posts = await intercept(page, respond(400, '{"code":"malformed_body","detail":"x"}', "application/problem+json"));
   await send(page);
   await page.locator("[role=alert]").waitFor();
@@ -513,7 +504,7 @@ test("a clone of a form can be sent, whatever the form was doing", async (t) => 
 
   // Finished, and still in sight: the page shows its own success.
   await page.reload();
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await page.evaluate(() => addEventListener("signup:done", (event) => event.preventDefault(), { once: true }));
   await fill(page, { email: "clone.2@example.com", password: ADA.password });
   assert.equal((await send(page)).status, "created");
@@ -523,7 +514,7 @@ test("a clone of a form can be sent, whatever the form was doing", async (t) => 
   assert.equal((await send(page)).status, "created");
 
   await page.reload();
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await cloneForm(page);
   const noValidate = await page.evaluate(async (address) => {
     const { enhance } = await import(address);
@@ -555,7 +546,7 @@ test("a result is scrolled into view, and a reset clears the errors", async (t) 
 test("a form that was removed during its request does not redirect", async (t) => {
   const leading = plain().replace("data-signup", 'data-signup data-signup-success="/elsewhere"');
   const page = await open(chromium, t, publish("/left", leading));
-  await page.waitForSelector("form[data-signup-ready]");
+  await ready(page);
   await page.evaluate(() => {
     const [form] = document.forms;
     form.addEventListener("signup:submit", () => setTimeout(() => form.remove()));

@@ -1,18 +1,13 @@
 //! The app under test, its tenant and its client.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use auth0_emulator::{
-    Builder, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, JournalEntry, Route, Tenant,
-};
+use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, JournalEntry, Route};
 use auth0_signup::app::App;
 use auth0_signup::clock::{Clock, SystemClock};
 use auth0_signup::config;
@@ -25,6 +20,8 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub(crate) use crate::builder::TestAppBuilder;
+use crate::builder::{Setup, variable};
 use crate::eventually::eventually;
 use crate::temp_dir::TempDir;
 
@@ -38,26 +35,6 @@ pub(crate) struct TestApp {
     setup: Setup,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<bool>,
-}
-
-/// Configures a [`TestApp`].
-pub(crate) struct TestAppBuilder {
-    auth0: Tenancy,
-    setup: Setup,
-}
-
-/// The settings with which an app is started, and started again.
-struct Setup {
-    file: Option<PathBuf>,
-    settings: Vec<(OsString, OsString)>,
-    clock: Arc<dyn Clock>,
-    request_timeout: Option<Duration>,
-}
-
-/// A tenant to start, or one that runs already.
-enum Tenancy {
-    New(Box<Builder>),
-    Started(Emulator),
 }
 
 /// A response, read to its end.
@@ -74,15 +51,7 @@ impl TestApp {
     }
 
     pub(crate) fn builder() -> TestAppBuilder {
-        TestAppBuilder {
-            auth0: Tenancy::New(Box::new(Emulator::builder())),
-            setup: Setup {
-                file: None,
-                settings: Vec::new(),
-                clock: Arc::new(SystemClock),
-                request_timeout: None,
-            },
-        }
+        TestAppBuilder::default()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -91,6 +60,12 @@ impl TestApp {
 
     pub(crate) async fn get(&self, path: &str) -> TestResponse {
         TestResponse::receive(self.client.get(self.url(path))).await
+    }
+
+    /// The response to a client at this address behind a proxy that may be trusted.
+    pub(crate) async fn get_from(&self, address: &str, path: &str) -> TestResponse {
+        let request = self.client.get(self.url(path)).header("x-forwarded-for", address);
+        TestResponse::receive(request).await
     }
 
     pub(crate) async fn get_admin(&self, path: &str) -> TestResponse {
@@ -106,9 +81,23 @@ impl TestApp {
         self.sign_up_raw("application/json", body.to_string()).await
     }
 
-    /// Signs up with a JSON body and an idempotency key.
-    pub(crate) async fn sign_up_with_key(&self, key: &str, body: &Value) -> TestResponse {
-        TestResponse::receive(self.post().header("idempotency-key", key).json(body)).await
+    /// Signs up with a JSON body, and with an idempotency key if there is one.
+    pub(crate) async fn sign_up_with_key<'k>(
+        &self,
+        key: impl Into<Option<&'k str>>,
+        body: &Value,
+    ) -> TestResponse {
+        let request = match key.into() {
+            Some(key) => self.post().header("idempotency-key", key),
+            None => self.post(),
+        };
+        TestResponse::receive(request.json(body)).await
+    }
+
+    /// Signs up with a JSON body, from this address behind a proxy that may be trusted.
+    pub(crate) async fn sign_up_from(&self, address: &str, body: &Value) -> TestResponse {
+        let request = self.post().header("x-forwarded-for", address);
+        TestResponse::receive(request.json(body)).await
     }
 
     /// Signs `before@example.com` up, which shows whether the connection keeps pinned ids. A lost call
@@ -224,7 +213,7 @@ impl TestApp {
         eventually(&format!("/readyz reports {status}"), reported).await;
     }
 
-    async fn start(auth0: Emulator, folder: TempDir, setup: Setup) -> Self {
+    pub(crate) async fn start(auth0: Emulator, folder: TempDir, setup: Setup) -> Self {
         let Setup { file, settings, clock, request_timeout } = &setup;
         let database = format!("sqlite://{}", folder.path().join("signup.db").display());
         let mut variables: Vec<(OsString, OsString)> = [
@@ -309,6 +298,11 @@ impl TestApp {
         self.folder.path().join("signup.db")
     }
 
+    /// A connection of the test's own to the ledger's file.
+    pub(crate) fn ledger(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.database()).unwrap()
+    }
+
     /// Waits until the app has stopped by itself, and returns whether a background task panicked.
     pub(crate) async fn has_failed(&mut self) -> bool {
         (&mut self.running).await.unwrap()
@@ -321,82 +315,6 @@ impl TestApp {
         }
         &mut self.running
     }
-}
-
-impl TestAppBuilder {
-    /// Changes the tenant.
-    pub(crate) fn auth0(mut self, change: impl FnOnce(&mut Tenant)) -> Self {
-        self.auth0 = match self.auth0 {
-            Tenancy::New(builder) => Tenancy::New(Box::new(builder.tenant(change))),
-            Tenancy::Started(_) => panic!("the tenant runs already"),
-        };
-        self
-    }
-
-    /// Uses a tenant that runs already.
-    pub(crate) fn tenant(mut self, auth0: Emulator) -> Self {
-        self.auth0 = Tenancy::Started(auth0);
-        self
-    }
-
-    /// Lays a file over the defaults.
-    pub(crate) fn file(mut self, path: &Path) -> Self {
-        self.setup.file = Some(path.to_owned());
-        self
-    }
-
-    /// Sets a key of `config/default.toml`.
-    pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
-        self.setup.settings.push((variable(key), value.into()));
-        self
-    }
-
-    /// Sets an environment variable that is no key's.
-    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.setup.settings.push((name.into(), value.into()));
-        self
-    }
-
-    /// Sets a deadline for requests that is shorter than a call may take, which settings reject.
-    pub(crate) fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.setup.request_timeout = Some(timeout);
-        self
-    }
-
-    /// Sets timeouts of calls that no busy machine reaches, for a test with another subject.
-    pub(crate) fn patient(self) -> Self {
-        self.set("auth0.connect_timeout_ms", "60000")
-            .set("auth0.timeout_ms", "60000")
-            .set("http.request_timeout_ms", "90000")
-    }
-
-    /// Uses another wall clock than the machine's.
-    pub(crate) fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.setup.clock = clock;
-        self
-    }
-
-    pub(crate) async fn spawn(self) -> TestApp {
-        let auth0 = match self.auth0 {
-            Tenancy::New(builder) => builder.start().await.unwrap(),
-            Tenancy::Started(auth0) => auth0,
-        };
-        let folder = TempDir::new();
-        write_secret(&folder.path().join("signup.db.key.new"));
-        TestApp::start(auth0, folder, self.setup).await
-    }
-}
-
-/// Writes the secret of a new ledger, always the same one: with a random secret, two of some hundred
-/// passwords would sometimes share the bits that stand for a form without a key.
-fn write_secret(path: &Path) {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
-    file.write_all(b"the secret of every ledger under test").unwrap();
-}
-
-/// The environment variable of a key.
-fn variable(key: &str) -> OsString {
-    format!("SIGNUP__{}", key.replace('.', "__").to_uppercase()).into()
 }
 
 impl TestResponse {
@@ -442,6 +360,15 @@ pub(crate) const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 /// Auth0's response body for an id that no user has.
 pub(crate) const NOBODY: &str = r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#;
 
+/// Auth0's response body for a user that conflicts with another one.
+pub(crate) const CONFLICT: &str = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.","errorCode":"auth0_idp_error"}"#;
+
+/// Auth0's response body for a username that another user has.
+pub(crate) const USERNAME_TAKEN: &str = r#"{"statusCode":400,"error":"Bad Request","message":"The username provided is in use already."}"#;
+
+/// Auth0's response body for a lookup by an application that may not read users.
+pub(crate) const FORBIDDEN: &str = r#"{"statusCode":403,"error":"Forbidden","message":"Insufficient scope, expected any of: read:users","errorCode":"insufficient_scope"}"#;
+
 /// The `Accept` header of Chromium when it posts a form or follows a link.
 pub(crate) const NAVIGATION: &str =
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
@@ -465,7 +392,11 @@ pub(crate) fn ada() -> Value {
 
 /// [`ada`] with a member changed.
 pub(crate) fn ada_with(name: &str, value: impl Into<Value>) -> Value {
-    let mut form = ada();
+    with_member(ada(), name, value)
+}
+
+/// The form with a member changed.
+pub(crate) fn with_member(mut form: Value, name: &str, value: impl Into<Value>) -> Value {
     form[name] = value.into();
     form
 }

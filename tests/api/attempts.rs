@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth0_emulator::{Fault, Gate, Route};
 
-use crate::app::{NOBODY, ada, ada_with};
+use crate::app::{NOBODY, ada, ada_with, with_member};
 use crate::eventually::eventually;
 use crate::operator::Operator;
 
@@ -46,8 +46,7 @@ async fn an_operator_finds_and_resolves_the_attempt_of_an_address() {
     assert_eq!(operator.run(&["attempts", "list", "--json"], "").rows().len(), 1);
     // With other attributes too: of two forms that differ only in the password, one in 256 pairs
     // pins one id, and no row distinguishes them any more.
-    let mut form = ada_with("password", "Another-Password-1");
-    form["given_name"] = "Augusta".into();
+    let form = with_member(ada_with("password", "Another-Password-1"), "given_name", "Augusta");
     let again = operator.sign_up(&form).await;
     assert_eq!(again.problem(), "email_taken", "the service still works");
 }

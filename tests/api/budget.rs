@@ -23,22 +23,22 @@ async fn a_rush_is_served_or_gets_a_retry_after() {
     let builder = TestApp::builder().auth0(tenant).set("auth0.budget.max_wait_ms", "1000");
     let app = builder.spawn().await;
     app.until_ready().await;
-    let mut answers = JoinSet::new();
+    let mut responses = JoinSet::new();
     for number in 0..60 {
         let form = person(number);
-        answers.spawn(TestResponse::receive(app.post().json(&form)));
+        responses.spawn(TestResponse::receive(app.post().json(&form)));
         sleep(Duration::from_millis(33)).await;
     }
     let mut created = 0;
-    while let Some(answer) = answers.join_next().await {
-        let answer = answer.unwrap();
-        if answer.status == StatusCode::CREATED {
+    while let Some(response) = responses.join_next().await {
+        let response = response.unwrap();
+        if response.status == StatusCode::CREATED {
             created += 1;
             continue;
         }
-        assert_eq!(answer.problem(), "upstream_busy");
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert_eq!(response.problem(), "upstream_busy");
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=10).contains(&seconds), "{seconds}");
     }
     assert_eq!(rejected_by_the_tenant(&app), 0);
@@ -81,8 +81,8 @@ async fn background_lookups_go_after_later_creates() {
     assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "the reconciler's lookup waits");
     let second = sign_up("second");
     app.until_metric("auth0_budget_waiting", 3).await;
-    for answer in [first, second] {
-        assert_eq!(answer.await.unwrap().status, StatusCode::CREATED);
+    for response in [first, second] {
+        assert_eq!(response.await.unwrap().status, StatusCode::CREATED);
     }
     app.until(|app| app.auth0.calls(Route::GetUser).len() == 2).await;
     let mut calls = app.auth0.journal();
@@ -137,7 +137,9 @@ async fn calls_fail_fast_in_an_outage_and_recover_after_it() {
     app.until_ready().await;
     app.auth0.stop().await;
     for _ in 0..5 {
-        assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_unavailable");
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.problem(), "upstream_unavailable");
+        assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
     }
     assert_eq!(app.metric("auth0_breaker_open").await, 1);
     let report = app.get_admin("/readyz").await;
@@ -169,9 +171,9 @@ async fn server_errors_open_the_breaker_and_rejections_do_not() {
     app.auth0.fault(Route::Any, Fault::answer(503).always());
     assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
     let other = ada_with("email", "other@example.com");
-    let answer = app.sign_up(&other).await;
-    assert_eq!(answer.problem(), "upstream_unavailable");
-    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    let response = app.sign_up(&other).await;
+    assert_eq!(response.problem(), "upstream_unavailable");
+    let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();
     assert!((25..=60).contains(&seconds), "{seconds}");
     assert_eq!(app.creates().len(), 8);
 }

@@ -14,9 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use url::form_urlencoded;
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, person};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, person, with_member};
+use crate::builder::CAPTCHA_SECRET;
 use crate::eventually::eventually;
-use crate::process::Process;
+use crate::process::{CAPTCHA, Process};
 use crate::temp_dir::TempDir;
 
 /// A captcha service on loopback. Does not respond while `response` is `None`.
@@ -91,23 +92,15 @@ async fn serve(
     }
 }
 
-const SECRET: &str = "canary-captcha-secret";
-
 fn app(provider: &str, service: &CaptchaService) -> TestAppBuilder {
     TestApp::builder()
         .set("challenge.required", "always")
-        .set("auth0_compat.enabled", "false")
-        .set("challenge.captcha.provider", provider)
-        .set("challenge.captcha.site_key", "site")
-        .set("challenge.captcha.secret", SECRET)
+        .captcha(provider)
         .set("challenge.captcha.verify_url", &service.url)
-        .set("challenge.captcha.hostnames", "www.example.com,example.org")
 }
 
 fn form(nth: usize, field: &str, token: &str) -> Value {
-    let mut form = person(nth);
-    form[field] = token.into();
-    form
+    with_member(person(nth), field, token)
 }
 
 fn valid() -> Value {
@@ -136,7 +129,7 @@ async fn each_service_has_its_own_field_and_a_valid_token_signs_up_once() {
         assert_eq!(app.sign_up(&form(1, field, token)).await.status, StatusCode::CREATED);
         let requests = service.requests();
         assert_eq!(requests.len(), 1);
-        assert_eq!((&*requests[0]["secret"], &*requests[0]["response"]), (SECRET, token));
+        assert_eq!((&*requests[0]["secret"], &*requests[0]["response"]), (CAPTCHA_SECRET, token));
         assert_eq!(requests[0].contains_key("sitekey"), provider == "hcaptcha");
         assert!(!requests[0].contains_key("remoteip"));
         assert!(!app.the_create().to_string().contains("canary-token"));
@@ -231,8 +224,7 @@ async fn while_the_service_is_unavailable_attempts_are_allowed_or_rejected_by_se
         assert_eq!(app.metric("challenge_fail_open_total").await, allowed);
         assert_eq!(app.metric("challenge_unavailable_total{reason=\"captcha\"}").await, 4);
         // A form that looks automated is rejected either way.
-        let mut robot = form(9, "cf-turnstile-response", "token");
-        robot["subject"] = "x".into();
+        let robot = with_member(form(9, "cf-turnstile-response", "token"), "subject", "x");
         assert_eq!(app.sign_up(&robot).await.problem(), "challenge_unavailable");
     }
 }
@@ -268,8 +260,7 @@ async fn the_service_is_asked_only_where_a_proof_is_needed() {
     assert_eq!(app.metric("challenge_fail_open_total").await, 0);
     // A form that looks automated needs one too.
     service.responds(200, &codes("invalid-input-response"));
-    let mut robot = form(9, "h-captcha-response", "token");
-    robot["subject"] = "x".into();
+    let robot = with_member(form(9, "h-captcha-response", "token"), "subject", "x");
     assert_eq!(app.sign_up(&robot).await.problem(), "challenge_failed");
 }
 
@@ -281,8 +272,7 @@ async fn a_limit_that_a_captcha_lifts_advises_to_solve_it() {
         .set("limits.address.burst", "1")
         .spawn()
         .await;
-    let mut robot = form(0, "h-captcha-response", "");
-    robot["subject"] = "x".into();
+    let robot = with_member(form(0, "h-captcha-response", ""), "subject", "x");
     let required = app.sign_up(&robot).await;
     assert_eq!(required.problem(), "challenge_required");
     assert_eq!(app.sign_up(&form(1, "h-captcha-response", "")).await.status, StatusCode::CREATED);
@@ -304,7 +294,7 @@ async fn failed_tokens_have_a_limit_and_valid_ones_do_not_count() {
         .await;
     let post = async |nth: usize, from: &str| {
         let form = form(nth, "cf-turnstile-response", &format!("token-{nth}"));
-        TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await
+        app.sign_up_from(from, &form).await
     };
     service.responds(200, &valid());
     for nth in 0..5 {
@@ -351,9 +341,9 @@ async fn an_address_whose_tokens_failed_does_not_wait_for_those_of_its_neighbour
         .set("challenge.captcha.timeout_ms", "9000")
         .spawn()
         .await;
-    let post = |nth: usize, from: &str| {
+    let post = async |nth: usize, from: &str| {
         let form = form(nth, "cf-turnstile-response", &format!("token-{nth}"));
-        TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form))
+        app.sign_up_from(from, &form).await
     };
     let neighbours = [("192.0.2.1", "192.0.2.2"), ("2001:db8:7:1::1", "2001:db8:7:2::1")];
     for (address, neighbour) in neighbours {
@@ -413,11 +403,7 @@ async fn the_captcha_service_is_asked_through_the_proxy_of_the_environment() {
     let address = proxy.local_addr().unwrap().to_string();
     let app = TestApp::builder()
         .set("challenge.required", "always")
-        .set("auth0_compat.enabled", "false")
-        .set("challenge.captcha.provider", "turnstile")
-        .set("challenge.captcha.site_key", "site")
-        .set("challenge.captcha.secret", "canary-secret")
-        .set("challenge.captcha.hostnames", "example.org")
+        .captcha("turnstile")
         .variable("HTTPS_PROXY", &address)
         .spawn()
         .await;
@@ -461,17 +447,9 @@ async fn blanks_in_the_variable_for_certificates_mean_what_they_mean_in_a_settin
     let tenant = Emulator::builder().start().await.unwrap();
     let path = format!(" {} ", folder.path().join("ca.pem").display());
     for (certificates, status) in [("", 503), (" ", 503), (&path, 201)] {
-        let variables = [
-            ("SSL_CERT_FILE", certificates),
-            ("SIGNUP__CHALLENGE__REQUIRED", "always"),
-            ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
-            ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
-            ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
-            ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", SECRET),
-            ("SIGNUP__CHALLENGE__CAPTCHA__VERIFY_URL", &url),
-            ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
-        ];
-        let process = Process::start(&tenant, &variables).await;
+        let own =
+            [("SSL_CERT_FILE", certificates), ("SIGNUP__CHALLENGE__CAPTCHA__VERIFY_URL", &url)];
+        let process = Process::start(&tenant, &[&CAPTCHA[..], &own].concat()).await;
         let response = process.post(&form(1, "cf-turnstile-response", "token")).send().await;
         assert_eq!(response.unwrap().status().as_u16(), status, "{certificates:?}");
     }

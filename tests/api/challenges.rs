@@ -11,11 +11,14 @@ use auth0_signup::clock::{Clock as _, SystemClock};
 use auth0_signup::digest::Digests;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Ahead, TestApp, TestAppBuilder, TestResponse, ada, ada_with, person};
+use crate::app::{
+    Ahead, TestApp, TestAppBuilder, TestResponse, ada, ada_with, person, with_member,
+};
 use crate::captcha::CaptchaService;
 use crate::eventually::eventually;
 use crate::server::database;
@@ -31,24 +34,24 @@ fn builder() -> TestAppBuilder {
         .set("challenge.work.per_minute", "1000")
 }
 
-async fn always() -> TestApp {
-    builder().set("challenge.required", "always").set("auth0_compat.enabled", "false").spawn().await
+/// The same where every sign-up needs a proof.
+pub(crate) fn always() -> TestAppBuilder {
+    builder().set("challenge.required", "always").set("auth0_compat.enabled", "false")
 }
 
 /// The response to a request for a challenge, from an address behind a proxy that may be trusted.
 async fn challenge(app: &TestApp, from: &str) -> TestResponse {
     // A machine that is busy with other tests may not make one in time: then the response names a wait.
     eventually("a challenge", async || {
-        let challenge = app.client.get(app.url("/signup/challenge"));
-        let response = TestResponse::receive(challenge.header("x-forwarded-for", from)).await;
+        let response = app.get_from(from, "/signup/challenge").await;
         (response.status != StatusCode::SERVICE_UNAVAILABLE).then_some(response)
     })
     .await
 }
 
-/// A challenge of the app, and its solution.
-async fn solved(app: &TestApp) -> (Challenge, Solution) {
-    let challenge = challenge(app, "192.0.2.1").await;
+/// A challenge for this address, and its solution.
+async fn solved(app: &TestApp, from: &str) -> (Challenge, Solution) {
+    let challenge = challenge(app, from).await;
     let challenge: Challenge = serde_json::from_str(&challenge.text).unwrap();
     let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
     (challenge, solution)
@@ -60,27 +63,29 @@ fn encoded(payload: &Value) -> String {
 
 /// The proof that the widget puts into the form.
 pub(crate) async fn proof(app: &TestApp) -> String {
-    let (challenge, solution) = solved(app).await;
+    proof_for(app, "192.0.2.1").await
+}
+
+/// The same for a client at this address.
+async fn proof_for(app: &TestApp, from: &str) -> String {
+    let (challenge, solution) = solved(app, from).await;
     encoded(&json!({"challenge": challenge, "solution": solution}))
 }
 
 /// A form with a proof.
 fn with_proof(nth: usize, proof: &str) -> Value {
-    let mut form = person(nth);
-    form["altcha"] = proof.into();
-    form
+    with_member(person(nth), "altcha", proof)
 }
 
 #[tokio::test]
 async fn a_sign_up_needs_a_proof_and_succeeds_with_one() {
-    let app = always().await;
+    let app = always().spawn().await;
     let response = app.sign_up(&ada()).await;
     assert_eq!(response.problem(), "challenge_required");
     assert_eq!(response.status, StatusCode::FORBIDDEN);
     assert_eq!(app.creates().len(), 0);
 
-    let mut form = ada();
-    form["altcha"] = proof(&app).await.into();
+    let form = ada_with("altcha", proof(&app).await);
     assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
     let create = app.the_create().to_string();
     assert!(!create.contains("altcha"), "{create}");
@@ -91,7 +96,7 @@ async fn a_sign_up_needs_a_proof_and_succeeds_with_one() {
 
 #[tokio::test]
 async fn a_browsers_form_can_carry_a_proof() {
-    let app = always().await;
+    let app = always().spawn().await;
     let form = [
         ("email", "ada@example.com"),
         ("password", "Difference-Engine-1843"),
@@ -103,7 +108,7 @@ async fn a_browsers_form_can_carry_a_proof() {
 
 #[tokio::test]
 async fn a_proof_is_valid_for_one_attempt() {
-    let app = always().await;
+    let app = always().spawn().await;
     let proof = proof(&app).await;
     assert_eq!(app.sign_up(&with_proof(1, &proof)).await.status, StatusCode::CREATED);
     let response = app.sign_up(&with_proof(2, &proof)).await;
@@ -123,7 +128,7 @@ async fn a_proof_is_valid_for_one_attempt() {
 
 #[tokio::test]
 async fn twenty_concurrent_attempts_with_one_proof_create_one_user() {
-    let app = Arc::new(always().await);
+    let app = Arc::new(always().spawn().await);
     let proof = proof(&app).await;
     let mut posts = JoinSet::new();
     for nth in 0..20 {
@@ -139,15 +144,9 @@ async fn twenty_concurrent_attempts_with_one_proof_create_one_user() {
 #[tokio::test]
 async fn replicas_accept_each_others_challenges_and_each_proof_once() {
     let database = database().await;
-    let replica = async |app: TestAppBuilder| {
-        app.set("database.url", &database)
-            .set("challenge.required", "always")
-            .set("auth0_compat.enabled", "false")
-            .spawn()
-            .await
-    };
-    let first = replica(builder()).await;
-    let second = replica(builder().set("auth0.domain", first.auth0.url())).await;
+    let replica = || always().set("database.url", &database);
+    let first = replica().spawn().await;
+    let second = replica().set("auth0.domain", first.auth0.url()).spawn().await;
     let (apps, mut created) = ([&first, &second], 0);
     for round in 0..5 {
         let proof = proof(&first).await;
@@ -169,9 +168,9 @@ async fn replicas_accept_each_others_challenges_and_each_proof_once() {
 
 #[tokio::test]
 async fn a_proof_of_another_deployment_or_format_is_rejected() {
-    let app = always().await;
+    let app = always().spawn().await;
     let other = builder().set("secrets.key", &KEY.repeat(2)).spawn().await;
-    let (challenge, solution) = solved(&app).await;
+    let (challenge, solution) = solved(&app, "192.0.2.1").await;
     let mut easier = challenge.clone();
     easier.parameters.key_prefix = "00".to_owned();
     let mut wrong = solution.clone();
@@ -202,9 +201,7 @@ async fn a_proof_of_another_deployment_or_format_is_rejected() {
 #[tokio::test]
 async fn a_proof_expires() {
     let clock = Arc::new(Ahead::default());
-    let app = builder()
-        .set("challenge.required", "always")
-        .set("auth0_compat.enabled", "false")
+    let app = always()
         .set("challenge.work.lifetime_ms", "3600000")
         .clock(Arc::<Ahead>::clone(&clock))
         .spawn()
@@ -219,7 +216,7 @@ async fn a_proof_expires() {
 
 #[tokio::test]
 async fn field_errors_are_reported_before_a_proof_is_required() {
-    let app = always().await;
+    let app = always().spawn().await;
     let proof = proof(&app).await;
     let mut form = with_proof(1, &proof);
     form["password"] = "short".into();
@@ -231,7 +228,7 @@ async fn field_errors_are_reported_before_a_proof_is_required() {
 
 #[tokio::test]
 async fn a_known_key_is_replayed_without_a_proof() {
-    let app = always().await;
+    let app = always().spawn().await;
     let key = "0123456789abcdef";
     let mut form = with_proof(1, &proof(&app).await);
     form["idempotency_key"] = key.into();
@@ -255,8 +252,11 @@ async fn a_filled_honeypot_needs_a_proof_and_is_never_sent_to_auth0() {
             assert_eq!(response.problem(), "challenge_required", "{required}");
         }
         assert_eq!(app.creates().len(), 0);
-        let mut form = ada_with("subject", "filled by a person's extension");
-        form["altcha"] = proof(&app).await.into();
+        let form = with_member(
+            ada_with("subject", "filled by a person's extension"),
+            "altcha",
+            proof(&app).await,
+        );
         assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
         assert!(!app.the_create().to_string().contains("subject"));
         assert_eq!(app.metric("challenge_required_total{reason=\"honeypot\"}").await, 3);
@@ -294,8 +294,7 @@ async fn an_exempt_network_needs_no_proof_under_pressure() {
 async fn an_empty_honeypot_is_ignored_and_its_name_is_a_setting() {
     let app = builder().spawn().await;
     for (nth, empty) in [json!(""), json!(" "), Value::Null].into_iter().enumerate() {
-        let mut form = person(nth);
-        form["subject"] = empty;
+        let form = with_member(person(nth), "subject", empty);
         assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED, "{nth}");
     }
     let app = builder().set("challenge.honeypot", "nickname2").spawn().await;
@@ -314,8 +313,7 @@ async fn a_form_that_comes_back_too_soon_or_too_late_needs_a_proof() {
     let now = SystemClock.now();
     let issued = |ago: u64| tokens.issue(now.saturating_sub(Duration::from_secs(ago)));
     let post = async |nth: usize, token: &str| {
-        let mut form = person(nth);
-        form["form_token"] = token.into();
+        let form = with_member(person(nth), "form_token", token);
         app.sign_up(&form).await
     };
     let days = 25 * 3600;
@@ -345,8 +343,7 @@ async fn the_form_token_can_be_required() {
         .spawn()
         .await;
     assert_eq!(app.sign_up(&ada()).await.problem(), "challenge_required");
-    let mut form = ada();
-    form["altcha"] = proof(&app).await.into();
+    let form = ada_with("altcha", proof(&app).await);
     assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
 }
 
@@ -419,8 +416,7 @@ async fn a_rush_on_the_service_requires_a_proof_of_everybody() {
 
 /// Signs up the n-th person from an address behind the trusted proxy.
 async fn post_from(app: &TestApp, from: &str, nth: usize) -> TestResponse {
-    let form = person(nth);
-    TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await
+    app.sign_up_from(from, &person(nth)).await
 }
 
 /// Returns whether the service asks an office that it has not seen for a proof.
@@ -458,12 +454,7 @@ async fn robots_in_many_networks_ask_all_others_for_a_proof() {
             .responds(200, &json!({"success": false, "error-codes": ["invalid-input-response"]}));
         let app = defaults();
         let app = if name == "a failed captcha" {
-            app.set("auth0_compat.enabled", "false")
-                .set("challenge.captcha.provider", "turnstile")
-                .set("challenge.captcha.site_key", "site")
-                .set("challenge.captcha.secret", "secret")
-                .set("challenge.captcha.hostnames", "www.example.com")
-                .set("challenge.captcha.verify_url", &captchas.url)
+            app.captcha("turnstile").set("challenge.captcha.verify_url", &captchas.url)
         } else {
             app
         };
@@ -472,8 +463,7 @@ async fn robots_in_many_networks_ask_all_others_for_a_proof() {
         let post = async |n: usize| {
             let mut form = ada_with("email", format!("robot{n}@example.com"));
             robot(&mut form, &used);
-            let post = app.post().header("x-forwarded-for", format!("198.51.{}.1", n % 20));
-            TestResponse::receive(post.json(&form)).await.status
+            app.sign_up_from(&format!("198.51.{}.1", n % 20), &form).await.status
         };
         if name == "a used proof" {
             assert_eq!(post(100).await, StatusCode::CREATED);
@@ -509,8 +499,7 @@ async fn nothing_that_one_network_does_asks_others_for_a_proof() {
                 3 => form["altcha"] = "x".into(),
                 _ => {}
             }
-            let post = app.post().header("x-forwarded-for", source(n)).json(&form);
-            drop(TestResponse::receive(post).await);
+            app.sign_up_from(&source(n), &form).await;
         }
         assert!(!is_asked_for_a_proof(&app).await, "{}", source(0));
         for n in 0..6 {
@@ -525,14 +514,8 @@ async fn unsuccessful_attempts_of_many_networks_ask_everybody_for_a_proof() {
     let app = defaults().spawn().await;
     assert_eq!(post_from(&app, "198.51.100.1", 0).await.status, StatusCode::CREATED);
     for n in 0..60 {
-        let form = ada_with("password", format!("Difference-Engine-{n}"));
-        let form = {
-            let mut form = form;
-            form["email"] = "ada0@example.com".into();
-            form
-        };
-        let from = format!("10.{n}.0.1");
-        drop(TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await);
+        let form = with_member(person(0), "password", format!("Difference-Engine-{n}"));
+        app.sign_up_from(&format!("10.{n}.0.1"), &form).await;
     }
     assert!(is_asked_for_a_proof(&app).await);
 }
@@ -543,8 +526,7 @@ async fn clients_that_disconnect_hide_no_outcome() {
     assert_eq!(post_from(&app, "198.51.100.1", 0).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(20)).times(60));
     for n in 0..60 {
-        let mut form = ada_with("password", format!("Difference-Engine-{n}"));
-        form["email"] = "ada0@example.com".into();
+        let form = with_member(person(0), "password", format!("Difference-Engine-{n}"));
         let post = app.post().header("x-forwarded-for", format!("10.{n}.0.1")).json(&form);
         let client = tokio::spawn(post.send());
         app.until(|app| app.creates().len() == n + 2).await;
@@ -588,9 +570,8 @@ async fn attempts_that_a_limit_rejected_count_for_their_network_only() {
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     for n in 0..80 {
         let form = ada_with("password", format!("Difference-Engine-{n}"));
-        let from = format!("10.{n}.0.1");
-        let post = app.post().header("x-forwarded-for", from).json(&form);
-        assert_eq!(TestResponse::receive(post).await.problem(), "rate_limited");
+        let rejected = app.sign_up_from(&format!("10.{n}.0.1"), &form).await;
+        assert_eq!(rejected.problem(), "rate_limited");
     }
     assert!(!is_asked_for_a_proof(&app).await);
 }
@@ -603,30 +584,20 @@ async fn a_proof_pays_what_the_address_that_sends_it_owes() {
         .set("challenge.without_proof_per_hour", "0")
         .spawn()
         .await;
-    let challenge_of = async |from: &str| {
-        let challenge = app.client.get(app.url("/signup/challenge"));
-        TestResponse::receive(challenge.header("x-forwarded-for", from)).await.text
-    };
-    let solved = |text: &str| {
-        let challenge: Challenge = serde_json::from_str(text).unwrap();
-        let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
-        encoded(&json!({"challenge": challenge, "solution": solution}))
-    };
     let post = async |from: &str, nth: usize, proof: &str| {
-        let post = app.post().header("x-forwarded-for", from).json(&with_proof(nth, proof));
-        TestResponse::receive(post).await
+        app.sign_up_from(from, &with_proof(nth, proof)).await
     };
     // Four attempts are twice as many as cause no pressure.
     let pressured = "192.0.2.1";
     for nth in 0..4 {
         drop(post_from(&app, pressured, nth).await);
     }
-    let calm = solved(&challenge_of("198.51.100.1").await);
+    let calm = proof_for(&app, "198.51.100.1").await;
     let rejected = post(pressured, 10, &calm).await;
     assert_eq!(rejected.problem(), "challenge_failed");
     assert_eq!(app.metric("challenge_failed_total{reason=\"too_easy\"}").await, 1);
     assert_eq!(post("198.51.100.2", 11, &calm).await.status, StatusCode::CREATED);
-    let own = solved(&challenge_of(pressured).await);
+    let own = proof_for(&app, pressured).await;
     assert_eq!(post(pressured, 12, &own).await.status, StatusCode::CREATED);
 }
 
@@ -675,13 +646,9 @@ async fn a_block_has_32_times_the_challenges_of_an_address() {
 async fn a_block_has_a_part_of_the_line_for_challenges() {
     // A key takes a tenth of a second or more, so that most requests wait.
     let app = defaults().set("challenge.work.cost", "1000000").spawn().await;
-    let ask = |from: String| {
-        let challenge = app.client.get(app.url("/signup/challenge"));
-        TestResponse::receive(challenge.header("x-forwarded-for", from))
-    };
-    let of_a_block: JoinSet<_> = (0..120).map(|n| ask(format!("192.0.2.{n}"))).collect();
+    let ask = async |n| app.get_from(&format!("192.0.2.{n}"), "/signup/challenge").await;
     let mut rejected = 0;
-    for response in of_a_block.join_all().await {
+    for response in join_all((0..120).map(ask)).await {
         match response.status {
             StatusCode::TOO_MANY_REQUESTS => rejected += 1,
             StatusCode::SERVICE_UNAVAILABLE => {
@@ -695,6 +662,12 @@ async fn a_block_has_a_part_of_the_line_for_challenges() {
     assert!(rejected > 0);
 }
 
+/// The value of the hidden field with the token of a page's form.
+fn form_token(page: &TestResponse) -> String {
+    let field = page.text.split("name=\"form_token\"").nth(1).unwrap();
+    field.split('"').nth(1).unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_form_of_another_site_may_be_corrected_at_once() {
     let app = builder().set("challenge.required", "off").spawn().await;
@@ -705,12 +678,11 @@ async fn a_form_of_another_site_may_be_corrected_at_once() {
     let invalid = [("email", "ada@example.com"), ("password", "short")];
     let page = post(&invalid).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let token = page.text.split("name=\"form_token\"").nth(1).unwrap();
-    let token = token.split('"').nth(1).unwrap();
+    let token = form_token(&page);
     let corrected = [
         ("email", "ada@example.com"),
         ("password", "Difference-Engine-1843"),
-        ("form_token", token),
+        ("form_token", &token),
     ];
     let done = TestResponse::receive(app.post().form(&corrected)).await;
     assert_eq!(done.status, StatusCode::CREATED, "{done:?}");
@@ -733,10 +705,8 @@ async fn a_form_without_a_token_gets_none_that_passes_at_once() {
         let post = app.post().header("accept", "text/html").form(&form);
         let page = TestResponse::receive(post).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{page:?}");
-        let token = page.text.split("name=\"form_token\"").nth(1).unwrap();
-        let token = token.split('"').nth(1).unwrap().to_owned();
         form.truncate(2);
-        form.push(("form_token", token));
+        form.push(("form_token", form_token(&page)));
     }
     assert!(app.creates().is_empty());
 }
@@ -753,10 +723,6 @@ async fn a_form_of_a_clock_that_was_ahead_is_accepted_at_the_second_try() {
         .set("challenge.min_fill_ms", "1000")
         .spawn()
         .await;
-    let token = |page: &TestResponse| {
-        let token = page.text.split("name=\"form_token\"").nth(1).unwrap();
-        token.split('"').nth(1).unwrap().to_owned()
-    };
     let send = async |token: &str| {
         let form = [
             ("email", "ada@example.com"),
@@ -765,12 +731,12 @@ async fn a_form_of_a_clock_that_was_ahead_is_accepted_at_the_second_try() {
         ];
         TestResponse::receive(app.post().header("accept", "text/html").form(&form)).await
     };
-    let first = token(&app.get("/signup").await);
+    let first = form_token(&app.get("/signup").await);
     clock.put_forward(Duration::ZERO);
     let page = send(&first).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN, "{page:?}");
     clock.put_forward(Duration::from_secs(2));
-    let done = send(&token(&page)).await;
+    let done = send(&form_token(&page)).await;
     assert_eq!((done.status, app.creates().len()), (StatusCode::OK, 1), "{done:?}");
 }
 

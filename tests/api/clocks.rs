@@ -102,8 +102,11 @@ async fn a_clock_that_is_set_forward_gives_nobody_another_users_profile() {
 #[tokio::test]
 async fn a_clock_that_is_set_forward_gives_nobody_an_earlier_users_account() {
     let clock = Arc::new(Ahead::default());
-    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
-    let app = TestApp::builder().auth0(ignores).clock(Arc::<Ahead>::clone(&clock)).spawn().await;
+    let app = TestApp::builder()
+        .auth0(|tenant| tenant.ignores_user_id = true)
+        .clock(Arc::<Ahead>::clone(&clock))
+        .spawn()
+        .await;
     app.learn_whether_ids_are_kept().await;
     // With the same attributes, elsewhere.
     let other = app.sign_up(&ada_with("password", "Another-Password-1")).await;
@@ -165,9 +168,8 @@ async fn a_taken_address_of_a_clock_that_was_ahead_is_looked_up_again() {
     for key in [Some(KEY), None] {
         let clock = Arc::new(Ahead::default());
         clock.put_forward(YEAR);
-        let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
         let app = TestApp::builder()
-            .auth0(|tenant| tenant.scopes = scopes.into())
+            .scopes(&["create:users", "read:users", "delete:users"])
             .clock(Arc::<Ahead>::clone(&clock))
             .spawn()
             .await;

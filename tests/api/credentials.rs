@@ -208,7 +208,7 @@ async fn two_wrong_secrets_are_an_error_of_the_operator() {
 
 #[tokio::test]
 async fn a_token_without_the_scope_to_create_users_degrades_the_service() {
-    let app = TestApp::builder().auth0(|t| t.scopes = vec!["read:users".into()]).spawn().await;
+    let app = TestApp::builder().scopes(&["read:users"]).spawn().await;
     app.until(|app| app.token_requests() >= 1).await;
     app.until_degraded().await;
     let ready = app.get("/readyz").await;

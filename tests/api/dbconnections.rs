@@ -7,11 +7,10 @@ use reqwest::header::{
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::app::{TestApp, TestResponse, ada, ada_with};
 use crate::server::{connect, database, scalar};
 
 const ROUTE: &str = "/dbconnections/signup";
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A form of Lock, with additional fields of both storages.
 fn lock_form() -> Value {
@@ -125,7 +124,7 @@ async fn a_double_submit_creates_once_and_both_get_the_user() {
 
 #[tokio::test]
 async fn a_repeated_form_gets_the_same_response_without_lookups() {
-    let builder = TestApp::builder().auth0(|tenant| tenant.scopes = vec!["create:users".into()]);
+    let builder = TestApp::builder().scopes(&["create:users"]);
     let app = builder.spawn().await;
     let first = sign_up(&app, &lock_form()).await;
     let again = sign_up(&app, &lock_form()).await;
@@ -344,12 +343,12 @@ async fn proofs_that_lock_cannot_send_can_be_waived() {
 #[tokio::test]
 async fn without_proofs_the_limits_are_halved() {
     let database = database().await;
-    for settings in [&[][..], &[("database.url", database.as_str()), ("secrets.key", SECRET)]] {
-        let builder = TestApp::builder()
-            .set("auth0_compat.without_challenge", "true")
-            .set("limits.address.burst", "4");
-        let set = |builder: TestAppBuilder, (key, value): &(&str, &str)| builder.set(key, value);
-        let app = settings.iter().fold(builder, set).spawn().await;
+    let limited = || {
+        let builder = TestApp::builder().set("auth0_compat.without_challenge", "true");
+        builder.set("limits.address.burst", "4")
+    };
+    for builder in [limited(), limited().postgres(&database)] {
+        let app = builder.spawn().await;
         app.until_ready().await;
         for nth in 0..2 {
             let form = with("email", format!("ada{nth}@example.com"));

@@ -8,14 +8,14 @@ use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
-use crate::challenges::proof;
+use crate::app::{KEY, TestApp, TestResponse, ada, ada_with, with_member};
+use crate::challenges::{always, proof};
 use crate::eventually::eventually;
 use crate::server::{connect, database};
 
 /// Makes every attempt look like that of a process that died before it recorded an outcome.
 fn lose_worker(app: &TestApp) {
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     ledger
         .execute_batch(
             "UPDATE attempts SET state = 0, outcome_code = NULL, finished_at = NULL, \
@@ -57,20 +57,15 @@ async fn the_attempt_of_a_dead_process_is_resolved_by_the_next_request() {
 
 #[tokio::test]
 async fn a_client_that_hung_up_in_the_queue_starts_again_without_paying() {
-    let app = TestApp::builder()
-        .set("challenge.required", "always")
-        .set("auth0_compat.enabled", "false")
-        .set("challenge.work.cost", "1000")
+    let app = always()
         .set("challenge.work.tries", "4")
         .set("auth0.budget.max_wait_ms", "60000")
         .set("http.request_timeout_ms", "90000")
         .spawn()
         .await;
     app.until_ready().await;
-    let mut form = ada();
-    form["altcha"] = proof(&app).await.into();
-    let mut queued = ada_with("email", "grace@example.com");
-    queued["altcha"] = proof(&app).await.into();
+    let form = ada_with("altcha", proof(&app).await);
+    let queued = with_member(ada_with("email", "grace@example.com"), "altcha", proof(&app).await);
     // The tenant asks for a wait, so sign-ups queue.
     app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "3"));
     let app = Arc::new(app);
@@ -96,16 +91,9 @@ async fn a_client_that_hung_up_in_the_queue_starts_again_without_paying() {
 
 #[tokio::test]
 async fn a_restartable_attempt_starts_again_three_times() {
-    let app = TestApp::builder()
-        .set("challenge.required", "always")
-        .set("auth0_compat.enabled", "false")
-        .set("challenge.work.cost", "1000")
-        .set("challenge.work.tries", "4")
-        .spawn()
-        .await;
+    let app = always().set("challenge.work.tries", "4").spawn().await;
     app.until_ready().await;
-    let mut form = ada();
-    form["altcha"] = proof(&app).await.into();
+    let form = ada_with("altcha", proof(&app).await);
     app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "1").always());
     for _ in 0..4 {
         let busy = app.sign_up_with_key(KEY, &form).await;
@@ -139,7 +127,7 @@ async fn a_response_does_not_wait_until_it_is_recorded() {
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
     gate.arrived(1).await;
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
     gate.open();
     let response = response.await.unwrap();
@@ -165,7 +153,7 @@ async fn a_result_counts_once_the_attempt_is_given_back() {
     let weak = ada_with("password", "abcdefgh");
     let response = tokio::spawn(TestResponse::receive(app.post().json(&weak)));
     gate.arrived(1).await;
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     let take = "CREATE TEMP TABLE before AS SELECT worker FROM attempts; \
                 UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', \
                 worker = x'11111111111111111111111111111111', \
@@ -193,7 +181,7 @@ async fn a_result_is_reported_once_the_attempt_is_given_back() {
     app.auth0.fault(Route::CreateUser, Fault::answer(403).behind(&gate));
     let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
     gate.arrived(1).await;
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     let take = "CREATE TEMP TABLE before AS SELECT id, worker FROM attempts WHERE state = 0; \
                 INSERT INTO processes SELECT x'11111111111111111111111111111111', seen_at + 1000 \
                 FROM processes; \
@@ -228,7 +216,7 @@ async fn a_process_that_counted_as_dead_reads_its_attempt_before_it_sends() {
     let queued = tokio::spawn(async move { queued.sign_up(&ada()).await });
     app.until_metric("auth0_budget_waiting", 1).await;
     // No heartbeat is recorded for longer than a lapse, and another process takes the attempt.
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let take = "UPDATE attempts SET worker = x'00000000000000000000000000000000'; COMMIT";
@@ -253,7 +241,7 @@ async fn a_rejection_is_not_reported_for_an_attempt_that_another_process_has_end
             app.post().json(&ada()).header("idempotency-key", KEY),
         ));
         gate.arrived(1).await;
-        let ledger = rusqlite::Connection::open(app.database()).unwrap();
+        let ledger = app.ledger();
         let end = "UPDATE attempts SET state = 1, outcome_code = 'created', worker = NULL, \
                    next_check_at = NULL WHERE state = 0";
         ledger.execute_batch(end).unwrap();
@@ -272,7 +260,7 @@ async fn a_repeated_call_does_not_end_that_of_a_process_that_counted_as_dead() {
     app.auth0.fault(Route::CreateUser, Fault::close().always());
     assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "outcome_unknown");
     lose_worker(&app);
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     ledger.execute("UPDATE attempts SET connection_ended_at = NULL", []).unwrap();
     let lease_ends_at = app.attempts().await[0].next_check_at;
     assert_eq!(app.sign_up_with_key(KEY, &ada()).await.problem(), "outcome_unknown");
@@ -285,8 +273,7 @@ async fn a_repeated_call_does_not_end_that_of_a_process_that_counted_as_dead() {
 async fn a_process_that_counted_as_dead_does_not_claim_that_nothing_was_created() {
     let database = database().await;
     let app = TestApp::builder()
-        .set("database.url", &database)
-        .set("secrets.key", "0123456789abcdef0123456789abcdef")
+        .postgres(&database)
         .set("auth0.timeout_ms", "1500")
         .set("auth0.budget.initial_burst", "1")
         .set("auth0.budget.max_wait_ms", "2500")

@@ -32,8 +32,7 @@ impl Replicas {
         let database = database().await;
         let replica = |builder: TestAppBuilder| {
             change(builder)
-                .set("database.url", &database)
-                .set("secrets.key", "0123456789abcdef0123456789abcdef")
+                .postgres(&database)
                 .set("auth0.budget.max_wait_ms", "60000")
                 .set("http.request_timeout_ms", "90000")
         };
@@ -42,12 +41,8 @@ impl Replicas {
         let judge = format!("http://{}/", captchas.local_addr().unwrap());
         let other = replica(TestApp::builder())
             .set("auth0.domain", one.auth0.url())
-            .set("auth0_compat.enabled", "false")
+            .captcha("turnstile")
             .set("challenge.required", "always")
-            .set("challenge.captcha.provider", "turnstile")
-            .set("challenge.captcha.site_key", "site")
-            .set("challenge.captcha.secret", "secret")
-            .set("challenge.captcha.hostnames", "www.example.com")
             .set("challenge.captcha.timeout_ms", "10000")
             .set("challenge.captcha.verify_url", &judge);
         Self { one, other: other.spawn().await, captchas }
@@ -173,8 +168,7 @@ impl Resuming {
         let database = database().await;
         let replica = |builder: TestAppBuilder| {
             builder
-                .set("database.url", &database)
-                .set("secrets.key", "0123456789abcdef0123456789abcdef")
+                .postgres(&database)
                 .set("auth0.pin_user_id", "false")
                 .set("reconciliation.not_created_after_ms", "3000")
                 .set("idempotency.wait_ms", wait_ms)

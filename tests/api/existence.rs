@@ -8,7 +8,10 @@ use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{Ahead, KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
+use crate::app::{
+    Ahead, FORBIDDEN, KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser,
+    with_member,
+};
 use crate::eventually::eventually;
 use crate::identity::{lose_rows, sign_up_elsewhere};
 use crate::server::{connect, database};
@@ -167,8 +170,7 @@ async fn no_response_about_an_address_or_a_key_leaves_before_the_floor() {
     let page = app.post().header("accept", "text/html");
     let fields = [("email", "ada@example.com"), ("password", "Fourth-Password-1")];
     padded("limited on the page", 429, page.form(&fields)).await;
-    let mut proof = ada_with("email", "grace@example.com");
-    proof["altcha"] = "no proof".into();
+    let proof = with_member(ada_with("email", "grace@example.com"), "altcha", "no proof");
     padded("a failed challenge", 403, app.post().json(&proof)).await;
     assert_eq!(app.creates().len(), 2);
 }
@@ -206,10 +208,7 @@ async fn no_response_waits_for_a_lookup_that_it_does_not_show() {
 #[tokio::test]
 async fn another_replica_replays_a_known_address_before_its_lookup() {
     let database = database().await;
-    let replica = || {
-        let builder = uniform().set("database.url", &database);
-        builder.set("secrets.key", "0123456789abcdef0123456789abcdef")
-    };
+    let replica = || uniform().postgres(&database);
     let one = replica().spawn().await;
     let other = replica().set("auth0.domain", one.auth0.url()).spawn().await;
     one.until_ready().await;
@@ -253,8 +252,7 @@ async fn a_lookup_that_fails_changes_no_later_response() {
 
 #[tokio::test]
 async fn a_user_that_was_deleted_is_created_again_after_the_replay() {
-    let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
-    let app = uniform().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
+    let app = uniform().scopes(&["create:users", "read:users", "delete:users"]).spawn().await;
     app.sign_up_with_key(KEY, &ada()).await;
     app.until_resolved().await;
     app.delete_the_user().await;
@@ -327,9 +325,7 @@ async fn known_addresses_are_no_pressure_that_a_challenge_would_reveal() {
             TestResponse::receive(post.json(&form)).await;
         }
         assert_eq!(app.creates().len(), 61);
-        let challenge = app.client.get(app.url("/signup/challenge"));
-        let challenge =
-            TestResponse::receive(challenge.header("x-forwarded-for", "198.51.100.1")).await;
+        let challenge = app.get_from("198.51.100.1", "/signup/challenge").await;
         assert_eq!(challenge.json()["required"], reveals);
     }
 }
@@ -411,7 +407,7 @@ async fn assert_recorded_first(app: &TestApp, form: &Value) {
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let response = tokio::spawn(TestResponse::receive(app.post().json(form)));
     gate.arrived(1).await;
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
     gate.open();
     tokio::time::sleep(Duration::from_millis(700)).await;
@@ -424,17 +420,15 @@ async fn assert_recorded_first(app: &TestApp, form: &Value) {
 
 #[tokio::test]
 async fn a_result_that_cannot_be_found_again_is_recorded_before_the_response() {
-    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
-    let app = uniform().auth0(scopes).spawn().await;
+    let app = uniform().scopes(&["create:users"]).spawn().await;
     assert_recorded_first(&app, &ada()).await;
 
     // A lookup was forbidden although the token names the scope.
     let app = TestApp::spawn().await;
     app.learn_whether_ids_are_kept().await;
-    let forbidden = r#"{"statusCode":403,"error":"Forbidden","message":"Insufficient scope, expected any of: read:users","errorCode":"insufficient_scope"}"#;
-    app.auth0.fault(Route::UsersByEmail, Fault::answer(403).body(forbidden));
-    let mut taken = ada_with("email", "before@example.com");
-    taken["password"] = "Another-Password-1".into();
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(403).body(FORBIDDEN));
+    let taken =
+        with_member(ada_with("email", "before@example.com"), "password", "Another-Password-1");
     assert_eq!(app.sign_up(&taken).await.problem(), "email_taken");
     assert_recorded_first(&app, &ada()).await;
 }
@@ -445,11 +439,7 @@ async fn a_ledger_that_hangs_delays_neither_new_nor_known_addresses() {
     let url = database().await;
     let cases = [
         (uniform(), None, [StatusCode::ACCEPTED; 2]),
-        (
-            uniform().set("database.url", &url).set("secrets.key", OLD_SECRET),
-            Some(&url),
-            [StatusCode::ACCEPTED; 2],
-        ),
+        (uniform().postgres(&url), Some(&url), [StatusCode::ACCEPTED; 2]),
         (TestApp::builder(), None, [StatusCode::CREATED, StatusCode::CONFLICT]),
     ];
     for (builder, url, expected) in cases {
@@ -470,7 +460,7 @@ async fn a_ledger_that_hangs_delays_neither_new_nor_known_addresses() {
             server = connect(url).await;
             server.batch_execute("BEGIN; LOCK TABLE attempts, processes").await.unwrap();
         } else {
-            file = rusqlite::Connection::open(app.database()).unwrap();
+            file = app.ledger();
             file.execute_batch("BEGIN IMMEDIATE").unwrap();
         }
         tokio::time::sleep(Duration::from_secs(2)).await;

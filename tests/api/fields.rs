@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, ada, ada_with};
+use crate::app::{TestApp, ada, ada_with, with_member};
 use crate::temp_dir::TempDir;
 
 #[tokio::test]
@@ -133,8 +133,7 @@ async fn an_absent_name_is_composed_unless_it_would_be_too_long() {
     // Without the setting the language decides.
     for (languages, name) in [("ja", "Lovelace Ada"), ("en", "Ada Lovelace")] {
         let app = TestApp::spawn().await;
-        let mut form = ada();
-        form["ui_locales"] = languages.into();
+        let form = ada_with("ui_locales", languages);
         app.sign_up(&form).await;
         assert_eq!(app.the_create()["name"], name, "{languages}");
     }
@@ -157,8 +156,7 @@ async fn settings_decide_which_fields_are_required_or_off() {
         [("/nickname", "required"), ("/picture", "unknown_field"), ("/username", "too_long")];
     assert_eq!(errors, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
 
-    let mut form = ada_with("nickname", "ada");
-    form["username"] = "ada".into();
+    let form = with_member(ada_with("nickname", "ada"), "username", "ada");
     assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
     assert_eq!(app.the_create()["username"], "ada");
 }
@@ -255,8 +253,8 @@ async fn the_tenant_accepts_what_the_rules_accept() {
     for (nth, picture) in
         ["ftp://example.com/a", "example.com/a.png", "http://[::1]:80/a"].iter().enumerate()
     {
-        let mut form = ada_with("picture", *picture);
-        form["email"] = format!("p{nth}@example.com").into();
+        let form =
+            with_member(ada_with("picture", *picture), "email", format!("p{nth}@example.com"));
         let response = app.sign_up(&form).await;
         assert_eq!(response.status, StatusCode::CREATED, "{picture}: {response:?}");
     }
@@ -299,8 +297,7 @@ async fn what_nobody_sees_is_trimmed_and_rejected_inside_an_address() {
         "\u{fe0f} \u{200b} ada@example.com \u{200b}\u{e0041} \u{fe0f}",
     ] {
         let app = TestApp::spawn().await;
-        let mut form = ada_with("email", email);
-        form["given_name"] = "\u{2060}Ada\u{feff} ".into();
+        let form = with_member(ada_with("email", email), "given_name", "\u{2060}Ada\u{feff} ");
         assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED, "{email:?}");
         assert_eq!(app.the_create()["email"], "ada@example.com");
         assert_eq!(app.the_create()["given_name"], "Ada");

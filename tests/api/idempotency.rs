@@ -8,7 +8,7 @@ use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use tokio::time::timeout;
 
-use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
+use crate::app::{KEY, TestApp, TestResponse, ada, ada_with, with_member};
 use crate::eventually::eventually;
 
 /// The number of posts so far.
@@ -26,7 +26,7 @@ async fn a_key_replays_the_created_user() {
     assert!(!is_replayed(&first));
     for key in [KEY.to_owned(), format!("\"{KEY}\"")] {
         // Other fields may differ: the key is bound to the e-mail address and the password.
-        let again = app.sign_up_with_key(&key, &ada_with("nickname", "countess")).await;
+        let again = app.sign_up_with_key(&*key, &ada_with("nickname", "countess")).await;
         assert_eq!(again.status, StatusCode::CREATED);
         assert!(is_replayed(&again));
         assert_eq!(again.json(), first.json());
@@ -78,8 +78,7 @@ async fn a_malformed_key_is_reported_with_the_other_errors() {
     let response = app.sign_up_with_key("short", &ada_with("email", "nobody")).await;
     let expected = [("/email", "malformed"), ("/idempotency_key", "malformed")];
     assert_eq!(response.errors(), expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
-    let mut differs = ada();
-    differs["idempotency_key"] = "another-key-of-16".into();
+    let differs = ada_with("idempotency_key", "another-key-of-16");
     let response = app.sign_up_with_key(KEY, &differs).await;
     assert_eq!(response.errors(), [("/idempotency_key".into(), "malformed".into())]);
     assert!(app.creates().is_empty());
@@ -89,8 +88,11 @@ async fn a_malformed_key_is_reported_with_the_other_errors() {
 async fn a_blank_field_is_no_key() {
     let app = TestApp::spawn().await;
     for blank in ["", " ", "\u{200b}"] {
-        let mut form = ada_with("email", format!("ada{}@example.com", blank.len()));
-        form["idempotency_key"] = blank.into();
+        let form = with_member(
+            ada_with("email", format!("ada{}@example.com", blank.len())),
+            "idempotency_key",
+            blank,
+        );
         assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED, "{blank:?}");
     }
     assert_eq!(app.creates().len(), 3);
@@ -101,13 +103,8 @@ async fn duplicate_requests_are_one_sign_up_with_and_without_a_key() {
     for key in [Some(KEY), None] {
         let app = TestApp::spawn().await;
         app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(300)));
-        let requests = (0..10).map(|_| {
-            let request = app.post().json(&ada());
-            TestResponse::receive(match key {
-                Some(key) => request.header("idempotency-key", key),
-                None => request,
-            })
-        });
+        let form = ada();
+        let requests = (0..10).map(|_| app.sign_up_with_key(key, &form));
         let responses = futures_util::future::join_all(requests).await;
         let first = responses.iter().filter(|response| !is_replayed(response)).count();
         assert_eq!(first, 1, "{key:?}");
@@ -128,7 +125,7 @@ async fn without_a_key_the_recorded_outcome_is_replayed() {
     assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "as with a key, the user is read");
 
     // An attempt that created nothing may start again, and so may one that an operator deleted.
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     for change in
         ["UPDATE attempts SET state = 4, outcome_code = 'internal'", "DELETE FROM attempts"]
     {
@@ -147,8 +144,8 @@ async fn without_a_key_the_recorded_outcome_is_replayed() {
 
 /// An app whose only user was deleted, as by an operator at the tenant.
 async fn with_deleted_user() -> TestApp {
-    let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
-    let app = TestApp::builder().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
+    let app =
+        TestApp::builder().scopes(&["create:users", "read:users", "delete:users"]).spawn().await;
     app.sign_up(&ada()).await;
     app.until_resolved().await;
     app.delete_the_user().await;
@@ -190,7 +187,7 @@ async fn a_user_created_again_is_no_other_persons_to_the_reconciler() {
 #[tokio::test]
 async fn a_user_that_two_attempts_may_have_created_is_left_to_the_next_request() {
     let app = with_deleted_user().await;
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     // The first may have lasted until now.
     ledger.execute("UPDATE attempts SET finished_at = finished_at + 3600000", []).unwrap();
     app.auth0.fault(Route::GetUser, Fault::delay(Duration::ZERO));
@@ -276,8 +273,7 @@ async fn a_key_survives_a_restart() {
 
 #[tokio::test]
 async fn without_read_users_a_replay_returns_id_and_address() {
-    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
-    let app = TestApp::builder().auth0(scopes).spawn().await;
+    let app = TestApp::builder().scopes(&["create:users"]).spawn().await;
     let first = app.sign_up_with_key(KEY, &ada()).await;
     let again = app.sign_up_with_key(KEY, &ada()).await;
     assert!(is_replayed(&again));

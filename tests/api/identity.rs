@@ -7,25 +7,16 @@ use auth0_emulator::{Builder, Emulator, Fault, Plan, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
+use crate::app::{CONFLICT, FORBIDDEN, KEY, TestApp, TestResponse, USERNAME_TAKEN, ada, ada_with};
 
 /// Signs Ada up, with this key if there is one.
 pub(crate) async fn sign_up(app: &TestApp, key: Option<&str>) -> TestResponse {
-    with_form(app, key, &ada()).await
-}
-
-async fn with_form(app: &TestApp, key: Option<&str>, form: &Value) -> TestResponse {
-    let request = app.post().json(form);
-    TestResponse::receive(match key {
-        Some(key) => request.header("idempotency-key", key),
-        None => request,
-    })
-    .await
+    app.sign_up_with_key(key, &ada()).await
 }
 
 /// Removes every row, as a failover or a restored backup does.
 pub(crate) fn lose_rows(app: &TestApp) {
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     ledger.execute_batch("DELETE FROM attempts; DELETE FROM attempt_keys").unwrap();
 }
 
@@ -46,7 +37,7 @@ async fn colliding_form(app: &TestApp, id: &Value) -> Value {
     for number in 0..4_000 {
         app.auth0.fault(Route::CreateUser, Fault::answer(403));
         let form = ada_with("password", format!("Guess-Number-{number}"));
-        assert_eq!(with_form(app, None, &form).await.problem(), "upstream_rejected");
+        assert_eq!(app.sign_up_with_key(None, &form).await.problem(), "upstream_rejected");
         if app.creates().last().unwrap().json()["user_id"] == *id {
             return form;
         }
@@ -123,7 +114,7 @@ async fn the_same_sign_up_pins_the_same_id_and_another_one_another() {
     ];
     for (key, form) in &forms {
         app.auth0.fault(Route::CreateUser, Fault::answer(403));
-        with_form(&app, *key, form).await;
+        app.sign_up_with_key(*key, form).await;
     }
     let creates = app.creates();
     let ids: Vec<_> = creates.iter().map(|call| call.json()["user_id"].clone()).collect();
@@ -156,9 +147,9 @@ async fn a_key_with_another_password_is_not_given_the_user_of_a_lost_row() {
     for number in 0..4 {
         app.auth0.fault(Route::CreateUser, Fault::answer(403));
         let form = ada_with("password", format!("Another-Password-{number}"));
-        assert_eq!(with_form(&app, Some(KEY), &form).await.problem(), "upstream_rejected");
+        assert_eq!(app.sign_up_with_key(Some(KEY), &form).await.problem(), "upstream_rejected");
         if number == 3 || app.creates().last().unwrap().json()["user_id"] != id {
-            let response = with_form(&app, Some(KEY), &form).await;
+            let response = app.sign_up_with_key(Some(KEY), &form).await;
             assert_eq!(response.problem(), "email_taken", "{response:?}");
             break;
         }
@@ -173,7 +164,7 @@ async fn a_password_with_the_same_eight_bits_is_not_given_the_user() {
     assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
     let id = app.creates()[0].json()["user_id"].clone();
     let collision = colliding_form(&app, &id).await;
-    let response = with_form(&app, None, &collision).await;
+    let response = app.sign_up_with_key(None, &collision).await;
     assert_eq!(response.problem(), "email_taken", "the ledger knows the other form");
 }
 
@@ -190,19 +181,19 @@ async fn a_conflict_is_looked_up_before_it_is_believed() {
     {
         app.auth0.fault(Route::UsersByEmail, fault);
         let form = ada_with("password", format!("Yet-Another-Password-{nth}"));
-        assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken", "{nth}");
+        assert_eq!(app.sign_up_with_key(None, &form).await.problem(), "email_taken", "{nth}");
     }
     app.auth0.fault(Route::UsersByEmail, Fault::reset().times(2));
     let form = ada_with("password", "Another-Password-1");
-    let unknown = with_form(&app, None, &form).await;
+    let unknown = app.sign_up_with_key(None, &form).await;
     assert_eq!(unknown.problem(), "outcome_unknown");
     assert!(unknown.header("retry-after").is_some(), "{unknown:?}");
-    assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken");
+    assert_eq!(app.sign_up_with_key(None, &form).await.problem(), "email_taken");
 
     // The tenant has no room for it.
     app.auth0.fault(Route::UsersByEmail, Fault::answer(429).header("retry-after", "1"));
     let form = ada_with("password", "Another-Password-2");
-    assert_eq!(with_form(&app, None, &form).await.problem(), "upstream_busy");
+    assert_eq!(app.sign_up_with_key(None, &form).await.problem(), "upstream_busy");
 }
 
 /// An unknown attempt is repeated without paying, and its calls go before those of new sign-ups.
@@ -215,11 +206,10 @@ async fn a_conflict_without_room_for_its_lookup_is_busy_and_frees_the_key() {
     let builder = TestApp::builder().auth0(tenant).set("auth0.budget.max_wait_ms", "100");
     let app = builder.set("auth0.budget.reserve_percent", "50").spawn().await;
     app.learn_whether_ids_are_kept().await;
-    let conflict = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.","errorCode":"auth0_idp_error"}"#;
     let low = Fault::answer(409)
         .header("x-ratelimit-limit", "10")
         .header("x-ratelimit-remaining", "4")
-        .body(conflict);
+        .body(CONFLICT);
     app.auth0.fault(Route::CreateUser, low);
     let busy = sign_up(&app, Some(KEY)).await;
     assert_eq!(busy.problem(), "upstream_busy");
@@ -238,8 +228,7 @@ async fn a_conflict_without_room_for_its_lookup_is_busy_and_frees_the_key() {
 async fn a_conflict_without_a_user_is_about_what_was_sent() {
     // Nothing but the address: a custom database knows it, and Auth0 has no user yet.
     let app = TestApp::spawn().await;
-    let conflict = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.","errorCode":"auth0_idp_error"}"#;
-    app.auth0.fault(Route::CreateUser, Fault::answer(409).body(conflict));
+    app.auth0.fault(Route::CreateUser, Fault::answer(409).body(CONFLICT));
     let response = sign_up(&app, None).await;
     assert_eq!(response.problem(), "email_taken");
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
@@ -250,16 +239,15 @@ async fn a_conflict_without_a_user_is_about_what_was_sent() {
         ("phone_number", "+491701234567", "upstream_rejected"),
     ] {
         let app = TestApp::builder().set(&format!("fields.{field}"), "optional").spawn().await;
-        app.auth0.fault(Route::CreateUser, Fault::answer(409).body(conflict));
-        let response = with_form(&app, None, &ada_with(field, value)).await;
+        app.auth0.fault(Route::CreateUser, Fault::answer(409).body(CONFLICT));
+        let response = app.sign_up_with_key(None, &ada_with(field, value)).await;
         assert_eq!(response.problem(), problem);
     }
 }
 
 #[tokio::test]
 async fn without_read_users_a_conflict_is_taken() {
-    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
-    let tenant = Emulator::builder().tenant(scopes);
+    let tenant = Emulator::builder().tenant(|tenant| tenant.scopes = vec!["create:users".into()]);
     let app = app_with_user(tenant, Duration::from_mins(1)).await;
     assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
     assert!(app.auth0.calls(Route::UsersByEmail).is_empty(), "the token names its scopes");
@@ -269,11 +257,10 @@ async fn without_read_users_a_conflict_is_taken() {
 #[tokio::test]
 async fn a_lookup_that_was_forbidden_is_no_reason_to_send_no_others() {
     let app = app_with_user(Emulator::builder(), Duration::from_mins(1)).await;
-    let forbidden = r#"{"statusCode":403,"error":"Forbidden","message":"Insufficient scope, expected any of: read:users","errorCode":"insufficient_scope"}"#;
-    app.auth0.fault(Route::UsersByEmail, Fault::answer(403).body(forbidden));
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(403).body(FORBIDDEN));
     for lookups in 1..3 {
         let form = ada_with("password", format!("Another-Password-{lookups}"));
-        assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken");
+        assert_eq!(app.sign_up_with_key(None, &form).await.problem(), "email_taken");
         assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), lookups);
     }
 }
@@ -283,7 +270,7 @@ async fn an_address_of_older_users_is_looked_up_once_in_ten_minutes() {
     let app = app_with_user(Emulator::builder(), Duration::from_hours(25)).await;
     for number in 0..5 {
         let form = ada_with("password", format!("Stuffed-Password-{number}"));
-        assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken");
+        assert_eq!(app.sign_up_with_key(None, &form).await.problem(), "email_taken");
     }
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
     assert_eq!(app.creates().iter().filter(|call| call.status == Some(409)).count(), 5);
@@ -303,7 +290,7 @@ async fn what_is_remembered_of_an_address_does_not_decide_a_resumed_attempt() {
     app.auth0.fault(Route::CreateUser, busy.always());
     assert_eq!(sign_up(&app, Some(KEY)).await.problem(), "upstream_busy");
     app.auth0.clear_faults();
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     let lose = "UPDATE attempts SET state = 0, outcome_code = NULL, finished_at = NULL, \
                 worker = x'00000000000000000000000000000000', next_check_at = started_at + 60000 \
                 WHERE state = 4";
@@ -351,7 +338,7 @@ async fn a_sign_up_that_is_sent_again_with_another_name_gets_its_own_user() {
     app.auth0.fault(Route::CreateUser, Fault::answer(500));
     assert_eq!(sign_up(&app, None).await.problem(), "outcome_unknown");
     let corrected = ada_with("given_name", "Adah");
-    let response = with_form(&app, None, &corrected).await;
+    let response = app.sign_up_with_key(None, &corrected).await;
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(app.auth0.users().len(), 2);
 }
@@ -361,7 +348,7 @@ async fn a_lost_response_for_a_username_with_a_capital_letter_is_found() {
     let builder = TestApp::builder().set("fields.username", "required");
     let app = builder.auth0(|tenant| tenant.requires_username = true).spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-    let response = with_form(&app, None, &ada_with("username", "AdaL")).await;
+    let response = app.sign_up_with_key(None, &ada_with("username", "AdaL")).await;
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(app.auth0.users()[0]["username"], "adal");
 }
@@ -374,9 +361,9 @@ async fn a_colliding_form_without_a_key_gets_no_profile_after_a_failed_lookup() 
     let collision = colliding_form(&app, &id).await;
     // Its conflict cannot be looked up, so it is unknown. The next try finds the pinned id.
     app.auth0.fault(Route::UsersByEmail, Fault::answer(500).times(2));
-    let unknown = with_form(&app, None, &collision).await;
+    let unknown = app.sign_up_with_key(None, &collision).await;
     assert_eq!(unknown.problem(), "outcome_unknown");
-    let again = with_form(&app, None, &collision).await;
+    let again = app.sign_up_with_key(None, &collision).await;
     assert_eq!(again.problem(), "email_taken", "{again:?}");
     assert_eq!(victim.status, StatusCode::CREATED);
 }
@@ -386,19 +373,18 @@ async fn a_user_is_recognised_although_the_tenant_names_the_username() {
     let builder = TestApp::builder().set("fields.username", "required");
     let app = builder.auth0(|tenant| tenant.requires_username = true).spawn().await;
     let form = ada_with("username", "ada");
-    assert_eq!(with_form(&app, Some(KEY), &form).await.status, StatusCode::CREATED);
+    assert_eq!(app.sign_up_with_key(Some(KEY), &form).await.status, StatusCode::CREATED);
     app.until_resolved().await;
     lose_rows(&app);
-    let taken = r#"{"statusCode":400,"error":"Bad Request","message":"The username provided is in use already."}"#;
-    app.auth0.fault(Route::CreateUser, Fault::answer(400).body(taken));
-    assert_eq!(with_form(&app, Some(KEY), &form).await.status, StatusCode::CREATED);
+    app.auth0.fault(Route::CreateUser, Fault::answer(400).body(USERNAME_TAKEN));
+    assert_eq!(app.sign_up_with_key(Some(KEY), &form).await.status, StatusCode::CREATED);
 
     // Of another user, it is what it says.
     let other = json!({
         "email": "eve@example.com", "password": "Difference-Engine-1843", "username": "ada",
         "given_name": "Eve", "family_name": "Lovelace",
     });
-    assert_eq!(with_form(&app, None, &other).await.problem(), "username_taken");
+    assert_eq!(app.sign_up_with_key(None, &other).await.problem(), "username_taken");
 }
 
 #[tokio::test]
@@ -415,12 +401,12 @@ async fn of_two_forms_that_pin_one_id_the_one_that_created_the_user_gets_it() {
     let mut other = colliding_form(&app, &id).await;
     other["given_name"] = "Eve".into();
     app.auth0.fault(Route::UsersByEmail, Fault::answer(500).times(2));
-    assert_eq!(with_form(&app, None, &other).await.problem(), "outcome_unknown");
+    assert_eq!(app.sign_up_with_key(None, &other).await.problem(), "outcome_unknown");
 
     let created = sign_up(&app, None).await;
     assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
     assert_eq!(created.json()["user"]["given_name"], "Ada");
-    assert_eq!(with_form(&app, None, &other).await.problem(), "email_taken");
+    assert_eq!(app.sign_up_with_key(None, &other).await.problem(), "email_taken");
     assert_eq!(app.auth0.users().len(), 2);
 }
 
@@ -433,6 +419,6 @@ async fn a_colliding_form_gets_no_user_after_the_row_was_lost() {
     other["given_name"] = "Eve".into();
     app.until_resolved().await;
     lose_rows(&app);
-    assert_eq!(with_form(&app, None, &other).await.problem(), "email_taken");
+    assert_eq!(app.sign_up_with_key(None, &other).await.problem(), "email_taken");
     assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
 }

@@ -4,13 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with, person};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with, person, with_member};
 use crate::challenges::proof;
 use crate::server::database;
 
 /// [`ada`] with another password, so that it is another attempt.
-fn ada_again(number: usize) -> serde_json::Value {
+fn ada_again(number: usize) -> Value {
     ada_with("password", format!("Difference-Engine-{number}"))
 }
 
@@ -27,7 +28,7 @@ async fn decisions(app: &TestApp, limit: &str, outcome: &str) -> u64 {
 }
 
 /// Posts from another address of this machine.
-async fn from(app: &TestApp, last: u8, form: &serde_json::Value) -> TestResponse {
+async fn from(app: &TestApp, last: u8, form: &Value) -> TestResponse {
     let address = IpAddr::from(Ipv4Addr::new(127, 0, 0, last));
     let client = Client::builder().no_proxy().local_address(address).build().unwrap();
     TestResponse::receive(client.post(app.url("/signup")).json(form)).await
@@ -94,10 +95,7 @@ async fn every_post_spends_a_permit_before_it_is_read() {
 #[tokio::test]
 async fn a_block_has_32_times_the_posts_of_an_address() {
     let app = limited("posts", 1).set("http.trusted_proxies", "127.0.0.1").spawn().await;
-    let post = async |from: String| {
-        let post = app.post().header("x-forwarded-for", from).json(&());
-        TestResponse::receive(post).await
-    };
+    let post = async |from: String| app.sign_up_from(&from, &Value::Null).await;
     let blocks: [fn(usize) -> String; 2] =
         [|n| format!("192.0.2.{n}"), |n| format!("2001:db8:{n:x}::1")];
     for address in blocks {
@@ -152,8 +150,7 @@ async fn every_form_of_an_ipv4_address_counts_as_that_address() {
         "2001:0:4136:e378:8000:63bf:3fff:fdf8",
     ];
     for (nth, form) in forms.into_iter().enumerate() {
-        let post = app.post().header("x-forwarded-for", form).json(&person(nth));
-        let response = TestResponse::receive(post).await;
+        let response = app.sign_up_from(form, &person(nth)).await;
         let expected = if nth < 5 { StatusCode::CREATED } else { StatusCode::TOO_MANY_REQUESTS };
         assert_eq!(response.status, expected, "{form}");
     }
@@ -189,8 +186,7 @@ async fn a_form_with_errors_spends_no_attempt() {
 async fn a_repeated_sign_up_spends_no_attempt() {
     let app = limited("address", 1).spawn().await;
     for replayed in [None, Some("true"), Some("true")] {
-        let keyed = app.post().header("idempotency-key", "a-key-of-16-chars").json(&ada());
-        let response = TestResponse::receive(keyed).await;
+        let response = app.sign_up_with_key("a-key-of-16-chars", &ada()).await;
         assert_eq!(response.status, StatusCode::CREATED);
         assert_eq!(response.header("idempotency-replayed"), replayed);
     }
@@ -312,8 +308,7 @@ async fn domains_and_tags_are_rejected_together_with_all_other_errors() {
         .spawn()
         .await;
     let errors = async |email: &str| {
-        let mut form = ada_with("email", email);
-        form["nickname"] = "x".repeat(301).into();
+        let form = with_member(ada_with("email", email), "nickname", "x".repeat(301));
         app.sign_up(&form).await.errors()
     };
     let at = |pointer: &str, code: &str| (pointer.to_owned(), code.to_owned());
@@ -348,8 +343,7 @@ async fn a_solved_challenge_lifts_the_limits_up_to_a_cap() {
         .await;
     assert_eq!(app.sign_up(&ada_again(0)).await.status, StatusCode::CREATED);
     let with_proof = async |number| {
-        let mut form = ada_again(number);
-        form["altcha"] = proof(&app).await.into();
+        let form = with_member(ada_again(number), "altcha", proof(&app).await);
         app.sign_up(&form).await
     };
     assert_eq!(app.sign_up(&ada_again(1)).await.problem(), "rate_limited");
@@ -368,8 +362,7 @@ async fn a_solved_challenge_lifts_the_limits_up_to_a_cap() {
 async fn an_attempt_that_needs_a_proof_spends_no_permit() {
     let app = limited("address", 1).spawn().await;
     for number in 0..3 {
-        let mut form = person(number);
-        form["subject"] = "a robot fills in everything".into();
+        let form = with_member(person(number), "subject", "a robot fills in everything");
         assert_eq!(app.sign_up(&form).await.problem(), "challenge_required");
     }
     assert_eq!(decisions(&app, "address", "allowed").await, 0);
@@ -403,12 +396,9 @@ async fn each_address_behind_a_trusted_proxy_has_a_bucket_in_bounded_memory() {
 #[tokio::test]
 async fn replicas_share_the_limits_on_attempts() {
     let database = database().await;
-    let replica = async |builder: TestAppBuilder| {
-        let builder = builder.set("database.url", &database);
-        builder.set("secrets.key", "0123456789abcdef0123456789abcdef").spawn().await
-    };
-    let one = replica(limited("address", 4)).await;
-    let other = replica(limited("address", 4).set("auth0.domain", one.auth0.url())).await;
+    let replica = || limited("address", 4).postgres(&database);
+    let one = replica().spawn().await;
+    let other = replica().set("auth0.domain", one.auth0.url()).spawn().await;
     let mut rejected = Vec::new();
     for nth in 0..8 {
         let app = if nth % 2 == 0 { &one } else { &other };
@@ -435,22 +425,23 @@ async fn replicas_share_the_limits_on_attempts() {
 #[tokio::test]
 async fn a_site_with_proofs_has_eight_times_the_attempts_for_an_e_mail_address() {
     let database = database().await;
-    let replica = async |builder: TestAppBuilder| {
-        let builder = builder.set("database.url", &database);
-        let builder = builder.set("http.trusted_proxies", "127.0.0.1");
-        builder.set("secrets.key", "0123456789abcdef0123456789abcdef").spawn().await
+    let replica = || {
+        limited("with_proof", 1)
+            .postgres(&database)
+            .set("http.trusted_proxies", "127.0.0.1")
+            .set("challenge.work.cost", "1000")
+            .set("challenge.work.tries", "2")
     };
-    let limited = || {
-        let cheap = limited("with_proof", 1).set("challenge.work.cost", "1000");
-        cheap.set("challenge.work.tries", "2")
-    };
-    let one = replica(limited()).await;
-    let other = replica(limited().set("auth0.domain", one.auth0.url())).await;
+    let one = replica().spawn().await;
+    let other = replica().set("auth0.domain", one.auth0.url()).spawn().await;
     let attempt = async |nth: usize, from: String| {
         let app = if nth.is_multiple_of(2) { &one } else { &other };
-        let mut form = ada_with("email", format!("ada+{nth}@example.com"));
-        form["altcha"] = proof(app).await.into();
-        TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await
+        let form = with_member(
+            ada_with("email", format!("ada+{nth}@example.com")),
+            "altcha",
+            proof(app).await,
+        );
+        app.sign_up_from(&from, &form).await
     };
     let mut created = Vec::new();
     for nth in 0..14 {

@@ -4,9 +4,9 @@ use auth0_emulator::{Emulator, Fault, Gate, Route};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::app::{ada, hang_up_once};
+use crate::app::{ada, ada_with, hang_up_once, with_member};
 use crate::eventually::eventually;
-use crate::process::Process;
+use crate::process::{CAPTCHA, Process};
 use crate::raw::Raw;
 
 async fn running() -> (Emulator, Process) {
@@ -37,8 +37,7 @@ async fn an_error_is_logged_with_its_causes() {
     let (auth0, process) = running().await;
     process.post(&ada()).send().await.unwrap();
     auth0.stop().await;
-    let mut other = ada();
-    other["email"] = "other@example.com".into();
+    let other = ada_with("email", "other@example.com");
     process.post(&other).send().await.unwrap();
     let event = process.event(closing_event("upstream_unavailable")).await;
     assert_eq!(event["level"], "WARN");
@@ -182,21 +181,17 @@ async fn lines_that_the_output_rejects_are_counted_and_reported_later() {
 async fn an_outage_of_the_captcha_service_is_one_line() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let settings = [
-        ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
-        ("SIGNUP__CHALLENGE__REQUIRED", "always"),
-        ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
-        ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
-        ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", "secret"),
-        ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
         // Nothing listens there.
         ("SIGNUP__CHALLENGE__CAPTCHA__VERIFY_URL", "http://127.0.0.1:9/"),
         ("SIGNUP__CHALLENGE__CAPTCHA__ON_UNAVAILABLE", "allow"),
     ];
-    let process = Process::start(&auth0, &settings).await;
+    let process = Process::start(&auth0, &[&CAPTCHA[..], &settings].concat()).await;
     for nth in 0..4 {
-        let mut form = ada();
-        form["email"] = format!("ada{nth}@example.com").into();
-        form["cf-turnstile-response"] = "token".into();
+        let form = with_member(
+            ada_with("email", format!("ada{nth}@example.com")),
+            "cf-turnstile-response",
+            "token",
+        );
         let post = process.post(&form);
         assert_eq!(post.send().await.unwrap().status(), 201);
     }

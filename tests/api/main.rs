@@ -18,6 +18,7 @@
 )]
 
 mod app;
+mod builder;
 #[path = "../shared/eventually.rs"]
 mod eventually;
 mod operator;

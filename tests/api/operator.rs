@@ -52,9 +52,9 @@ impl Operator {
         self.auth0.fault(Route::CreateUser, fault);
         self.auth0.fault(Route::CreateUser, Fault::answer(500).always());
         self.auth0.fault(Route::GetUser, Fault::answer(500).always());
-        let answer = self.sign_up(&ada_with("email", email)).await;
-        assert_eq!(answer.problem(), "outcome_unknown");
-        answer
+        let response = self.sign_up(&ada_with("email", email)).await;
+        assert_eq!(response.problem(), "outcome_unknown");
+        response
     }
 
     /// Waits for a matching event of the service's log.

@@ -6,7 +6,7 @@ use auth0_emulator::{Emulator, Fault, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{KEY, TestApp, ada};
+use crate::app::{CONFLICT, KEY, TestApp, ada};
 use crate::identity::{lose_rows, sign_up, sign_up_elsewhere};
 
 const CONNECTION: &str = "Username-Password-Authentication";
@@ -52,8 +52,7 @@ async fn a_user_of_another_connection_hides_no_conflict() {
 #[tokio::test]
 async fn a_user_of_another_connection_does_not_hide_the_own_user() {
     for neighbour in neighbours() {
-        let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
-        let app = TestApp::builder().auth0(ignores).spawn().await;
+        let app = TestApp::builder().auth0(|tenant| tenant.ignores_user_id = true).spawn().await;
         app.learn_whether_ids_are_kept().await;
         app.auth0.add_user(neighbour.clone()).unwrap();
         app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
@@ -95,15 +94,13 @@ async fn a_lookup_asks_for_nobodys_metadata() {
 /// A linked profile has the attributes of its first identity.
 #[tokio::test]
 async fn a_user_linked_to_one_of_another_connection_is_read_by_its_own_identity() {
-    let conflict = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.",
-        "errorCode":"auth0_idp_error"}"#;
     for (readable, problem) in [(json!("1"), "email_taken"), (json!(null), "outcome_unknown")] {
         let app = TestApp::spawn().await;
         let mut linked = neighbours().swap_remove(1);
         let own = json!({"provider": "auth0", "connection": CONNECTION, "user_id": readable});
         linked["identities"].as_array_mut().unwrap().push(own);
         app.auth0.add_user(linked).unwrap();
-        app.auth0.fault(Route::CreateUser, Fault::answer(409).body(conflict));
+        app.auth0.fault(Route::CreateUser, Fault::answer(409).body(CONFLICT));
         assert_eq!(sign_up(&app, Some(KEY)).await.problem(), problem);
     }
 }

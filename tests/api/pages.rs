@@ -11,9 +11,9 @@ use crate::temp_dir::TempDir;
 
 /// Posts a form as a browser does.
 async fn post(app: &TestApp, form: &Value) -> TestResponse {
-    let answer = TestResponse::receive(browser().post(app.url("/signup")).form(form)).await;
-    assert_eq!(answer.header("set-cookie"), None);
-    answer
+    let response = TestResponse::receive(browser().post(app.url("/signup")).form(form)).await;
+    assert_eq!(response.header("set-cookie"), None);
+    response
 }
 
 /// The value of a hidden field of a page.
@@ -62,9 +62,9 @@ async fn the_form_is_served_with_a_fresh_key_and_a_strict_policy() {
 #[tokio::test]
 async fn a_sign_up_redirects_to_the_built_in_page() {
     let app = TestApp::spawn().await;
-    let answer = post(&app, &ada()).await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    let target = answer.header("location").unwrap();
+    let response = post(&app, &ada()).await;
+    assert_eq!(response.status, StatusCode::SEE_OTHER);
+    let target = response.header("location").unwrap();
     assert!(target.starts_with("/signup/success?for=") && !target.contains("ada"), "{target}");
     let page = app.get(target).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -80,12 +80,12 @@ async fn a_sign_up_redirects_to_the_built_in_page() {
 async fn the_chosen_language_is_kept_to_the_last_page() {
     let app = TestApp::spawn().await;
     let french = "/signup/success?ui_locales=fr";
-    let is_french = |answer: &TestResponse| {
-        answer.header("location").is_some_and(|target| target.starts_with(french))
+    let is_french = |response: &TestResponse| {
+        response.header("location").is_some_and(|target| target.starts_with(french))
     };
     // By the field, whatever the URL says.
-    let answer = post(&app, &with(&[("ui_locales", "tlh fr-CA")])).await;
-    assert!(is_french(&answer), "{answer:?}");
+    let response = post(&app, &with(&[("ui_locales", "tlh fr-CA")])).await;
+    assert!(is_french(&response), "{response:?}");
     let page = app.client.get(app.url(french)).header(ACCEPT_LANGUAGE, "de");
     let page = TestResponse::receive(page).await;
     assert_eq!(page.header("content-language"), Some("fr"));
@@ -95,8 +95,8 @@ async fn the_chosen_language_is_kept_to_the_last_page() {
     };
     let rejected = to(with(&[("email", "nope")])).await;
     assert!(rejected.text.contains(r#"name="ui_locales" value="fr""#), "{}", rejected.text);
-    let answer = to(with(&[("email", "ada.fr@example.com")])).await;
-    assert!(is_french(&answer), "{answer:?}");
+    let response = to(with(&[("email", "ada.fr@example.com")])).await;
+    assert!(is_french(&response), "{response:?}");
     // An unavailable language is not chosen.
     let form = with(&[("email", "ada.tlh@example.com"), ("ui_locales", "tlh\r\nx: y")]);
     let target = post(&app, &form).await.header("location").unwrap().to_owned();
@@ -159,9 +159,9 @@ async fn only_a_listed_return_to_is_followed() {
     .enumerate()
     {
         let email = format!("ada{nth}@example.com");
-        let answer = post(&app, &with(&[("email", &email), ("return_to", wanted)])).await;
-        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{wanted}");
-        assert_eq!(answer.header("location"), Some(target), "{wanted}");
+        let response = post(&app, &with(&[("email", &email), ("return_to", wanted)])).await;
+        assert_eq!(response.status, StatusCode::SEE_OTHER, "{wanted}");
+        assert_eq!(response.header("location"), Some(target), "{wanted}");
     }
     let form = app.get("/signup?return_to=https%3A%2F%2Fapp.example.com%2Fwelcome").await;
     assert!(form.text.contains(&format!("name=\"return_to\" value=\"{listed}\"")));
@@ -194,13 +194,13 @@ async fn errors_show_the_form_again_with_every_value_but_the_password() {
         ("utm_source", "x"),
         ("idempotency_key", "a-key-of-this-form"),
     ]);
-    let answer = post(&app, &form).await;
-    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
+    let response = post(&app, &form).await;
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(response.header("cache-control"), Some("private, no-cache"));
     assert!(
-        !answer.text.contains("canary") && !answer.text.contains("<script>"),
+        !response.text.contains("canary") && !response.text.contains("<script>"),
         "{}",
-        answer.text
+        response.text
     );
     for shown in [
         "value=\"Ada\"",
@@ -214,9 +214,9 @@ async fn errors_show_the_form_again_with_every_value_but_the_password() {
         "<code>utm_source</code>",
         "role=\"alert\" data-signup-alert tabindex=\"-1\" autofocus",
     ] {
-        assert!(answer.text.contains(shown), "{shown} in {}", answer.text);
+        assert!(response.text.contains(shown), "{shown} in {}", response.text);
     }
-    assert_eq!(key(&answer), "a-key-of-this-form");
+    assert_eq!(key(&response), "a-key-of-this-form");
     assert!(app.creates().is_empty());
 }
 
@@ -226,9 +226,9 @@ async fn a_form_posted_twice_creates_one_user_and_succeeds_twice() {
     let form = with(&[("idempotency_key", key(&app.get("/signup").await))]);
     let (first, second) = tokio::join!(post(&app, &form), post(&app, &form));
     let again = post(&app, &form).await;
-    for answer in [&first, &second, &again] {
-        assert_eq!(answer.status, StatusCode::SEE_OTHER);
-        assert!(answer.header("location").unwrap().starts_with("/signup/success?"));
+    for response in [&first, &second, &again] {
+        assert_eq!(response.status, StatusCode::SEE_OTHER);
+        assert!(response.header("location").unwrap().starts_with("/signup/success?"));
     }
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
     assert_eq!(app.creates().len(), 1);
@@ -244,13 +244,13 @@ async fn a_taken_address_page_has_links_and_a_fresh_key() {
     post(&app, &ada()).await;
     let used = "the-key-of-the-second-form";
     let taken = with(&[("password", "Analytical-Engine-1837"), ("idempotency_key", used)]);
-    let answer = post(&app, &taken).await;
-    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let response = post(&app, &taken).await;
+    assert_eq!(response.status, StatusCode::CONFLICT);
     for url in ["https://www.example.com/login", "https://www.example.com/reset"] {
-        assert!(answer.text.contains(&format!("href=\"{url}\"")), "{url}");
+        assert!(response.text.contains(&format!("href=\"{url}\"")), "{url}");
     }
     // The used key replays that the address is taken, and belongs to it.
-    assert_ne!(key(&answer), used);
+    assert_ne!(key(&response), used);
     let email = "ada2@example.com";
     let reused = post(&app, &with(&[("email", email), ("idempotency_key", used)])).await;
     assert_eq!(reused.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -265,12 +265,12 @@ async fn an_upstream_error_keeps_the_form_and_its_key() {
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "86400"));
     let form = with(&[("idempotency_key", "the-key-of-this-form")]);
-    let answer = post(&app, &form).await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-    assert_eq!(key(&answer), "the-key-of-this-form");
-    assert!(answer.text.contains(answer.header("x-request-id").unwrap()));
-    assert!(!answer.text.contains(ada()["password"].as_str().unwrap()));
+    let response = post(&app, &form).await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(key(&response), "the-key-of-this-form");
+    assert!(response.text.contains(response.header("x-request-id").unwrap()));
+    assert!(!response.text.contains(ada()["password"].as_str().unwrap()));
 }
 
 #[tokio::test]
@@ -288,13 +288,13 @@ async fn a_service_error_keeps_every_value_of_the_form() {
             ("idempotency_key", "the-key-of-this-form"),
             ("return_to", "https://app.example.com/"),
         ]);
-        let answer = post(&app, &form).await;
-        assert_eq!(answer.status, status);
+        let response = post(&app, &form).await;
+        assert_eq!(response.status, status);
         for shown in ["value=\"Ada\"", "name=\"return_to\" value=\"https://app.example.com/\""] {
-            assert!(answer.text.contains(shown), "{shown} in {}", answer.text);
+            assert!(response.text.contains(shown), "{shown} in {}", response.text);
         }
-        assert!(answer.text.contains(answer.header("x-request-id").unwrap()));
-        assert_eq!(key(&answer), "the-key-of-this-form");
+        assert!(response.text.contains(response.header("x-request-id").unwrap()));
+        assert_eq!(key(&response), "the-key-of-this-form");
     }
 }
 
@@ -315,14 +315,14 @@ async fn a_page_without_the_form_links_back_to_the_posting_page() {
         ("nonsense", None),
     ] {
         let unread = browser().post(app.url("/signup")).header("referer", referrer).body("");
-        let answer = TestResponse::receive(unread).await;
-        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let response = TestResponse::receive(unread).await;
+        assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         if let Some(back) = back {
             let link = format!("href=\"{back}\">Back to shop.example.com</a>");
-            assert!(answer.text.contains(&link), "{}", answer.text);
+            assert!(response.text.contains(&link), "{}", response.text);
         } else {
-            assert!(!answer.text.contains("shop.example.com"), "{referrer}: {}", answer.text);
-            assert!(answer.text.contains(login), "{referrer}: {}", answer.text);
+            assert!(!response.text.contains("shop.example.com"), "{referrer}: {}", response.text);
+            assert!(response.text.contains(login), "{referrer}: {}", response.text);
         }
     }
 }
@@ -330,12 +330,7 @@ async fn a_page_without_the_form_links_back_to_the_posting_page() {
 #[tokio::test]
 async fn a_captcha_widget_is_on_the_form_and_allowed_by_the_policy() {
     let captcha = |provider| {
-        TestApp::builder()
-            .set("auth0_compat.enabled", "false")
-            .set("challenge.captcha.provider", provider)
-            .set("challenge.captcha.site_key", "site&key")
-            .set("challenge.captcha.secret", "canary-captcha-secret")
-            .set("challenge.captcha.hostnames", "www.example.com")
+        TestApp::builder().captcha(provider).set("challenge.captcha.site_key", "site&key")
     };
     for (provider, script, element, source) in [
         (
@@ -394,9 +389,9 @@ async fn a_noscript_hint_appears_where_a_challenge_is_always_required() {
 async fn the_page_can_be_switched_off_and_plain_forms_still_work() {
     let app = TestApp::builder().set("page.enabled", "false").spawn().await;
     assert_eq!(app.get("/signup").await.problem(), "method_not_allowed");
-    let answer = post(&app, &with(&[("email", "nope")])).await;
-    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(answer.text.contains("<form"));
+    let response = post(&app, &with(&[("email", "nope")])).await;
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(response.text.contains("<form"));
     assert_eq!(post(&app, &ada()).await.status, StatusCode::SEE_OTHER);
 }
 
@@ -476,8 +471,7 @@ async fn a_tab_that_got_no_result_has_created_the_user_that_another_tab_met() {
 async fn a_new_key_is_a_new_sign_up_where_the_form_is_not_the_pages() {
     let app = TestApp::spawn().await;
     for (key, expected) in [("first-key-0123456", 201), ("second-key-0123456", 409)] {
-        let post = app.post().header("idempotency-key", key).json(&ada());
-        assert_eq!(TestResponse::receive(post).await.status.as_u16(), expected);
+        assert_eq!(app.sign_up_with_key(key, &ada()).await.status.as_u16(), expected);
     }
 }
 

@@ -8,22 +8,16 @@ use reqwest::StatusCode;
 
 use tokio_postgres::Client;
 
-use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::app::{KEY, TestApp, TestResponse, ada, ada_with};
 use crate::duplicates::RESTARTS;
 use crate::eventually::eventually;
 use crate::server::{connect, database, scalar};
 use crate::unreliable_server::UnreliableServer;
 
-fn service(database: &str) -> TestAppBuilder {
-    TestApp::builder()
-        .set("database.url", database)
-        .set("secrets.key", "0123456789abcdef0123456789abcdef")
-}
-
 #[tokio::test]
 async fn a_service_is_ready_while_sign_ups_work() {
     let database = database().await;
-    let app = service(&database).spawn().await;
+    let app = TestApp::builder().postgres(&database).spawn().await;
     app.until_ready().await;
     let name = database.split(['/', '?']).nth(3).unwrap();
     let table = connect(&database).await;
@@ -66,7 +60,7 @@ async fn a_service_is_ready_while_sign_ups_work() {
 #[tokio::test]
 async fn a_probe_that_hangs_up_cuts_no_connection() {
     let database = database().await;
-    let app = service(&database).spawn().await;
+    let app = TestApp::builder().postgres(&database).spawn().await;
     app.until_ready().await;
     let table = connect(&database).await;
     let sessions = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity \
@@ -108,7 +102,7 @@ async fn lose_row_meanwhile(app: &TestApp, table: &Client, state: i16) -> TestRe
 #[tokio::test]
 async fn a_result_that_meets_no_row_writes_it_whole() {
     let database = database().await;
-    let app = service(&database).spawn().await;
+    let app = TestApp::builder().postgres(&database).spawn().await;
     let table = connect(&database).await;
     assert_eq!(lose_row_meanwhile(&app, &table, 1).await.status, StatusCode::CREATED);
 }
@@ -116,7 +110,8 @@ async fn a_result_that_meets_no_row_writes_it_whole() {
 #[tokio::test]
 async fn a_result_of_an_attempt_that_had_started_again_writes_its_lost_row_too() {
     let database = database().await;
-    let app = service(&database).set("auth0.budget.max_wait_ms", "100").spawn().await;
+    let app =
+        TestApp::builder().postgres(&database).set("auth0.budget.max_wait_ms", "100").spawn().await;
     let taken = ada_with("password", "Another-Password-1");
     assert_eq!(app.sign_up(&taken).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "1"));
@@ -134,7 +129,7 @@ async fn a_result_of_an_attempt_that_had_started_again_writes_its_lost_row_too()
 #[tokio::test]
 async fn a_result_that_is_recorded_late_and_meets_no_row_writes_it_whole() {
     let database = database().await;
-    let app = service(&database).set("ledger.timeout_ms", "1000").spawn().await;
+    let app = TestApp::builder().postgres(&database).set("ledger.timeout_ms", "1000").spawn().await;
     app.until_ready().await;
     let from = app.creates().len();
     let gate = Gate::new();
@@ -180,7 +175,8 @@ async fn an_attempt_whose_start_was_lost_is_released_unless_it_has_started_again
         let database = database().await;
         let proxy = UnreliableServer::start();
         let through = proxy.url(database.split(['/', '?']).nth(3).unwrap());
-        let app = service(&through).set("ledger.timeout_ms", "6000").spawn().await;
+        let app =
+            TestApp::builder().postgres(&through).set("ledger.timeout_ms", "6000").spawn().await;
         app.until_ready().await;
         lose_start(&app, &proxy, &database).await;
         let table = connect(&database).await;
@@ -205,7 +201,11 @@ async fn an_attempt_whose_start_was_lost_is_released_unless_it_has_started_again
             (scalar::<i64>(&table, rows).await == 1).then_some(())
         })
         .await;
-        let other = service(&database).set("auth0.domain", app.auth0.url()).spawn().await;
+        let other = TestApp::builder()
+            .postgres(&database)
+            .set("auth0.domain", app.auth0.url())
+            .spawn()
+            .await;
         let again = other.sign_up_with_key(KEY, &ada()).await;
         assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
         assert_eq!(again.header("idempotency-replayed"), None);

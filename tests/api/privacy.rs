@@ -14,8 +14,9 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, 
 use reqwest::Client;
 use serde_json::{Value, json};
 
+use crate::app::ada_with;
 use crate::eventually::eventually;
-use crate::process::Process;
+use crate::process::{CAPTCHA, Process};
 use crate::server::{connect, database};
 use crate::temp_dir::TempDir;
 
@@ -388,19 +389,12 @@ async fn the_process_leaves_no_core_dump() {
 async fn a_captcha_token_goes_only_to_its_service() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let settings = [
-        ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
-        ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
-        ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", "canary-captcha-secret"),
-        ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
         // No server listens there.
         ("SIGNUP__CHALLENGE__CAPTCHA__VERIFY_URL", "http://127.0.0.1:1/siteverify"),
-        ("SIGNUP__CHALLENGE__REQUIRED", "always"),
-        ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
         ("RUST_LOG", "trace"),
     ];
-    let mut process = Process::start(&auth0, &settings).await;
-    let mut form = json!({"email": "ada@example.com", "password": "Difference-Engine-1843"});
-    form["cf-turnstile-response"] = "canary-captcha-token".into();
+    let mut process = Process::start(&auth0, &[&CAPTCHA[..], &settings].concat()).await;
+    let form = ada_with("cf-turnstile-response", "canary-captcha-token");
     let response = process.post(&form).send().await.unwrap();
     assert_eq!(response.status().as_u16(), 503);
     let response = ("response".to_owned(), response.text().await.unwrap());

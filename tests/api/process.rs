@@ -9,11 +9,22 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
+use crate::builder::CAPTCHA_SECRET;
 use crate::eventually::eventually;
 use crate::temp_dir::TempDir;
 
 /// Leaves the application's secret to a file, over which the environment would win.
 pub(crate) const NO_SECRET: (&str, &str) = ("AUTH0_CLIENT_SECRET", "");
+
+/// Requires captchas of Turnstile.
+pub(crate) const CAPTCHA: [(&str, &str); 6] = [
+    ("SIGNUP__CHALLENGE__REQUIRED", "always"),
+    ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
+    ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
+    ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
+    ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", CAPTCHA_SECRET),
+    ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
+];
 
 /// The running binary; killed when dropped.
 pub(crate) struct Process {

@@ -66,8 +66,7 @@ async fn a_trusted_proxy_that_names_no_client_degrades_readiness() {
     app.until_ready().await;
     livez(&app, "x-real-ip", "192.0.2.7").await;
     app.get("/signup").await;
-    let named = app.post().header("x-forwarded-for", "192.0.2.7").json(&json!({}));
-    TestResponse::receive(named).await;
+    app.sign_up_from("192.0.2.7", &json!({})).await;
     let clients = async || app.get_admin("/readyz").await.json()["checks"]["clients"].clone();
     assert_eq!(clients().await, "ok", "a balancer probes without the header");
 

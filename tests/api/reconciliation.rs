@@ -8,7 +8,9 @@ use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{KEY, NOBODY, TestApp, TestResponse, ada, ada_with};
+use crate::app::{
+    CONFLICT, KEY, NOBODY, TestApp, TestResponse, USERNAME_TAKEN, ada, ada_with, with_member,
+};
 use crate::eventually::eventually;
 
 /// The shortest time from one of these calls to the next.
@@ -149,8 +151,7 @@ async fn a_403_from_in_front_of_the_tenant_does_not_end_reconciliation() {
 
 #[tokio::test]
 async fn without_read_users_the_repeated_call_alone_resolves() {
-    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
-    let app = TestApp::builder().auth0(scopes).spawn().await;
+    let app = TestApp::builder().scopes(&["create:users"]).spawn().await;
     // Nothing shows that the connection keeps pinned ids, so a repeat could create a second user.
     app.auth0.fault(Route::CreateUser, Fault::close());
     assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
@@ -164,15 +165,14 @@ async fn without_read_users_the_repeated_call_alone_resolves() {
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     assert_eq!(app.sign_up(&form("acted")).await.problem(), "outcome_unknown");
     assert_eq!(app.creates().len(), 6);
-    let mut taken = ada_with("password", "Another-Password-1");
-    taken["email"] = "before@example.com".into();
+    let taken =
+        with_member(ada_with("password", "Another-Password-1"), "email", "before@example.com");
     assert_eq!(app.sign_up(&taken).await.problem(), "email_taken");
 }
 
 #[tokio::test]
 async fn a_user_whose_pinned_id_was_ignored_is_looked_up_by_address() {
-    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
-    let app = TestApp::builder().auth0(ignores).spawn().await;
+    let app = TestApp::builder().auth0(|tenant| tenant.ignores_user_id = true).spawn().await;
     app.learn_whether_ids_are_kept().await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     let response = app.sign_up(&ada()).await;
@@ -229,7 +229,7 @@ async fn a_late_create_is_reported_as_created_when_the_client_comes_back() {
 async fn a_ledger_that_cannot_be_written_stops_sign_ups_before_auth0() {
     let app = TestApp::builder().set("ledger.timeout_ms", "200").spawn().await;
     app.until_ready().await;
-    let other = rusqlite::Connection::open(app.database()).unwrap();
+    let other = app.ledger();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let response = app.sign_up(&ada()).await;
     assert_eq!(response.problem(), "unavailable");
@@ -253,7 +253,7 @@ async fn a_client_does_not_wait_for_a_ledger_that_cannot_record_the_outcome() {
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
     gate.arrived(1).await;
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let ledger = app.ledger();
     ledger.execute_batch("BEGIN EXCLUSIVE").unwrap();
     gate.open();
     // Locked until the client has its response: a later try records the outcome.
@@ -270,8 +270,7 @@ async fn a_client_does_not_wait_for_a_ledger_that_cannot_record_the_outcome() {
 
 #[tokio::test]
 async fn a_connection_that_starts_to_keep_ids_is_trusted_again() {
-    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
-    let app = TestApp::builder().auth0(ignores).spawn().await;
+    let app = TestApp::builder().auth0(|tenant| tenant.ignores_user_id = true).spawn().await;
     let other = |name: &str| ada_with("email", format!("{name}@example.com"));
     assert_eq!(app.sign_up(&other("before")).await.status, StatusCode::CREATED);
     app.auth0.tenant(|tenant| tenant.ignores_user_id = false);
@@ -295,8 +294,7 @@ async fn a_connection_that_starts_to_keep_ids_is_trusted_again() {
 
 #[tokio::test]
 async fn a_user_of_another_attempt_is_never_claimed() {
-    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
-    let app = TestApp::builder().auth0(ignores).spawn().await;
+    let app = TestApp::builder().auth0(|tenant| tenant.ignores_user_id = true).spawn().await;
     let first = ada_with("password", "Another-Password-1");
     assert_eq!(app.sign_up(&first).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close());
@@ -310,8 +308,7 @@ async fn a_user_of_another_attempt_is_never_claimed() {
 /// As for the tenant's clock, which is compared in whole seconds: not old enough for a user of somebody else.
 #[tokio::test]
 async fn a_user_from_just_before_the_attempt_is_not_claimed() {
-    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
-    let app = TestApp::builder().auth0(ignores).spawn().await;
+    let app = TestApp::builder().auth0(|tenant| tenant.ignores_user_id = true).spawn().await;
     app.learn_whether_ids_are_kept().await;
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::close().behind(&gate));
@@ -500,8 +497,7 @@ async fn nothing_is_repeated_before_it_is_known_whether_ids_are_kept() {
 
 #[tokio::test]
 async fn a_taken_address_is_recorded_when_the_client_comes_back() {
-    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
-    let app = TestApp::builder().auth0(ignores).spawn().await;
+    let app = TestApp::builder().auth0(|tenant| tenant.ignores_user_id = true).spawn().await;
     let older = ada_with("password", "Another-Password-1");
     assert_eq!(app.sign_up(&older).await.status, StatusCode::CREATED);
     app.auth0.advance_clock(Duration::from_mins(20));
@@ -547,14 +543,9 @@ async fn lose_everything(app: &TestApp, form: &Value) {
 
 #[tokio::test]
 async fn a_rejection_of_other_fields_says_nothing_about_an_earlier_call() {
-    let strict = |tenant: &mut auth0_emulator::Tenant| tenant.no_personal_info = true;
-    let app = TestApp::builder().auth0(strict).spawn().await;
+    let app = TestApp::builder().auth0(|tenant| tenant.no_personal_info = true).spawn().await;
     app.learn_whether_ids_are_kept().await;
-    let form = |nickname| {
-        let mut form = ada_with("nickname", nickname);
-        form["password"] = "Lovelace9!Zx".into();
-        form
-    };
+    let form = |nickname| with_member(ada_with("nickname", nickname), "password", "Lovelace9!Zx");
     lose_everything(&app, &form("ada")).await;
     let other = app.sign_up_with_key(KEY, &form("lovelace9!zx")).await;
     assert_eq!(other.problem(), "outcome_unknown", "{other:?}");
@@ -581,7 +572,6 @@ async fn a_first_call_that_failed_is_repeated_only_if_its_id_has_no_user() {
 /// The client comes back until the grace period is over. Each repeated call is rejected.
 #[tokio::test]
 async fn a_rejected_repeat_resolves_an_attempt_only_if_no_user_was_found_before() {
-    let taken = r#"{"statusCode":400,"error":"Bad Request","message":"The username provided is in use already."}"#;
     let rows = [
         ("true", Fault::answer(404).body(NOBODY), Duration::from_mins(1)),
         ("true", Fault::answer(503), Duration::from_secs(4)),
@@ -596,8 +586,7 @@ async fn a_rejected_repeat_resolves_an_attempt_only_if_no_user_was_found_before(
             .auth0(|tenant| tenant.requires_username = true)
             .spawn()
             .await;
-        let mut before = ada_with("username", "before");
-        before["email"] = "before@example.com".into();
+        let before = with_member(ada_with("username", "before"), "email", "before@example.com");
         assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
         app.auth0.fault(Route::CreateUser, Fault::answer(503).times(2));
         app.auth0.fault(Route::GetUser, Fault::answer(503));
@@ -605,7 +594,7 @@ async fn a_rejected_repeat_resolves_an_attempt_only_if_no_user_was_found_before(
         let form = ada_with("username", "ada");
         assert_eq!(app.sign_up_with_key(KEY, &form).await.problem(), "outcome_unknown", "{pins}");
         let (route, rejection) = match pins {
-            "true" => (Route::GetUser, Fault::answer(400).body(taken)),
+            "true" => (Route::GetUser, Fault::answer(400).body(USERNAME_TAKEN)),
             _ => (Route::UsersByEmail, Fault::answer(403)),
         };
         app.auth0.clear_faults();
@@ -626,12 +615,10 @@ async fn a_rejected_repeat_resolves_an_attempt_only_if_no_user_was_found_before(
 
 #[tokio::test]
 async fn a_client_that_keeps_coming_back_learns_of_a_rejection() {
-    let strict = |tenant: &mut auth0_emulator::Tenant| tenant.no_personal_info = true;
     let settings = TestApp::builder().set("reconciliation.not_created_after_ms", "1000");
-    let app = settings.auth0(strict).spawn().await;
+    let app = settings.auth0(|tenant| tenant.no_personal_info = true).spawn().await;
     app.learn_whether_ids_are_kept().await;
-    let mut form = ada_with("nickname", "lovelace9!zx");
-    form["password"] = "Lovelace9!Zx".into();
+    let form = with_member(ada_with("nickname", "lovelace9!zx"), "password", "Lovelace9!Zx");
     // A response that is lost for a reason of its own, with every lookup.
     app.auth0.fault(Route::CreateUser, Fault::answer(503).times(2));
     app.auth0.fault(Route::GetUser, Fault::answer(503).times(2));
@@ -646,10 +633,12 @@ async fn a_client_that_keeps_coming_back_learns_of_a_rejection() {
 
 #[tokio::test]
 async fn a_taken_username_says_nothing_about_a_call_with_another_one() {
-    let usernames = |tenant: &mut auth0_emulator::Tenant| tenant.requires_username = true;
-    let app = TestApp::builder().auth0(usernames).set("fields.username", "required").spawn().await;
-    let mut bob = ada_with("username", "bob");
-    bob["email"] = "bob@example.com".into();
+    let app = TestApp::builder()
+        .auth0(|tenant| tenant.requires_username = true)
+        .set("fields.username", "required")
+        .spawn()
+        .await;
+    let bob = with_member(ada_with("username", "bob"), "email", "bob@example.com");
     assert_eq!(app.sign_up(&bob).await.status, StatusCode::CREATED);
     lose_everything(&app, &ada_with("username", "ada")).await;
     // The tenant is slow: its user is not there yet.
@@ -664,11 +653,9 @@ async fn a_taken_username_says_nothing_about_a_call_with_another_one() {
 /// What the repeated call of a lost one gets from a custom database that has stored the user by then, or from any
 /// tenant about somebody else's user: the outcome code, and the response.
 fn conflicts() -> [(&'static str, Fault); 2] {
-    let email = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.","errorCode":"auth0_idp_error"}"#;
-    let username = r#"{"statusCode":400,"error":"Bad Request","message":"The username provided is in use already."}"#;
     [
-        ("email_taken", Fault::answer(409).body(email)),
-        ("username_taken", Fault::answer(400).body(username)),
+        ("email_taken", Fault::answer(409).body(CONFLICT)),
+        ("username_taken", Fault::answer(400).body(USERNAME_TAKEN)),
     ]
 }
 

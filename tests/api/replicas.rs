@@ -8,21 +8,23 @@ use reqwest::StatusCode;
 use tokio_postgres::Client;
 
 use crate::app::{KEY, TestApp, ada, ada_with};
+use crate::builder::SECRET as OLD;
 use crate::eventually::eventually;
 use crate::server::{connect, database, scalar};
 
-const OLD: &str = "0123456789abcdef0123456789abcdef";
 const NEW: &str = "fedcba9876543210fedcba9876543210";
 
-/// Starts two replicas at one tenant, with these settings of their secrets.
-async fn replicas(one: &[(&str, &str)], other: &[(&str, &str)]) -> (TestApp, TestApp, String) {
+/// The settings of a replica that has the new secret, and the old one as the previous one.
+const ROTATED: &[(&str, &str)] = &[("secrets.key", NEW), ("secrets.previous_key", OLD)];
+
+/// Starts two replicas at one tenant, the second with these settings.
+async fn replicas(of_second: &[(&str, &str)]) -> (TestApp, TestApp, String) {
     let database = database().await;
-    let replica = |settings: &[(&str, &str)]| {
-        let builder = TestApp::builder().set("database.url", &database);
-        settings.iter().fold(builder, |builder, (key, value)| builder.set(key, value))
-    };
-    let one = replica(one).spawn().await;
-    let other = replica(other).set("auth0.domain", one.auth0.url()).spawn().await;
+    let replica = || TestApp::builder().postgres(&database);
+    let one = replica().spawn().await;
+    let other = replica().set("auth0.domain", one.auth0.url());
+    let other = of_second.iter().fold(other, |builder, (key, value)| builder.set(key, value));
+    let other = other.spawn().await;
     one.until_ready().await;
     other.until_ready().await;
     (one, other, database)
@@ -39,7 +41,7 @@ async fn until_recorded(connection: &Client, attempts: i64) {
 
 #[tokio::test]
 async fn a_double_click_over_two_replicas_is_one_sign_up() {
-    let (one, other, _) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;
+    let (one, other, _) = replicas(&[]).await;
     for number in 0..20 {
         let form = ada_with("email", format!("double{number}@example.com"));
         let (first, second) = tokio::join!(one.sign_up(&form), other.sign_up(&form));
@@ -53,18 +55,17 @@ async fn a_double_click_over_two_replicas_is_one_sign_up() {
 
 #[tokio::test]
 async fn a_key_is_one_attempt_while_the_secret_is_half_rotated() {
-    let rotated = [("secrets.key", NEW), ("secrets.previous_key", OLD)];
-    let (one, other, _) = replicas(&[("secrets.key", OLD)], &rotated).await;
+    let (one, other, _) = replicas(ROTATED).await;
     for number in 0..30 {
         let form = ada_with("email", format!("rotated{number}@example.com"));
         let key = format!("rotated-key-number-{number}");
         let (first, second) =
-            tokio::join!(one.sign_up_with_key(&key, &form), other.sign_up_with_key(&key, &form));
+            tokio::join!(one.sign_up_with_key(&*key, &form), other.sign_up_with_key(&*key, &form));
         for response in [&first, &second] {
             assert_eq!(response.status, StatusCode::CREATED, "{number}: {response:?}");
         }
         let replica = if number % 2 == 0 { &one } else { &other };
-        let again = replica.sign_up_with_key(&key, &form).await;
+        let again = replica.sign_up_with_key(&*key, &form).await;
         assert_eq!(again.status, StatusCode::CREATED, "{number}: {again:?}");
     }
     assert_eq!((one.creates().len(), one.auth0.users().len()), (30, 30));
@@ -72,8 +73,7 @@ async fn a_key_is_one_attempt_while_the_secret_is_half_rotated() {
 
 #[tokio::test]
 async fn a_user_of_the_previous_secret_is_recognised_without_its_row() {
-    let rotated = [("secrets.key", NEW), ("secrets.previous_key", OLD)];
-    let (one, other, database) = replicas(&[("secrets.key", OLD)], &rotated).await;
+    let (one, other, database) = replicas(ROTATED).await;
     assert_eq!(one.sign_up_with_key(KEY, &ada()).await.status, StatusCode::CREATED);
     assert_eq!(
         one.sign_up(&ada_with("email", "eve@example.com")).await.status,
@@ -91,7 +91,7 @@ async fn a_user_of_the_previous_secret_is_recognised_without_its_row() {
 
 #[tokio::test]
 async fn nobody_waits_for_a_dead_replica() {
-    let (one, other, database) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;
+    let (one, other, database) = replicas(&[]).await;
     assert_eq!(one.sign_up_with_key(KEY, &ada()).await.status, StatusCode::CREATED);
     let connection = connect(&database).await;
     // The first replica died during its call: the row is open, and its heartbeat has stopped.
@@ -113,7 +113,7 @@ async fn nobody_waits_for_a_dead_replica() {
 #[tokio::test]
 async fn a_result_that_a_failover_lost_is_found_without_a_restart() {
     let database = database().await;
-    let settings = TestApp::builder().set("database.url", &database).set("secrets.key", OLD);
+    let settings = TestApp::builder().postgres(&database);
     let app = settings.spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     let connection = connect(&database).await;
@@ -149,7 +149,7 @@ async fn what_is_known_about_ids_outlasts_a_rotation_of_the_secret() {
 
 #[tokio::test]
 async fn a_replica_knows_what_another_has_learned_about_ids() {
-    let (one, other, database) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;
+    let (one, other, database) = replicas(&[]).await;
     other.learn_whether_ids_are_kept().await;
     let connection = connect(&database).await;
     eventually("what it learned is recorded", async || {

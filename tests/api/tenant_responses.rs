@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Ahead, KEY, TestApp, TestResponse, ada, person};
+use crate::app::{Ahead, KEY, TestApp, TestResponse, ada, person, with_member};
 use crate::eventually::eventually;
 use crate::process::Process;
 
@@ -239,8 +239,7 @@ async fn a_username_that_auth0_rejects_is_an_error_of_the_field() {
     .enumerate()
     {
         app.auth0.fault(Route::CreateUser, bad_request(message, code));
-        let mut form = person(nth);
-        form["username"] = "ada*lovelace".into();
+        let form = with_member(person(nth), "username", "ada*lovelace");
         let response = app.sign_up(&form).await;
         assert_eq!(response.errors(), [("/username".into(), "malformed".into())], "{message}");
     }

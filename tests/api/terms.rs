@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser};
+use crate::app::{KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser, with_member};
 use crate::operator::Operator;
 
 const URL: &str = "https://www.example.com/terms";
@@ -44,8 +44,8 @@ fn the_body(app: &TestApp) -> (String, String) {
 #[tokio::test]
 async fn an_acceptance_is_in_the_create_call_with_version_and_time() {
     let app = with_terms().clock(Arc::new(Hasty::default())).spawn().await;
-    let answer = app.sign_up(&ada_with("terms", true)).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&ada_with("terms", true)).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     let (body, at) = the_body(&app);
     assert_eq!(
         body,
@@ -54,7 +54,7 @@ async fn an_acceptance_is_in_the_create_call_with_version_and_time() {
     let of_the_clock = at.strip_prefix("2026-11-25T").and_then(|at| at.strip_suffix(".042Z"));
     assert!(of_the_clock.is_some_and(|at| at.len() == 8), "{at}");
     assert_eq!(app.auth0.users()[0]["app_metadata"]["terms"]["version"], "2026-11");
-    assert!(!answer.text.contains("metadata"), "{}", answer.text);
+    assert!(!response.text.contains("metadata"), "{}", response.text);
 }
 
 #[tokio::test]
@@ -83,8 +83,8 @@ async fn missing_acceptance_is_reported_with_the_other_errors() {
     let app = with_terms().spawn().await;
     let error = |code: &str| ("/terms".to_owned(), code.to_owned());
     for rejected in [json!(null), json!(false), json!(""), json!("false"), json!("off")] {
-        let answer = app.sign_up(&ada_with("terms", rejected.clone())).await;
-        assert_eq!(answer.errors(), [error("terms_required")], "{rejected}");
+        let response = app.sign_up(&ada_with("terms", rejected.clone())).await;
+        assert_eq!(response.errors(), [error("terms_required")], "{rejected}");
     }
     assert_eq!(app.sign_up(&ada()).await.errors(), [error("terms_required")]);
     // From a form that was opened under earlier terms.
@@ -97,16 +97,16 @@ async fn missing_acceptance_is_reported_with_the_other_errors() {
     assert_eq!(wrong.json()["errors"][0]["params"]["expected"], "boolean");
 
     let all = json!({"email": "nope", "password": "abc", "role": "admin"});
-    let answer = app.sign_up(&all).await;
-    let pointers: Vec<_> = answer.errors().into_iter().map(|(pointer, _)| pointer).collect();
+    let response = app.sign_up(&all).await;
+    let pointers: Vec<_> = response.errors().into_iter().map(|(pointer, _)| pointer).collect();
     assert_eq!(pointers, ["/email", "/password", "/password", "/terms", "/role"]);
     assert!(app.creates().is_empty());
     for (nth, accepted) in ["true", "on", "1", "yes", "2026-11"].into_iter().enumerate() {
         let form = format!(
             "email=ada{nth}%40example.com&password=Difference-Engine-1843&terms={accepted}"
         );
-        let answer = app.sign_up_raw("application/x-www-form-urlencoded", form).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{accepted}");
+        let response = app.sign_up_raw("application/x-www-form-urlencoded", form).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{accepted}");
     }
 }
 
@@ -115,8 +115,7 @@ async fn optional_terms_are_recorded_only_if_accepted() {
     let app = with_terms().set("terms.required", "false").spawn().await;
     assert_eq!(app.sign_up(&ada_with("terms", false)).await.status, StatusCode::CREATED);
     assert_eq!(app.the_create().get("app_metadata"), None);
-    let mut form = ada_with("terms", true);
-    form["email"] = "grace@example.com".into();
+    let form = with_member(ada_with("terms", true), "email", "grace@example.com");
     assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
     assert_eq!(app.creates()[1].json()["app_metadata"]["terms"]["version"], "2026-11");
 }
@@ -134,8 +133,7 @@ async fn without_terms_the_field_is_ignored() {
 
 /// Only where ids are known to be kept is a lost call repeated at once.
 async fn learn_that_ids_are_kept(app: &TestApp) {
-    let mut before = ada_with("terms", true);
-    before["email"] = "before@example.com".into();
+    let before = with_member(ada_with("terms", true), "email", "before@example.com");
     assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
 }
 
@@ -144,8 +142,8 @@ async fn a_repeated_call_has_the_same_bytes() {
     let app = with_terms().patient().clock(Arc::new(Hasty::default())).spawn().await;
     learn_that_ids_are_kept(&app).await;
     app.auth0.fault(Route::CreateUser, Fault::close());
-    let answer = app.sign_up(&ada_with("terms", true)).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&ada_with("terms", true)).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     let creates = &app.creates()[1..];
     assert_eq!(creates.len(), 2);
     assert_eq!(creates[0].body, creates[1].body);
@@ -156,8 +154,7 @@ async fn a_key_after_a_restart_repeats_the_recorded_acceptance() {
     let app = with_terms().spawn().await;
     learn_that_ids_are_kept(&app).await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
-    let mut form = ada_with("terms", true);
-    form["idempotency_key"] = KEY.into();
+    let form = with_member(ada_with("terms", true), "idempotency_key", KEY);
     assert_eq!(app.sign_up(&form).await.problem(), "outcome_unknown");
     app.auth0.clear_faults();
     // Other terms apply by now.
@@ -191,8 +188,7 @@ async fn the_plain_form_has_a_checkbox_that_keeps_its_state() {
     ] {
         assert!(unticked.text.contains(shown), "{shown} in {}", unticked.text);
     }
-    let mut faulty = ada_with("terms", "2026-11");
-    faulty["email"] = "nope".into();
+    let faulty = with_member(ada_with("terms", "2026-11"), "email", "nope");
     let ticked = post(faulty).await.text;
     let kept = r#"data-signup-label="Terms" value="2026-11" checked required>"#;
     assert!(ticked.contains(kept) && !ticked.contains("Accept the terms"), "{ticked}");

@@ -14,8 +14,8 @@ use crate::process::Process;
 /// Sends these sign-ups at once. Returns how many were created.
 async fn sign_up_many(app: &TestApp, people: std::ops::Range<usize>) -> usize {
     let requests = people.map(|nth| app.post().json(&person(nth)).send());
-    let answers = futures_util::future::join_all(requests).await;
-    answers.into_iter().filter(|a| a.as_ref().unwrap().status() == StatusCode::CREATED).count()
+    let responses = futures_util::future::join_all(requests).await;
+    responses.into_iter().filter(|a| a.as_ref().unwrap().status() == StatusCode::CREATED).count()
 }
 
 #[tokio::test]
@@ -108,9 +108,9 @@ async fn a_failing_token_endpoint_gets_no_request_per_sign_up() {
     let limited = Fault::answer(429).header("retry-after", "3600").body(quota);
     app.auth0.fault(Route::Token, limited.always());
     for nth in 0..20 {
-        let answer = app.sign_up(&person(nth)).await;
-        assert_eq!(answer.problem(), "upstream_busy");
-        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        let response = app.sign_up(&person(nth)).await;
+        assert_eq!(response.problem(), "upstream_busy");
+        let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();
         assert!((3590..=3600).contains(&seconds), "{seconds}");
     }
     assert_eq!(app.token_requests(), 1);
@@ -130,10 +130,10 @@ async fn a_used_up_token_quota_is_reported_and_waited_for() {
     // A restart needs another token, and the quota of the day is used up.
     let app = app.restart().await;
     for nth in 1..11 {
-        let answer = app.sign_up(&person(nth)).await;
-        assert_eq!(answer.problem(), "upstream_busy");
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        let response = app.sign_up(&person(nth)).await;
+        assert_eq!(response.problem(), "upstream_busy");
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();
         assert!((43_100..=43_200).contains(&seconds), "{seconds}");
     }
     assert_eq!(app.get_admin("/readyz").await.json()["checks"]["auth0"], "failing");
@@ -155,9 +155,9 @@ async fn rejected_credentials_are_an_error_of_the_operator() {
     for (status, body) in rejections {
         let app = TestApp::spawn().await;
         app.auth0.fault(Route::Token, Fault::answer(status).body(body).always());
-        let answer = app.sign_up(&person(0)).await;
-        assert_eq!(answer.problem(), "upstream_rejected", "{status} {body}");
-        assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+        let response = app.sign_up(&person(0)).await;
+        assert_eq!(response.problem(), "upstream_rejected", "{status} {body}");
+        assert_eq!(response.status, StatusCode::BAD_GATEWAY);
         assert!(app.creates().is_empty());
     }
 }
@@ -179,8 +179,8 @@ async fn a_moment_of_the_network_in_front_of_the_token_endpoint_fails_no_sign_up
         let auth0 = Emulator::builder().start().await.unwrap();
         auth0.fault(Route::Token, fault.times(3));
         let app = TestApp::builder().tenant(auth0).spawn().await;
-        let answer = app.sign_up(&person(0)).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        let response = app.sign_up(&person(0)).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
         assert_eq!(app.token_requests(), 4);
         let failed = r#"auth0_requests_total{operation="token",outcome="failed"}"#;
         assert_eq!(app.metric(failed).await, 3);
@@ -208,11 +208,11 @@ async fn a_host_that_is_not_the_tenants_is_an_error_of_the_operator() {
         auth0.fault(Route::Token, fault.always());
         let service = Process::start(&auth0, &[]).await;
         let rejected = async || {
-            let answer = TestResponse::receive(service.post(&person(0))).await;
-            (answer.status == StatusCode::BAD_GATEWAY).then_some(answer)
+            let response = TestResponse::receive(service.post(&person(0))).await;
+            (response.status == StatusCode::BAD_GATEWAY).then_some(response)
         };
-        let answer = eventually("the operator has to act", rejected).await;
-        assert_eq!(answer.problem(), "upstream_rejected", "{status}: {answer:?}");
+        let response = eventually("the operator has to act", rejected).await;
+        assert_eq!(response.problem(), "upstream_rejected", "{status}: {response:?}");
         let reason = format!(
             "a response with status {status} that is not Auth0's: is auth0.domain the tenant's, or \
              does a proxy respond in its place?"
@@ -232,8 +232,8 @@ async fn a_host_that_is_not_the_tenants_is_an_error_of_the_operator() {
             (checks["auth0"] == "ok").then_some(())
         };
         eventually("the tenant responds", recovered).await;
-        let answer = TestResponse::receive(service.post(&person(0))).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{status}: {answer:?}");
+        let response = TestResponse::receive(service.post(&person(0))).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{status}: {response:?}");
     });
     futures_util::future::join_all(seen).await;
 }
@@ -324,8 +324,8 @@ async fn absurd_numbers_from_the_token_endpoint_break_nothing() {
     for header in ["retry-after", "x-ratelimit-reset"] {
         let app = TestApp::spawn().await;
         app.auth0.fault(Route::Token, Fault::answer(429).header(header, &absurd).always());
-        let answer = app.sign_up(&person(0)).await;
-        assert_eq!(answer.problem(), "upstream_busy", "{header}");
+        let response = app.sign_up(&person(0)).await;
+        assert_eq!(response.problem(), "upstream_busy", "{header}");
         assert_eq!(app.get("/readyz").await.json()["status"], "degraded");
     }
 }

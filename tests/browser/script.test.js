@@ -158,6 +158,40 @@ test("a taken address is reported in words, with a link to log in that Tab reach
   assert.equal((await send(page)).status, "created");
 });
 
+test("an address goes on as the account has it, without what nobody sees around it", async (t) => {
+  // What docs/api.md says is trimmed.
+  const ranges = [
+    [0x20], [0x85], [0xa0], [0xad], [0x61c], [0x115f, 0x1160], [0x180e], [0x200b, 0x200f], [0x202a, 0x202e],
+    [0x2060, 0x206f], [0x2800], [0x3164], [0xfeff], [0xffa0],
+  ];
+  const code = ([first, last = first]) => Array.from({ length: last - first + 1 }, (_, nth) => first + nth);
+  const unseen = String.fromCodePoint(...ranges.flatMap(code));
+  const email = "copied@example.com";
+  const copied = unseen + email + unseen;
+  const login = `https://www.example.com/login?login_hint=${encodeURIComponent(email)}`;
+  const page = await open(chromium, t, form);
+  const keys = [];
+  page.on("request", (request) => {
+    if (request.method() === "POST") keys.push(new URLSearchParams(request.postData()).get("idempotency_key"));
+  });
+  await page.evaluate(() => addEventListener("signup:done", ({ detail }) => (window.handedOn = detail.email)));
+  await fill(page, { ...ADA, email, given_name: "\u0007" });
+  assert.equal((await send(page)).status, "invalid");
+  await fill(page, { email: copied, given_name: ADA.given_name });
+  assert.equal((await send(page)).status, "created");
+  assert.equal(keys.length, 2);
+  assert.equal(keys[0], keys[1]);
+  assert.equal((await service.creates(email)).length, 1);
+  assert.equal(await page.evaluate(() => window.handedOn), email);
+  assert.ok((await page.textContent(".signup-done")).includes(`account for ${email} has been created`));
+  assert.equal(await page.getAttribute(".signup-done a", "href"), login);
+
+  await page.goto(form);
+  await fill(page, { ...ADA, email: copied, password: "Analytical-Engine-1837" });
+  assert.equal((await send(page)).status, "taken");
+  assert.equal(await page.getAttribute("[role=alert] .account-links a", "href"), login);
+});
+
 test("a double click sends once", async (t) => {
   const page = await open(chromium, t, form);
   const email = "click@example.com";

@@ -228,7 +228,7 @@ class SignupForm {
     if (challenge?.kinds.includes("recaptcha_v3")) await this.#assisted;
     await this.#addProofs?.(data, challenge);
     const post = () => signUp(this.url, data, {
-      key: this.#keyFor(data),
+      key: this.#keyFor(),
       lang: this.languages(),
       signal: this.#signal,
       onChallenge: () => {
@@ -247,11 +247,16 @@ class SignupForm {
     return result;
   }
 
+  /** The address that was sent, as the service reads it but for capitals. */
+  get #email() {
+    // The service trims white space and what nobody sees, and rejects an address with the latter inside.
+    return String(this.#data.get("email") ?? "").replace(/[\x85\u2800\p{DI}]/gu, "").trim();
+  }
+
   /** Returns the key of this sign-up, which changes only with the address or the password. */
-  #keyFor(data) {
+  #keyFor() {
     // The service compares addresses in the same way.
-    const email = String(data.get("email")).trim().toLowerCase();
-    const identity = JSON.stringify([email, data.get("password")]);
+    const identity = JSON.stringify([this.#email.toLowerCase(), this.#data.get("password")]);
     if (!this.#key) {
       const stored = this.#inTab((tab, name) => /^\w{32}$/.exec(tab[name])[0]);
       this.#setKey(findInput(this.form, "idempotency_key")?.value || stored);
@@ -314,7 +319,7 @@ class SignupForm {
     const summary = this.#errors.show(errors);
     if (summary.length && status === "invalid") lines.shift();
     const calm = /^(email_taken|outcome_unknown|signups_closed)$/.test(problem.code);
-    const links = calm && accountLinks(this.#policy, texts, this.#data.get("email"));
+    const links = calm && accountLinks(this.#policy, texts, this.#email);
     const reference = httpStatus >= 500 && problem.request_id;
     this.#showWait = (seconds) => {
       const all = [...lines, seconds && this.#wait(seconds)];
@@ -326,7 +331,7 @@ class SignupForm {
   /** Opens the page's own address, or puts a message into the place of the form. */
   #leave(status) {
     const { form } = this;
-    const email = String(this.#data.get("email") ?? "").trim();
+    const email = this.#email;
     const showMessage = (isNow) => {
       this.#progress();
       // Later the page may show something else in place of the form.

@@ -87,9 +87,11 @@ export function SignupForm({ url, policy: given, lang, fallback, success, onResu
 /** One field: a label around its input. */
 function SignupField({ texts, field: { name, kind, label, required, choices, input, ...terms } }) {
   const { autocomplete, autocapitalize, inputmode, spellcheck, ...attributes } = input;
-  const renamed = { autoComplete: autocomplete, autoCapitalize: autocapitalize, inputMode: inputmode };
-  const react = { ...renamed, spellCheck: spellcheck };
-  const shared = { name, required, "data-signup-label": label, ...react, ...attributes };
+  const shared = {
+    name, required, "data-signup-label": label,
+    autoComplete: autocomplete, autoCapitalize: autocapitalize, inputMode: inputmode, spellCheck: spellcheck,
+    ...attributes,
+  };
   const quiet = !required && h("small", null, ` (${texts.optional})`);
   const option = ({ value, label }) => h("option", { key: value, value }, label);
   switch (kind) {

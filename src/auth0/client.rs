@@ -25,7 +25,7 @@ use super::{BuildError, headers};
 use crate::clock::TenantTime;
 use crate::config::{Auth0Settings, ClientCredentials, TermsMember};
 use crate::context::Context;
-use crate::domain::NewUser;
+use crate::domain::{NewUser, UserId};
 use crate::telemetry::{Metrics, Operation};
 
 /// The header whose value Auth0 writes to the tenant's log.
@@ -150,7 +150,7 @@ impl Client {
     /// When the application lacks `read:users`, or there was no usable response.
     pub async fn user(
         &self,
-        user_id: &str,
+        user_id: &UserId,
         priority: Priority,
     ) -> Result<Option<UserById>, LookupError> {
         let url = lookup::user_url(&self.users, user_id);

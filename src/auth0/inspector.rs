@@ -31,7 +31,7 @@ use super::user::{CreatedUser, User};
 use super::{BuildError, headers};
 use crate::clock::{Clock, TenantTime};
 use crate::config::{Auth0Settings, TermsMember, VerifyEmail};
-use crate::domain::NewUser;
+use crate::domain::{NewUser, UserId};
 use crate::telemetry::Metrics;
 
 /// The most tries of a call that the tenant's rate limit rejects.
@@ -150,7 +150,7 @@ impl Inspector {
     pub async fn user(
         &self,
         token: &InspectedToken,
-        user_id: &str,
+        user_id: &UserId,
     ) -> Result<Option<User>, LookupError> {
         let url = lookup::user_url(&self.url("/api/v2/users"), user_id);
         let response = self.call(token, Request::new(Method::GET, url)).await?;
@@ -231,7 +231,7 @@ impl Inspector {
     pub async fn delete_user(
         &self,
         token: &InspectedToken,
-        user_id: &str,
+        user_id: &UserId,
     ) -> Result<(), LookupError> {
         let url = lookup::user_url(&self.url("/api/v2/users"), user_id);
         let response = self.call(token, Request::new(Method::DELETE, url)).await?;

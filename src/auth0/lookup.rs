@@ -18,7 +18,7 @@ use super::rate_headers::RateHeaders;
 use super::response::ApiResponse;
 use super::user::User;
 use crate::clock::TenantTime;
-use crate::domain::full_user_id;
+use crate::domain::UserId;
 
 /// Result of a lookup by e-mail address.
 #[derive(Debug, Clone)]
@@ -34,8 +34,8 @@ pub struct UsersByEmail {
 pub struct FoundUser {
     /// The user.
     pub user: User,
-    /// The user's id within the connection, without a provider.
-    pub connection_user_id: String,
+    /// The id of its identity of the connection.
+    pub user_id: UserId,
     /// The time of its creation.
     pub created_at: TenantTime,
 }
@@ -102,12 +102,11 @@ pub(super) fn by_email_url(users_by_email: &Url, email: &str) -> Url {
     url
 }
 
-/// The URL of a user. An id without a provider gets the prefix `auth0|`.
-pub(super) fn user_url(users: &Url, user_id: &str) -> Url {
+/// The URL of a user.
+pub(super) fn user_url(users: &Url, user_id: &UserId) -> Url {
     let mut url = users.clone();
     // Encodes the bar of `auth0|`, which the rules for URLs leave as it is in a path.
-    let id = full_user_id(user_id);
-    let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
+    let id = utf8_percent_encode(user_id.as_str(), NON_ALPHANUMERIC);
     url.set_path(&format!("{}/{id}", users.path()));
     url
 }
@@ -117,12 +116,12 @@ pub(super) fn user_url(users: &Url, user_id: &str) -> Url {
 /// A 200 with anything else proves nothing: something in front of the tenant may have sent it.
 pub(super) fn by_id(
     response: &ApiResponse,
-    user_id: &str,
+    user_id: &UserId,
 ) -> Result<Option<UserById>, LookupError> {
     match response.status {
         200 => {
             let user: User = response.json()?;
-            if *user.user_id != *full_user_id(user_id) {
+            if user.user_id != *user_id {
                 return Err(unreadable(response));
             }
             let record: UserRecord<'_> = response.json()?;
@@ -160,15 +159,16 @@ pub(super) fn by_email(
 /// Reads a user; `None` when an id or the time of its creation is missing or malformed.
 fn found(body: &str, record: &UserRecord<'_>, identity: &Identity<'_>) -> Option<FoundUser> {
     let user: User = serde_json::from_str(body).ok()?;
-    let connection_user_id = match serde_json::from_str(identity.user_id?.get()).ok()? {
+    let id = match serde_json::from_str(identity.user_id?.get()).ok()? {
         Value::String(id) => id,
         Value::Number(id) => id.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    if user.has_empty_id() || connection_user_id.is_empty() {
+    if user.has_empty_id() || id.is_empty() {
         return None;
     }
-    Some(FoundUser { user, connection_user_id, created_at: record.created_at()? })
+    let user_id = UserId::from_connection_id(&id);
+    Some(FoundUser { user, user_id, created_at: record.created_at()? })
 }
 
 /// The error of a 200 that is not what it should be.
@@ -207,7 +207,7 @@ mod tests {
             let body = format!("[{}]", RECORD.replace("ID", id));
             let found = by_email(&response(&date, &body), "db").unwrap();
             let [user] = &*found.users else { panic!("{found:?}") };
-            assert_eq!(user.connection_user_id, expected);
+            assert_eq!(user.user_id.connection_id(), expected);
             assert_eq!(user.created_at.as_millis(), 1_790_000_000_250);
             let responded_at = found.responded_at.unwrap();
             assert_eq!(responded_at.since(user.created_at), Duration::from_millis(4_750));
@@ -253,11 +253,12 @@ mod tests {
 
     #[test]
     fn anything_but_the_user_with_the_id_is_an_error() {
+        let abc = UserId::from_auth0("auth0|abc");
         let other = r#"{"user_id":"auth0|abd"}"#;
         for body in ["", "<html>", "{}", r#"{"user_id":5}"#, r#"{"user_id":""}"#, other] {
-            assert!(by_id(&response(&[], body), "abc").is_err(), "{body}");
+            assert!(by_id(&response(&[], body), &abc).is_err(), "{body}");
         }
-        let user = by_id(&response(&[], r#"{"user_id":"auth0|abc"}"#), "abc").unwrap().unwrap();
-        assert_eq!((&*user.user.user_id, user.user.email), ("auth0|abc", None));
+        let user = by_id(&response(&[], r#"{"user_id":"auth0|abc"}"#), &abc).unwrap().unwrap();
+        assert_eq!((user.user.user_id, user.user.email), (abc, None));
     }
 }

@@ -8,7 +8,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::domain::{Attributes, Field, full_user_id};
+use crate::domain::{Attributes, Field, UserId};
 
 /// A user with the root attributes that the tenant returned, its defaults included.
 ///
@@ -16,8 +16,8 @@ use crate::domain::{Attributes, Field, full_user_id};
 /// type counts as absent: an identity provider may send `"true"` or an address as `email_verified`.
 #[derive(Clone)]
 pub struct User {
-    /// `auth0|` and the id within the connection.
-    pub user_id: Box<str>,
+    /// The id.
+    pub user_id: UserId,
     /// The e-mail address.
     pub email: Option<Box<str>>,
     /// `true` if the address is verified.
@@ -36,14 +36,9 @@ pub struct CreatedUser {
 }
 
 impl User {
-    /// A user of which only the id (`auth0|` may be left out) and the address are known.
-    pub fn known(user_id: &str, email: &str) -> Self {
-        Self {
-            user_id: full_user_id(user_id).into(),
-            email: Some(email.into()),
-            email_verified: None,
-            attributes: Vec::new(),
-        }
+    /// A user of which only the id and the address are known.
+    pub fn known(user_id: UserId, email: &str) -> Self {
+        Self { user_id, email: Some(email.into()), email_verified: None, attributes: Vec::new() }
     }
 
     /// The names of the members that are read.
@@ -54,7 +49,7 @@ impl User {
 
     /// Returns whether the id is empty, with `auth0|` or without.
     pub(super) fn has_empty_id(&self) -> bool {
-        matches!(&*self.user_id, "" | "auth0|")
+        self.user_id.connection_id().is_empty()
     }
 
     /// Returns whether this is not the user with that address, compared without case. A user without

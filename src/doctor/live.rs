@@ -14,8 +14,7 @@ use crate::config::Settings;
 use crate::domain::password::MAX_BYTES;
 use crate::domain::rules::Presence;
 use crate::domain::{
-    AttributeValue, Attributes, EmailAddress, Field, NewUser, Password, PasswordRule, Rules,
-    full_user_id,
+    AttributeValue, Attributes, EmailAddress, Field, NewUser, Password, PasswordRule, Rules, UserId,
 };
 use crate::telemetry::chain;
 
@@ -66,7 +65,7 @@ impl LiveTest<'_> {
         let pinned = pins.then_some(test_user.id.as_str());
         let first = self.tenant.create_user(self.token, &test_user.user, pinned).await;
         let id = match first {
-            Ok(created) => created.user.user_id.to_string(),
+            Ok(created) => created.user.user_id,
             Err(error) => {
                 let is_open = matches!(error, CreateUserError::Ambiguous(_));
                 self.findings.push(rejection(&error));
@@ -76,7 +75,7 @@ impl LiveTest<'_> {
                 return;
             }
         };
-        let keeps = id == full_user_id(&test_user.id);
+        let keeps = id == UserId::from_connection_id(&test_user.id);
         if pins && !keeps {
             self.findings.push(Finding::new(FindingKind::LiveIdsIgnored));
         }
@@ -95,12 +94,12 @@ impl LiveTest<'_> {
     }
 
     /// Makes the same call again. Returns the id of a user that it created.
-    async fn repeat(&mut self, test_user: &TestUser, pinned: Option<&str>) -> Option<String> {
+    async fn repeat(&mut self, test_user: &TestUser, pinned: Option<&str>) -> Option<UserId> {
         match self.tenant.create_user(self.token, &test_user.user, pinned).await {
             Err(CreateUserError::EmailTaken | CreateUserError::UsernameTaken) => None,
             Ok(created) => {
                 self.findings.push(Finding::new(FindingKind::LiveCreatedTwice));
-                Some(created.user.user_id.to_string())
+                Some(created.user.user_id)
             }
             Err(error) => {
                 self.findings.push(rejection(&error));
@@ -109,7 +108,7 @@ impl LiveTest<'_> {
         }
     }
 
-    async fn look_up(&mut self, test_user: &TestUser, id: &str) {
+    async fn look_up(&mut self, test_user: &TestUser, id: &UserId) {
         let by_id = self.tenant.user(self.token, id).await;
         let failure = match &by_id {
             Ok(Some(_)) => None,
@@ -121,7 +120,7 @@ impl LiveTest<'_> {
         let email = test_user.user.email.as_ref();
         let by_email = self.tenant.users_by_email(self.token, email).await;
         let failure = match &by_email {
-            Ok(found) if found.users.iter().any(|found| &*found.user.user_id == id) => None,
+            Ok(found) if found.users.iter().any(|found| found.user_id == *id) => None,
             Ok(_) => Some("no user of the connection has it".to_owned()),
             Err(error) => Some(describe(error)),
         };
@@ -130,7 +129,7 @@ impl LiveTest<'_> {
     }
 
     /// Deletes a user. Returns whether it is certainly gone.
-    async fn delete(&mut self, id: &str, name: &str) -> bool {
+    async fn delete(&mut self, id: &UserId, name: &str) -> bool {
         let Err(error) = self.tenant.delete_user(self.token, id).await else { return true };
         let details = vec![format!("{id} ({name})"), describe(&error)];
         self.findings.push(Finding::with(FindingKind::LiveLeftBehind, details));
@@ -142,9 +141,9 @@ impl LiveTest<'_> {
     async fn remove_unknown(&mut self, test_user: &TestUser, pinned: Option<&str>) {
         let found = self.tenant.users_by_email(self.token, test_user.user.email.as_ref()).await;
         let is_looked_up = found.is_ok();
-        let ids: Vec<_> = match &found {
-            Ok(found) => found.users.iter().map(|found| found.user.user_id.to_string()).collect(),
-            Err(_) => pinned.map(|id| full_user_id(id).into_owned()).into_iter().collect(),
+        let ids: Vec<_> = match found {
+            Ok(found) => found.users.into_iter().map(|found| found.user_id).collect(),
+            Err(_) => pinned.map(UserId::from_connection_id).into_iter().collect(),
         };
         let mut is_deleted = true;
         for id in &ids {
@@ -238,7 +237,7 @@ impl TestUser {
     /// The name, with the id if it is pinned.
     fn label(&self, pins: bool) -> String {
         let Self { id, name, .. } = self;
-        if pins { format!("{} ({name})", full_user_id(id)) } else { name.clone() }
+        if pins { format!("{} ({name})", UserId::from_connection_id(id)) } else { name.clone() }
     }
 }
 

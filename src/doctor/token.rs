@@ -8,6 +8,7 @@ use super::report::DoctorReport;
 use super::tenant_error;
 use crate::auth0::{InspectedToken, Inspector, LookupError, Misconfiguration, is_used_scope};
 use crate::config::Auth0Settings;
+use crate::domain::UserId;
 
 /// The lifetime below which a replica requests tokens noticeably often. Auth0's default is a day.
 const SHORT: Duration = Duration::from_mins(10);
@@ -64,7 +65,7 @@ pub(super) async fn check_api(
     token: &InspectedToken,
     report: &mut DoctorReport,
 ) -> bool {
-    let failure = match tenant.user(token, NOBODY).await {
+    let failure = match tenant.user(token, &UserId::from_connection_id(NOBODY)).await {
         // A token without the scope is accepted all the same.
         Ok(_) | Err(LookupError::Forbidden) => None,
         Err(error) => tenant_error::call(&error),

@@ -41,5 +41,5 @@ pub use password::{Password, PasswordPolicy, Profile};
 pub use picture::PictureSchemes;
 pub use rules::Rules;
 pub use terms::{Terms, TermsVersion};
-pub use user_id::{full_user_id, strip_provider};
+pub use user_id::UserId;
 pub use violation::{FieldError, PasswordRule, Violation};

@@ -1,6 +1,5 @@
 //! An attempt: as it starts, as it is resolved, as it is stored.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use super::Lease;
 use super::admission_cost::AdmissionCost;
 use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::{Digest, hex};
-use crate::domain::{TermsVersion, full_user_id};
+use crate::domain::{TermsVersion, UserId};
 
 /// The id of one attempt to sign a user up. A UUID v7: unique and ordered by time, so that new rows
 /// are stored side by side and old ones are removed in one range.
@@ -79,9 +78,14 @@ impl PinnedUserId {
         (text.len() == Self::DIGITS && digits).then_some(Self(text))
     }
 
-    /// The id without Auth0's prefix `auth0|`.
+    /// The id within the connection, without `auth0|`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The id that Auth0 gives a user who keeps this one.
+    pub fn to_user_id(&self) -> UserId {
+        UserId::from_connection_id(&self.0)
     }
 }
 
@@ -213,9 +217,8 @@ impl AttemptState {
 pub enum Resolution {
     /// This attempt created the user.
     Created {
-        /// The id in Auth0's response, if it is not the pinned one: without `auth0|`, or with
-        /// another provider's prefix.
-        user_id: Option<String>,
+        /// The id in Auth0's response, if it is not the pinned one.
+        user_id: Option<UserId>,
     },
     /// The user existed before.
     Exists,
@@ -247,7 +250,7 @@ impl Resolution {
 
     pub(crate) fn user_id(&self) -> Option<&str> {
         match self {
-            Self::Created { user_id } => user_id.as_deref(),
+            Self::Created { user_id } => user_id.as_ref().map(UserId::as_str),
             Self::Exists | Self::Unknown | Self::NotCreated | Self::Restartable => None,
         }
     }
@@ -354,7 +357,7 @@ pub struct Attempt {
     /// The user id that the create call pins.
     pub user_id: PinnedUserId,
     /// The id in Auth0's response, if it is not the pinned one.
-    pub auth0_user_id: Option<String>,
+    pub auth0_user_id: Option<UserId>,
     /// The id of the request.
     pub request_id: String,
     /// Auth0's id of the request that decided the outcome.
@@ -399,8 +402,8 @@ impl Attempt {
     }
 
     /// The id of the user that it created, or would have.
-    pub fn created_user_id(&self) -> Cow<'_, str> {
-        full_user_id(self.auth0_user_id.as_deref().unwrap_or(self.user_id.as_str()))
+    pub fn created_user_id(&self) -> UserId {
+        self.auth0_user_id.clone().unwrap_or_else(|| self.user_id.to_user_id())
     }
 }
 

@@ -8,7 +8,7 @@ use super::HEARTBEAT_LAPSE;
 use super::attempt::{Attempt, AttemptState, Binding, PinnedUserId, StoredKey, Worker};
 use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::Digest;
-use crate::domain::TermsVersion;
+use crate::domain::{TermsVersion, UserId};
 
 /// The columns of an attempt, in the order of every statement that returns rows. The statements
 /// list them again; the test suite fails when the two differ.
@@ -81,7 +81,7 @@ impl AttemptRow {
             email: digest(&self.email_digest, "email_digest")?,
             key,
             user_id: PinnedUserId::parse(self.user_id).ok_or(InvalidColumn("user_id"))?,
-            auth0_user_id: self.auth0_user_id,
+            auth0_user_id: self.auth0_user_id.as_deref().map(UserId::from_stored),
             request_id: self.request_id,
             auth0_request_id: self.auth0_request_id,
             state: AttemptState::from_number(self.state).ok_or(InvalidColumn("state"))?,

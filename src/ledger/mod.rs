@@ -48,6 +48,7 @@ pub(crate) use test_ledger::open_in;
 
 use crate::clock::LedgerTime;
 use crate::digest::DigestPair;
+use crate::domain::UserId;
 use crate::limits::Limit;
 
 /// The record of all attempts. Every time in it is the ledger's own, kept to the millisecond.
@@ -414,9 +415,9 @@ pub enum Find {
     RequestId(String),
     /// Those of an e-mail address.
     Email(DigestPair),
-    /// Those of an e-mail address that pinned or created a user with this id, without `auth0|`.
+    /// Those of an e-mail address that pinned or created a user with this id.
     /// Their keys are included even if they have expired.
-    User(DigestPair, String),
+    User(DigestPair, UserId),
 }
 
 /// A failed call of the ledger.

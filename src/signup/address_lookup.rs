@@ -14,7 +14,7 @@ use super::identity::IMPLICIT_KEY_LIFETIME;
 use super::outcome::{Outcome, SignupResult};
 use crate::auth0::{FoundUser, LookupError, Priority, User, UsersByEmail};
 use crate::clock::{LedgerTime, TenantTime};
-use crate::domain::Field;
+use crate::domain::{Field, UserId};
 use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
 
 /// The most attempts with one address that are compared with a user found by it.
@@ -137,7 +137,7 @@ impl AttemptRunner<'_> {
         let computed = request.candidate_ids(digests, connection, now, tenant_now, lifetime);
         found.users.iter().find(|user| {
             let mut ids = computed.iter().chain([&call.user_id]);
-            ids.any(|id| id.as_str() == user.connection_user_id)
+            ids.any(|id| id.to_user_id() == user.user_id)
         })
     }
 
@@ -148,7 +148,7 @@ impl AttemptRunner<'_> {
         let is_recent =
             |user: &&FoundUser| responded_at.since(user.created_at) <= IMPLICIT_KEY_LIFETIME;
         for user in found.users.iter().filter(is_recent) {
-            let find = Find::User(self.request.email, user.connection_user_id.clone());
+            let find = Find::User(self.request.email, user.user_id.clone());
             let attempts = self.find(find).await?;
             let may_have_created = |attempt: &Attempt| {
                 let is_bound = attempt.key.as_ref().is_some_and(|key| self.request.is_bound(key));
@@ -201,14 +201,14 @@ impl AttemptRunner<'_> {
             found.user.clone()
         } else {
             // No row shows which form the user was created with: only what this one has anyway.
-            User::known(&found.user.user_id, request.user.email.as_ref())
+            User::known(found.user_id.clone(), request.user.email.as_ref())
         })
     }
 
     /// The strongest claim of other attempts on a user. `None` if the ledger cannot be read, or has
     /// too many of them.
     async fn rival_claim(&self, found: &FoundUser, responded_at: TenantTime) -> Option<RivalClaim> {
-        let find = Find::User(self.request.email, found.connection_user_id.clone());
+        let find = Find::User(self.request.email, found.user_id.clone());
         let attempts = self.find(find).await.ok()?;
         if attempts.len() == MAX_RIVALS {
             return None;
@@ -260,7 +260,7 @@ impl AttemptRunner<'_> {
             (Some(only), None)
                 if is_new(&only)
                     && self.has_sent_attributes(&only.user)
-                    && self.is_unclaimed(&only.user.user_id).await =>
+                    && self.is_unclaimed(&only.user_id).await =>
             {
                 AddressLookup::Own(only.user)
             }
@@ -299,7 +299,7 @@ impl AttemptRunner<'_> {
     }
 
     /// Returns whether no other attempt with this address created this user, or may have.
-    async fn is_unclaimed(&self, user_id: &str) -> bool {
+    async fn is_unclaimed(&self, user_id: &UserId) -> bool {
         let find = Find::Email(self.request.email);
         let Ok(attempts) = self.find(find).await else {
             return false;
@@ -310,7 +310,7 @@ impl AttemptRunner<'_> {
             AttemptState::Unknown => attempt.connection_ended_at.is_none_or(|ended_at| {
                 ended_at + self.service.timeouts.absence_grace > self.call.started_at
             }),
-            AttemptState::Created => attempt.created_user_id() == user_id,
+            AttemptState::Created => attempt.created_user_id() == *user_id,
             AttemptState::Exists | AttemptState::NotCreated => false,
         };
         attempts.len() < MAX_RIVALS
@@ -339,9 +339,9 @@ mod tests {
     }
 
     fn user(call: &PreparedCall, created_at: TenantTime) -> FoundUser {
-        let id = call.user_id.as_str();
-        let user = User::known(id, "ada@example.com");
-        FoundUser { user, connection_user_id: id.to_owned(), created_at }
+        let user_id = call.user_id.to_user_id();
+        let user = User::known(user_id.clone(), "ada@example.com");
+        FoundUser { user, user_id, created_at }
     }
 
     fn tenant(seconds: u64) -> TenantTime {
@@ -450,7 +450,7 @@ mod tests {
         inner.ledger.close().await;
         for (age, is_recent) in [(600, true), (601, false)] {
             let mut recent = user(&call, tenant(0));
-            recent.connection_user_id = "of-another-form".to_owned();
+            recent.user_id = UserId::from_auth0("auth0|of-another-form");
             let found = UsersByEmail { users: vec![recent], responded_at: Some(tenant(age)) };
             let lookup = runner.judge(found).await;
             assert_eq!(matches!(lookup, AddressLookup::Unclear), is_recent, "{age} {lookup:?}");
@@ -475,11 +475,12 @@ mod tests {
         };
         assert!(inner.ledger.finish(finish).await.unwrap());
         let rival = inner.ledger.get(rival.id).await.unwrap().unwrap();
+        let theirs = UserId::from_auth0("auth0|theirs");
         let over = rival.connection_ended_at.unwrap() + inner.timeouts.absence_grace;
         for (started_at, is_unclaimed) in [(now, false), (over, true)] {
             let call = PreparedCall::new(inner, &request, started_at);
             let runner = AttemptRunner::new(inner, &request, &call);
-            assert_eq!(runner.is_unclaimed("auth0|theirs").await, is_unclaimed);
+            assert_eq!(runner.is_unclaimed(&theirs).await, is_unclaimed);
         }
     }
 }

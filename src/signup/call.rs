@@ -14,7 +14,7 @@ use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use crate::auth0::{Acceptance, CallPermit, CreateUserError, Priority};
 use crate::clock::{LedgerTime, TenantTime};
-use crate::domain::{TermsVersion, strip_provider};
+use crate::domain::TermsVersion;
 use crate::ledger::{Attempt, AttemptId, PinnedUserId};
 
 /// The most tries of a call that was not sent, or that the tenant asked to send later.
@@ -240,7 +240,7 @@ impl<'a> AttemptRunner<'a> {
             let error = match created.await {
                 Ok(created) => {
                     service.taken_addresses.remove(&request.email.current);
-                    let is_kept = strip_provider(&created.user.user_id) == call.user_id.as_str();
+                    let is_kept = created.user.user_id == call.user_id.to_user_id();
                     service.learn_pin_support(is_kept);
                     return created.into();
                 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::rejection::Rejection;
 use crate::auth0::{CreateUserError, CreatedUser, TransportError, User};
-use crate::domain::{PasswordRule, strip_provider};
+use crate::domain::PasswordRule;
 use crate::ledger::{LedgerError, PinnedUserId, Resolution};
 
 /// Outcome of a sign-up that passed every validation rule.
@@ -179,9 +179,8 @@ impl SignupResult {
             Outcome::InProgress => return None,
             _ if self.may_restart => Resolution::Restartable,
             Outcome::Created(user) => {
-                let user_id = strip_provider(&user.user_id);
-                let is_pinned = user_id == pinned.as_str();
-                Resolution::Created { user_id: (!is_pinned).then(|| user_id.to_owned()) }
+                let is_pinned = user.user_id == pinned.to_user_id();
+                Resolution::Created { user_id: (!is_pinned).then(|| user.user_id.clone()) }
             }
             Outcome::EmailTaken => Resolution::Exists,
             Outcome::UsernameTaken

@@ -17,7 +17,6 @@ use super::{Inner, UnresolvedReason};
 use crate::auth0::{LookupError, Priority, UserById};
 use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::DigestPair;
-use crate::domain::strip_provider;
 use crate::ledger::{
     Attempt, AttemptState, Basis, ClaimDue, Find, FinishAttempt, LedgerError, NextCheck,
     Resolution, Urgency,
@@ -182,7 +181,7 @@ impl Reconciler {
         found: &UserById,
     ) -> Result<bool, UnresolvedReason> {
         let email = DigestPair { current: attempt.email, previous: None };
-        let find = Find::User(email, strip_provider(&found.user.user_id).to_owned());
+        let find = Find::User(email, found.user.user_id.clone());
         let attempts = self.service.ledger.find(find, MAX_RIVALS).await;
         let attempts = attempts.map_err(UnresolvedReason::LedgerFailed)?;
         let is_rival = |other: &Attempt| {
@@ -202,7 +201,7 @@ impl Reconciler {
         if pin_support.is_ignored() {
             return Err(UnresolvedReason::Unpinned);
         }
-        match auth0.user(attempt.user_id.as_str(), Priority::Background).await {
+        match auth0.user(&attempt.user_id.to_user_id(), Priority::Background).await {
             Ok(Some(found)) => {
                 let is_own = found.user.email.as_ref().is_none_or(|email| {
                     context.digests.email(&email.to_lowercase()).contains(&attempt.email)
@@ -321,7 +320,7 @@ mod tests {
         let now = ledger.now().await.unwrap();
         let call = PreparedCall::new(service.inner(), &request, now);
         let found = UserById {
-            user: User::known(call.user_id.as_str(), "ada@example.com"),
+            user: User::known(call.user_id.to_user_id(), "ada@example.com"),
             created_at: None,
         };
         let record = async |call: &PreparedCall| {

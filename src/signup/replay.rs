@@ -297,6 +297,6 @@ fn is_abandoned(attempt: &Attempt) -> bool {
 
 /// The result of an attempt that created a user; only its id and address if it could not be read.
 fn created(request: &KeyedRequest, attempt: &Attempt, user: Option<User>) -> SignupResult {
-    let known = || User::known(&attempt.created_user_id(), request.user.email.as_ref());
+    let known = || User::known(attempt.created_user_id(), request.user.email.as_ref());
     user.unwrap_or_else(known).into()
 }

@@ -161,10 +161,10 @@ impl AttemptRunner<'_> {
     /// such a response is not usable.
     async fn look_up_id(&self, priority: Priority) -> Result<Option<User>, LookupError> {
         let Self { service, request, call, .. } = self;
-        let found = service.auth0.user(call.user_id.as_str(), priority).await?;
+        let found = service.auth0.user(&call.user_id.to_user_id(), priority).await?;
         let email = request.user.email.as_ref();
         match found.map(|found| found.user) {
-            Some(user) if user.email.is_none() => Ok(Some(User::known(&user.user_id, email))),
+            Some(user) if user.email.is_none() => Ok(Some(User::known(user.user_id, email))),
             Some(user) if user.has_other_email(email) => {
                 Err(CallError::from(TransportError::Unreadable(200)).into())
             }

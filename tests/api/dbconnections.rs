@@ -134,6 +134,17 @@ async fn a_repeated_form_gets_the_same_response_without_lookups() {
 }
 
 #[tokio::test]
+async fn a_repeated_form_gets_the_same_response_of_a_custom_database() {
+    let app = TestApp::builder().auth0(|tenant| tenant.ignores_user_id = true).spawn().await;
+    let first = sign_up(&app, &lock_form()).await;
+    app.until_resolved().await;
+    let again = sign_up(&app, &lock_form()).await;
+    assert_eq!(again.json(), first.json());
+    assert_eq!(first.json()["_id"], app.auth0.users()[0]["identities"][0]["user_id"]);
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
 async fn taken_addresses_and_usernames_have_auth0s_codes() {
     let app = TestApp::builder()
         .set("fields.username", "required")

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::app::{KEY, TestApp, TestResponse, ada, ada_with, with_member};
 use crate::eventually::eventually;
+use crate::identity::sign_up;
 
 /// The number of posts so far.
 pub(crate) const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
@@ -111,6 +112,28 @@ async fn duplicate_requests_are_one_sign_up_with_and_without_a_key() {
         assert!(responses.iter().all(|response| response.status == StatusCode::CREATED), "{key:?}");
         assert!(responses.iter().all(|response| response.json() == responses[0].json()), "{key:?}");
         assert_eq!(app.creates().len(), 1, "{key:?}");
+    }
+}
+
+/// Auth0 advises such databases to begin an id with the connection's name and a bar.
+#[tokio::test]
+async fn the_user_of_a_custom_database_is_replayed_by_its_id() {
+    for key in [Some(KEY), None] {
+        let accepts_duplicates = |tenant: &mut auth0_emulator::Tenant| {
+            tenant.ignores_user_id = true;
+            tenant.unique_email = false;
+        };
+        let app = TestApp::builder().auth0(accepts_duplicates).spawn().await;
+        let first = sign_up(&app, key).await;
+        app.until_resolved().await;
+        let again = sign_up(&app, key).await;
+        assert_eq!((again.status, is_replayed(&again)), (StatusCode::CREATED, true), "{again:?}");
+        assert_eq!(again.json(), first.json());
+        app.auth0.fault(Route::GetUser, Fault::answer(503).always());
+        let unread = sign_up(&app, key).await.json();
+        let id = &app.auth0.users()[0]["user_id"];
+        assert_eq!((&unread["user"]["user_id"], app.creates().len()), (id, 1));
+        assert_eq!(app.attempts().await[0].created_user_id().as_str(), id);
     }
 }
 

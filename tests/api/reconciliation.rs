@@ -305,6 +305,28 @@ async fn a_user_of_another_attempt_is_never_claimed() {
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
 }
 
+#[tokio::test]
+async fn a_user_of_a_concurrent_attempt_is_never_claimed() {
+    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
+    let app = TestApp::builder().auth0(ignores).spawn().await;
+    app.learn_whether_ids_are_kept().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::close().behind(&gate));
+    let lost = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
+    gate.arrived(1).await;
+    let other = app.sign_up(&ada_with("password", "Another-Password-1")).await;
+    assert_eq!(other.status, StatusCode::CREATED, "{other:?}");
+    eventually("the user is recorded", async || {
+        let attempts = app.attempts().await;
+        let created = attempts.iter().filter(|attempt| attempt.state == AttemptState::Created);
+        (created.count() == 2).then_some(())
+    })
+    .await;
+    gate.open();
+    let lost = lost.await.unwrap();
+    assert_eq!(lost.problem(), "outcome_unknown", "{lost:?}");
+}
+
 /// As for the tenant's clock, which is compared in whole seconds: not old enough for a user of somebody else.
 #[tokio::test]
 async fn a_user_from_just_before_the_attempt_is_not_claimed() {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use auth0_signup::digest::{Digest, DigestPair};
+use auth0_signup::domain::UserId;
 use auth0_signup::ledger::{BeginResult, NewAttempt, ProofUse, Resolution};
 
 use crate::backend::{Backend, NOW};
@@ -61,7 +62,7 @@ async fn a_forgotten_address_leaves_no_byte_in_any_file() {
                 (format!("user {number}"), user_id.clone().into_bytes()),
             ]);
             begin(&ledger, &attempt).await;
-            let resolution = Resolution::Created { user_id: Some(user_id) };
+            let resolution = Resolution::Created { user_id: Some(UserId::from_auth0(user_id)) };
             ledger.finish(finish(attempt.id, resolution, "created")).await.unwrap();
         } else {
             begin(&ledger, &attempt).await;

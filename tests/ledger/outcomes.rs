@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth0_signup::digest::DigestPair;
-use auth0_signup::domain::TermsVersion;
+use auth0_signup::domain::{TermsVersion, UserId};
 use auth0_signup::ledger::{
     Attempt, AttemptId, AttemptState, Basis, BeginResult, Find, FinishAttempt, Lease, NewAttempt,
     Resolution, StoredKey, Worker,
@@ -26,6 +26,7 @@ on_both! {
     a_response_is_void_once_the_attempt_has_started_again,
     an_attempt_that_is_given_back_is_as_before,
     attempts_of_a_user_are_found_with_expired_keys,
+    the_id_of_an_earlier_version_is_one_of_auth0,
 }
 
 async fn a_row_comes_back_as_it_was_written(backend: Backend) {
@@ -50,11 +51,14 @@ async fn a_row_comes_back_as_it_was_written(backend: Backend) {
 
     let finished_at = NOW + Duration::from_millis(456);
     backend.set_time(finished_at).await;
-    let end = finish(new.id, Resolution::Created { user_id: Some("other".to_owned()) }, "created");
+    let other = UserId::from_auth0("auth0|MyConnection|7");
+    let user_id = Some(other.clone());
+    let end = finish(new.id, Resolution::Created { user_id: user_id.clone() }, "created");
     assert!(ledger.finish(end.clone()).await.unwrap());
     let row = get(&ledger, new.id).await;
     assert_eq!((row.state, row.outcome_code.as_deref()), (AttemptState::Created, Some("created")));
-    assert_eq!((row.auth0_user_id.as_deref(), row.terms), (Some("other"), terms));
+    assert_eq!((row.created_user_id(), row.terms), (other, terms));
+    assert_eq!(row.auth0_user_id, user_id);
     assert_eq!(row.auth0_request_id, end.auth0_request_id);
     assert_eq!((row.finished_at, row.read_at), (Some(time(finished_at)), time(finished_at)));
     assert_eq!((row.next_check_at, row.worker, row.key), (None, None, Some(stored)));
@@ -240,8 +244,26 @@ async fn attempts_of_a_user_are_found_with_expired_keys(backend: Backend) {
     begin(&ledger, &NewAttempt { email: attempt.email, ..keyed(2, NOW) }).await;
     backend.set_time(NOW + DAY).await;
     let email = DigestPair { current: attempt.email, previous: None };
-    let find = Find::User(email, attempt.user_id.as_str().to_owned());
+    let find = Find::User(email, attempt.user_id.to_user_id());
     let found = ledger.find(find, 9).await.unwrap();
     assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), [attempt.id]);
     assert_eq!(found[0].key.map(|key| key.binding), Some(attempt.key.records[0].binding));
+}
+
+/// Earlier versions left `auth0|` out.
+async fn the_id_of_an_earlier_version_is_one_of_auth0(backend: Backend) {
+    let ledger = backend.open().await;
+    let (now, earlier) = (unique(NOW), unique(NOW));
+    let earlier = NewAttempt { email: now.email, ..earlier };
+    let whole = UserId::from_connection_id("MyConnection|7");
+    for (attempt, stored) in [(&now, whole.as_str()), (&earlier, whole.connection_id())] {
+        begin(&ledger, attempt).await;
+        let user_id = Some(UserId::from_auth0(stored));
+        let end = finish(attempt.id, Resolution::Created { user_id }, "created");
+        assert!(ledger.finish(end).await.unwrap());
+        assert_eq!(get(&ledger, attempt.id).await.created_user_id(), whole);
+    }
+    let email = DigestPair { current: now.email, previous: None };
+    let found = ledger.find(Find::User(email, whole), 9).await.unwrap();
+    assert_eq!(found.len(), 2, "{found:?}");
 }

@@ -68,6 +68,7 @@ fn fill_in(call: &Call<'_>, members: &BodyMembers, email: String) -> TenantUser 
     let own_id = || call.state.ids.next_id(clock.unix_seconds());
     let id = match members.text("user_id") {
         Some(chosen) if !chosen.is_empty() && !call.tenant.ignores_user_id => chosen.to_owned(),
+        _ if call.tenant.ignores_user_id => format!("{}|{}", call.tenant.connection, own_id()),
         _ => own_id(),
     };
     let now = clock.timestamp();

@@ -79,7 +79,8 @@ pub struct Tenant {
     /// The maximum length of a username.
     pub username_max: usize,
     /// Behaves like a custom database, which assigns its own ids and ignores the caller's
-    /// `user_id`.
+    /// `user_id`. Its ids begin with the connection's name and a bar, as Auth0 advises, so that those of two
+    /// databases differ.
     pub ignores_user_id: bool,
     /// Makes the public sign-up respond with `user_exists` instead of `invalid_signup`.
     pub user_exists_error: bool,

@@ -94,7 +94,7 @@ fn secret_of(row: &Attempt, person: &Person, digests: &[Digests]) -> Option<usiz
 }
 
 fn user_id(row: &Attempt) -> String {
-    format!("auth0|{}", row.auth0_user_id.as_deref().unwrap_or(row.user_id.as_str()))
+    row.created_user_id().to_string()
 }
 
 fn people_by_digest(people: &[PersonHistory], digests: &[Digests]) -> HashMap<Digest, usize> {

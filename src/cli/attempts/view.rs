@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::clock::{LedgerTime, utc};
-use crate::domain::full_user_id;
 use crate::ledger::{Attempt, AttemptState};
 
 /// The printed values of an attempt; `docs/api.md` lists the JSON member names.
@@ -39,8 +38,8 @@ impl AttemptView {
             state: attempt.state.name(),
             meaning: meaning(attempt.state),
             outcome_code: attempt.outcome_code.clone(),
-            user_id: created.then(|| attempt.created_user_id().into_owned()),
-            pinned_user_id: full_user_id(attempt.user_id.as_str()).into_owned(),
+            user_id: created.then(|| attempt.created_user_id().to_string()),
+            pinned_user_id: attempt.user_id.to_user_id().to_string(),
             request_id: attempt.request_id.clone(),
             auth0_request_id: attempt.auth0_request_id.clone(),
             started_at: utc(attempt.started_at.since_epoch()),

@@ -391,7 +391,10 @@ impl Ledger for Postgres {
             Find::State(state) => find(rows::FIND_STATE).bind(state.number()),
             Find::RequestId(id) => find(rows::FIND_REQUEST).bind(id),
             Find::Email(email) => find(rows::FIND_EMAIL).bind(both(&email)),
-            Find::User(email, user_id) => find(rows::FIND_USER).bind(both(&email)).bind(user_id),
+            Find::User(email, user_id) => find(rows::FIND_USER)
+                .bind(both(&email))
+                .bind(user_id.connection_id().to_owned())
+                .bind(user_id.as_str().to_owned()),
         };
         rows::attempts(&self.run(find).await?.rows)
     }

@@ -105,7 +105,7 @@ pub(super) const FIND_EMAIL: &str = select_attempts!(
 
 pub(super) const FIND_USER: &str = select_attempts!(
     from "(SELECT * FROM attempts WHERE email_digest = ANY ($2) \
-      AND (user_id = $3 OR auth0_user_id = $3) OFFSET 0)",
+      AND (user_id = $3 OR auth0_user_id IN ($3, $4)) OFFSET 0)",
     with "",
     "ORDER BY a.id DESC LIMIT $1"
 );

@@ -85,7 +85,7 @@ const BY_EMAIL: &str =
 
 const BY_USER: &str = select_attempts!(
     with "",
-    "WHERE a.email_digest IN (?3, ?4) AND (a.user_id = ?5 OR a.auth0_user_id = ?5) \
+    "WHERE a.email_digest IN (?3, ?4) AND (a.user_id = ?5 OR a.auth0_user_id IN (?5, ?6)) \
      ORDER BY a.id DESC LIMIT ?2"
 );
 
@@ -233,7 +233,8 @@ pub(super) fn find(
         }
         Find::User(email, user_id) => {
             let (current, previous) = both(email);
-            many(connection, BY_USER, params![now, limit, current, previous, user_id])
+            let (id, full_id) = (user_id.connection_id(), user_id.as_str());
+            many(connection, BY_USER, params![now, limit, current, previous, id, full_id])
         }
     }
 }

@@ -230,7 +230,9 @@ async fn a_custom_database_ignores_the_requested_id_and_may_share_emails() {
     let body = with(user("a@b.co"), json!({"user_id": "chosen"}));
     let (first, second) = (client.create(&body).await, client.create(&body).await);
     assert_eq!((first.status, second.status), (StatusCode::CREATED, StatusCode::CREATED));
-    assert_ne!(first.body["user_id"], "auth0|chosen");
+    let id = first.body["identities"][0]["user_id"].as_str().unwrap();
+    assert!(id.starts_with("Username-Password-Authentication|"), "{id}");
+    assert_eq!(first.body["user_id"], format!("auth0|{id}"));
     let found = client.get("/api/v2/users-by-email?email=a%40b.co").await;
     assert_eq!(found.body, json!([first.body, second.body]));
 }

@@ -32,12 +32,11 @@ pub struct UsersByEmail {
 /// A user found by e-mail address.
 #[derive(Debug, Clone)]
 pub struct FoundUser {
-    /// The user.
+    /// The user of the connection. One that is linked to the profile of another has only its id and the address: the
+    /// other members are those of the profile.
     pub user: User,
-    /// The id of its identity of the connection.
-    pub user_id: UserId,
-    /// The time of its creation.
-    pub created_at: TenantTime,
+    /// The time of its creation. `None` if it is linked to the profile of another, which has only its own.
+    pub created_at: Option<TenantTime>,
 }
 
 /// A user found by id.
@@ -168,7 +167,12 @@ fn found(body: &str, record: &UserRecord<'_>, identity: &Identity<'_>) -> Option
         return None;
     }
     let user_id = UserId::from_connection_id(&id);
-    Some(FoundUser { user, user_id, created_at: record.created_at()? })
+    let created_at = record.created_at()?;
+    Some(if user.user_id == user_id {
+        FoundUser { user, created_at: Some(created_at) }
+    } else {
+        FoundUser { user: user.linked(user_id), created_at: None }
+    })
 }
 
 /// The error of a 200 that is not what it should be.
@@ -204,13 +208,15 @@ mod tests {
     fn the_id_within_the_connection_is_a_text_whatever_its_type() {
         let date = [(DATE, "Mon, 21 Sep 2026 14:13:25 GMT")];
         for (id, expected) in [("\"ours\"", "ours"), ("42", "42")] {
-            let body = format!("[{}]", RECORD.replace("ID", id));
+            let own = RECORD.replace("auth0|ours", &format!("auth0|{expected}"));
+            let body = format!("[{}]", own.replace("ID", id));
             let found = by_email(&response(&date, &body), "db").unwrap();
             let [user] = &*found.users else { panic!("{found:?}") };
-            assert_eq!(user.user_id.connection_id(), expected);
-            assert_eq!(user.created_at.as_millis(), 1_790_000_000_250);
+            assert_eq!(user.user.user_id.connection_id(), expected);
+            let created_at = user.created_at.unwrap();
+            assert_eq!(created_at.as_millis(), 1_790_000_000_250);
             let responded_at = found.responded_at.unwrap();
-            assert_eq!(responded_at.since(user.created_at), Duration::from_millis(4_750));
+            assert_eq!(responded_at.since(created_at), Duration::from_millis(4_750));
         }
         let cached = [date[0].clone(), (AGE, "1")];
         let found = by_email(&response(&cached, "[]"), "db").unwrap();

@@ -41,6 +41,11 @@ impl User {
         Self { user_id, email: Some(email.into()), email_verified: None, attributes: Vec::new() }
     }
 
+    /// The user with this id that is linked to this profile: only its id and the address.
+    pub(super) fn linked(self, user_id: UserId) -> Self {
+        Self { user_id, email: self.email, email_verified: None, attributes: Vec::new() }
+    }
+
     /// The names of the members that are read.
     pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
         let attributes = Field::attributes().map(|(field, _)| field.name());

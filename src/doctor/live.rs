@@ -120,7 +120,7 @@ impl LiveTest<'_> {
         let email = test_user.user.email.as_ref();
         let by_email = self.tenant.users_by_email(self.token, email).await;
         let failure = match &by_email {
-            Ok(found) if found.users.iter().any(|found| found.user_id == *id) => None,
+            Ok(found) if found.users.iter().any(|found| found.user.user_id == *id) => None,
             Ok(_) => Some("no user of the connection has it".to_owned()),
             Err(error) => Some(describe(error)),
         };
@@ -142,7 +142,7 @@ impl LiveTest<'_> {
         let found = self.tenant.users_by_email(self.token, test_user.user.email.as_ref()).await;
         let is_looked_up = found.is_ok();
         let ids: Vec<_> = match found {
-            Ok(found) => found.users.into_iter().map(|found| found.user_id).collect(),
+            Ok(found) => found.users.into_iter().map(|found| found.user.user_id).collect(),
             Err(_) => pinned.map(UserId::from_connection_id).into_iter().collect(),
         };
         let mut is_deleted = true;

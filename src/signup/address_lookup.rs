@@ -3,7 +3,8 @@
 //! A user is the attempt's own if its id is one that the attempt may have pinned, if it was created
 //! within the lifetime of the key by the tenant's own clock, and if no other attempt in the ledger
 //! may have created it. Where the connection does not keep ids, the time of creation and the
-//! attributes have to do.
+//! attributes have to do. Of a user that is linked to another profile neither is known: its id and
+//! the ledger decide, or nothing does.
 
 use std::time::Duration;
 
@@ -116,7 +117,9 @@ impl AttemptRunner<'_> {
     fn remember_older(&self, found: &UsersByEmail) {
         let lifetime = self.service.timeouts.key_lifetime;
         let is_older = |user: &FoundUser| {
-            found.responded_at.is_some_and(|at| at.since(user.created_at) > lifetime)
+            let times = found.responded_at.zip(user.created_at);
+            times
+                .is_some_and(|(responded_at, created_at)| responded_at.since(created_at) > lifetime)
         };
         if found.users.iter().all(is_older) {
             self.service.taken_addresses.insert(self.request.email.current, Instant::now());
@@ -137,7 +140,7 @@ impl AttemptRunner<'_> {
         let computed = request.candidate_ids(digests, connection, now, tenant_now, lifetime);
         found.users.iter().find(|user| {
             let mut ids = computed.iter().chain([&call.user_id]);
-            ids.any(|id| id.to_user_id() == user.user_id)
+            ids.any(|id| id.to_user_id() == user.user.user_id)
         })
     }
 
@@ -145,11 +148,18 @@ impl AttemptRunner<'_> {
     /// address and password: the user sent the form from two tabs.
     async fn of_another_tab(&self, found: &UsersByEmail) -> Result<Option<User>, LedgerError> {
         let Some(responded_at) = found.responded_at else { return Ok(None) };
-        let is_recent =
-            |user: &&FoundUser| responded_at.since(user.created_at) <= IMPLICIT_KEY_LIFETIME;
+        let is_recent = |user: &&FoundUser| {
+            let age = user.created_at.map(|created_at| responded_at.since(created_at));
+            age.is_none_or(|age| age <= IMPLICIT_KEY_LIFETIME)
+        };
         for user in found.users.iter().filter(is_recent) {
-            let find = Find::User(self.request.email, user.user_id.clone());
-            let attempts = self.find(find).await?;
+            let find = Find::User(self.request.email, user.user.user_id.clone());
+            let mut attempts = self.find(find).await?;
+            if user.created_at.is_none() {
+                attempts.retain(|attempt| {
+                    attempt.read_at.since(attempt.started_at) <= IMPLICIT_KEY_LIFETIME
+                });
+            }
             let may_have_created = |attempt: &Attempt| {
                 let is_bound = attempt.key.as_ref().is_some_and(|key| self.request.is_bound(key));
                 is_bound
@@ -170,8 +180,8 @@ impl AttemptRunner<'_> {
     ) -> AddressLookup {
         let Self { service, request, .. } = self;
         let Some(responded_at) = responded_at else { return AddressLookup::Unclear };
-        let age = responded_at.since(found.created_at);
-        if age > request.key_lifetime(&service.timeouts) {
+        let age = found.created_at.map(|created_at| responded_at.since(created_at));
+        if age.is_some_and(|age| age > request.key_lifetime(&service.timeouts)) {
             return AddressLookup::Taken;
         }
         let Some(claim) = self.rival_claim(found, responded_at).await else {
@@ -189,7 +199,10 @@ impl AttemptRunner<'_> {
         // Another form without a key may pin the same id. Its user has other attributes.
         let has_attributes = request.user.attributes.iter().next().is_some();
         if !request.has_client_key() && !is_bound {
-            if has_attributes && !self.has_sent_attributes(&found.user) {
+            if age.is_none() && (claim == RivalClaim::Contested || !self.may_have_acted()) {
+                return AddressLookup::Unclear;
+            }
+            if age.is_some() && has_attributes && !self.has_sent_attributes(&found.user) {
                 return AddressLookup::Taken;
             }
             if claim == RivalClaim::Contested && !has_attributes {
@@ -201,20 +214,27 @@ impl AttemptRunner<'_> {
             found.user.clone()
         } else {
             // No row shows which form the user was created with: only what this one has anyway.
-            User::known(found.user_id.clone(), request.user.email.as_ref())
+            User::known(found.user.user_id.clone(), request.user.email.as_ref())
         })
     }
 
     /// The strongest claim of other attempts on a user. `None` if the ledger cannot be read, or has
     /// too many of them.
     async fn rival_claim(&self, found: &FoundUser, responded_at: TenantTime) -> Option<RivalClaim> {
-        let find = Find::User(self.request.email, found.user_id.clone());
-        let attempts = self.find(find).await.ok()?;
+        let find = Find::User(self.request.email, found.user.user_id.clone());
+        let mut attempts = self.find(find).await.ok()?;
         if attempts.len() == MAX_RIVALS {
             return None;
         }
-        let started_at = self.tenant_started_at(Some(responded_at));
-        let is_new = started_at.is_some_and(|started_at| found.created_at >= started_at);
+        if found.created_at.is_none() {
+            // No date of the user shows that a key has expired; its row does.
+            for attempt in &mut attempts {
+                let read_at = attempt.read_at;
+                attempt.key.take_if(|key| key.expires_at <= read_at);
+            }
+        }
+        let times = found.created_at.zip(self.tenant_started_at(Some(responded_at)));
+        let is_new = times.is_some_and(|(created_at, started_at)| created_at >= started_at);
         let rivals = attempts.iter().filter(|attempt| attempt.id != self.call.id);
         // The user of an attempt that ended before this one started was deleted if this one is newer.
         let rivals = rivals.filter(|rival| !(is_new && self.had_ended(rival)));
@@ -250,8 +270,9 @@ impl AttemptRunner<'_> {
         let Some(started_at) = self.tenant_started_at(found.responded_at) else {
             return AddressLookup::Unclear;
         };
-        let is_new = |user: &FoundUser| user.created_at >= started_at;
-        let is_older = |user: &FoundUser| user.created_at < started_at.before(CLOCK_BOUND);
+        let is_new = |user: &FoundUser| user.created_at.is_some_and(|at| at >= started_at);
+        let before = started_at.before(CLOCK_BOUND);
+        let is_older = |user: &FoundUser| user.created_at.is_some_and(|at| at < before);
         if found.users.iter().all(is_older) {
             return AddressLookup::Taken;
         }
@@ -260,7 +281,7 @@ impl AttemptRunner<'_> {
             (Some(only), None)
                 if is_new(&only)
                     && self.has_sent_attributes(&only.user)
-                    && self.is_unclaimed(&only.user_id).await =>
+                    && self.is_unclaimed(&only.user.user_id).await =>
             {
                 AddressLookup::Own(only.user)
             }
@@ -339,9 +360,8 @@ mod tests {
     }
 
     fn user(call: &PreparedCall, created_at: TenantTime) -> FoundUser {
-        let user_id = call.user_id.to_user_id();
-        let user = User::known(user_id.clone(), "ada@example.com");
-        FoundUser { user, user_id, created_at }
+        let user = User::known(call.user_id.to_user_id(), "ada@example.com");
+        FoundUser { user, created_at: Some(created_at) }
     }
 
     fn tenant(seconds: u64) -> TenantTime {
@@ -450,7 +470,7 @@ mod tests {
         inner.ledger.close().await;
         for (age, is_recent) in [(600, true), (601, false)] {
             let mut recent = user(&call, tenant(0));
-            recent.user_id = UserId::from_auth0("auth0|of-another-form");
+            recent.user.user_id = UserId::from_auth0("auth0|of-another-form");
             let found = UsersByEmail { users: vec![recent], responded_at: Some(tenant(age)) };
             let lookup = runner.judge(found).await;
             assert_eq!(matches!(lookup, AddressLookup::Unclear), is_recent, "{age} {lookup:?}");

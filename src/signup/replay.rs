@@ -14,7 +14,7 @@ use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
-use crate::auth0::{Priority, User};
+use crate::auth0::{LookupError, Priority, User};
 use crate::clock::LedgerTime;
 use crate::ledger::{Attempt, AttemptId, AttemptState, Basis, Lease, LedgerError, RESTARTS};
 
@@ -120,7 +120,7 @@ impl Inner {
         if self.hides_existence {
             leader.announce(request, created(request, attempt, None).replay());
         }
-        let user = match self.read_user(attempt).await {
+        let user = match self.read_user(request, attempt).await {
             CurrentUser::Found(user) => Some(user),
             CurrentUser::Deleted => return self.free_key(request, attempt).await,
             CurrentUser::Unread => None,
@@ -159,12 +159,21 @@ impl Inner {
         })
     }
 
-    /// Reads the user that an earlier attempt created.
-    async fn read_user(&self, attempt: &Attempt) -> CurrentUser {
+    /// Reads the user that an earlier attempt created. One that is linked to another profile is
+    /// found by address only.
+    async fn read_user(&self, request: &KeyedRequest, attempt: &Attempt) -> CurrentUser {
         let user_id = attempt.created_user_id();
-        let lookup = self.auth0.user(&user_id, Priority::BestEffort);
+        let lookup = async {
+            if let Some(found) = self.auth0.user(&user_id, Priority::BestEffort).await? {
+                return Ok(Some(found.user));
+            }
+            let email = request.user.email.as_ref();
+            let found = self.auth0.users_by_email(email, Priority::BestEffort).await?;
+            let mut users = found.users.into_iter().map(|found| found.user);
+            Ok::<_, LookupError>(users.find(|user| user.user_id == user_id))
+        };
         match timeout(READ_TIMEOUT, lookup).await {
-            Ok(Ok(Some(found))) => CurrentUser::Found(found.user),
+            Ok(Ok(Some(user))) => CurrentUser::Found(user),
             Ok(Ok(None)) => CurrentUser::Deleted,
             Ok(Err(_)) | Err(_) => CurrentUser::Unread,
         }
@@ -271,7 +280,7 @@ impl Inner {
         if self.hides_existence {
             return created(request, attempt, None);
         }
-        let user = match self.read_user(attempt).await {
+        let user = match self.read_user(request, attempt).await {
             CurrentUser::Found(user) => Some(user),
             CurrentUser::Deleted | CurrentUser::Unread => None,
         };

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use auth0_emulator::{Emulator, Fault, Route};
+use auth0_emulator::{Emulator, Fault, Gate, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{CONFLICT, KEY, TestApp, ada};
+use crate::app::{CONFLICT, KEY, TestApp, TestResponse, ada, ada_with};
 use crate::identity::{lose_rows, sign_up, sign_up_elsewhere};
 
 const CONNECTION: &str = "Username-Password-Authentication";
@@ -103,6 +103,98 @@ async fn a_user_linked_to_one_of_another_connection_is_read_by_its_own_identity(
         app.auth0.fault(Route::CreateUser, Fault::answer(409).body(CONFLICT));
         assert_eq!(sign_up(&app, Some(KEY)).await.problem(), problem);
     }
+}
+
+/// Links the user with this id within the connection to an older one of another connection.
+fn link(app: &TestApp, id: &str) {
+    let older = json!({"user_id": "google-oauth2|1", "email": "ada@example.com",
+        "email_verified": true, "name": "Somebody", "created_at": "2024-01-01T00:00:00.000Z",
+        "identities": [
+            {"provider": "google-oauth2", "connection": "google-oauth2", "user_id": "1"},
+            {"provider": "auth0", "connection": CONNECTION, "user_id": id}]});
+    app.auth0.add_user(older).unwrap();
+}
+
+/// Signs Ada up, with this key if there is one, and links her. Returns the members that are known of her then.
+async fn sign_up_and_link(app: &TestApp, key: Option<&str>) -> Value {
+    let first = sign_up(app, key).await;
+    assert_eq!(first.status, StatusCode::CREATED);
+    app.until_resolved().await;
+    let attempts = app.attempts().await;
+    link(app, attempts[0].created_user_id().connection_id());
+    json!({"user_id": first.json()["user"]["user_id"], "email": "ada@example.com"})
+}
+
+#[tokio::test]
+async fn a_user_who_was_linked_is_not_taken_for_deleted() {
+    for (key, ignores) in [(Some(KEY), false), (None, false), (Some(KEY), true)] {
+        let custom = move |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = ignores;
+        let app = TestApp::builder().auth0(custom).spawn().await;
+        let known = sign_up_and_link(&app, key).await;
+        for by_address in ["found", "failed"] {
+            let again = sign_up(&app, key).await;
+            assert_eq!(again.status, StatusCode::CREATED, "{key:?} {by_address}: {again:?}");
+            assert_eq!(again.json()["user"], known, "{key:?} {by_address}");
+            app.auth0.fault(Route::UsersByEmail, Fault::answer(503).always());
+        }
+        assert_eq!(app.creates().len(), 1, "{key:?}");
+    }
+}
+
+/// As an Action does that runs after the registration.
+#[tokio::test]
+async fn a_user_whose_response_was_lost_and_who_was_linked_is_created() {
+    for key in [Some(KEY), None] {
+        let app = TestApp::spawn().await;
+        app.learn_whether_ids_are_kept().await;
+        let gate = Gate::new();
+        app.auth0.fault(Route::CreateUser, Fault::close_after_acting().behind(&gate));
+        let mut request = app.post().json(&ada());
+        request =
+            if let Some(key) = key { request.header("idempotency-key", key) } else { request };
+        let response = tokio::spawn(TestResponse::receive(request));
+        gate.arrived(1).await;
+        let id = app.creates().last().unwrap().json()["user_id"].as_str().unwrap().to_owned();
+        link(&app, &id);
+        gate.open();
+        let response = response.await.unwrap();
+        assert_eq!(response.status, StatusCode::CREATED, "{key:?}: {response:?}");
+        let known = json!({"user_id": format!("auth0|{id}"), "email": "ada@example.com"});
+        assert_eq!(response.json()["user"], known, "{key:?}");
+    }
+}
+
+/// The date of the profile says nothing about the user. Without a key, another form may have pinned the id.
+#[tokio::test]
+async fn a_linked_user_of_lost_rows_is_nobody_elses() {
+    for key in [Some(KEY), None] {
+        let app = TestApp::spawn().await;
+        let known = sign_up_and_link(&app, key).await;
+        lose_rows(&app);
+        let again = sign_up(&app, key).await;
+        if key.is_some() {
+            assert_eq!(again.json()["user"], known, "{again:?}");
+        } else {
+            assert_eq!(again.problem(), "outcome_unknown", "{again:?}");
+        }
+        // Nor is the address remembered as that of an older user.
+        for password in ["Another-Password-1", "Another-Password-2"] {
+            let lookups = app.auth0.calls(Route::UsersByEmail).len();
+            let other = app.sign_up(&ada_with("password", password)).await;
+            assert_eq!(other.problem(), "email_taken");
+            assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), lookups + 1, "{password}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_linked_user_of_an_expired_key_has_the_address() {
+    let app = TestApp::spawn().await;
+    sign_up_and_link(&app, None).await;
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let expire = "UPDATE attempt_keys SET expires_at = 1; UPDATE attempts SET key_expires_at = 1";
+    ledger.execute_batch(expire).unwrap();
+    assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
 }
 
 #[tokio::test]

@@ -407,15 +407,15 @@ async fn the_reconciler_resolves_nothing_by_a_user_with_another_address() {
 }
 
 #[tokio::test]
-async fn a_user_of_another_provider_is_read_by_its_own_id() {
+async fn a_user_is_read_by_the_whole_id() {
     let app = TestApp::spawn().await;
-    let user = r#"{"user_id":"custom|7","email":"ada@example.com"}"#;
+    let user = r#"{"user_id":"auth0|custom|7","email":"ada@example.com"}"#;
     app.auth0.fault(Route::CreateUser, Fault::answer(201).body(user));
     assert_eq!(app.sign_up_with_key(KEY, &ada()).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::GetUser, Fault::answer(200).body(user));
     let again = app.sign_up_with_key(KEY, &ada()).await;
-    assert_eq!(again.json()["user"]["user_id"], "custom|7", "{again:?}");
-    assert_eq!(app.auth0.calls(Route::GetUser)[0].path, "/api/v2/users/custom%7C7");
+    assert_eq!(again.json()["user"]["user_id"], "auth0|custom|7", "{again:?}");
+    assert_eq!(app.auth0.calls(Route::GetUser)[0].path, "/api/v2/users/auth0%7Ccustom%7C7");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The stored users of the tenant.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -109,6 +109,8 @@ pub(crate) struct UserStore {
     by_username: HashMap<String, u64>,
     /// The users of other connections, as the Management API returns them, by id.
     elsewhere: BTreeMap<String, Value>,
+    /// The ids of identities of those: their users have no profile of their own.
+    linked: HashSet<String>,
     /// The next serial number.
     next: u64,
 }
@@ -146,7 +148,8 @@ impl UserStore {
     }
 
     /// Stores a user of another connection, or a linked profile, as it is. It conflicts with no user of
-    /// this connection. One with the same id is replaced.
+    /// this connection. One with the same id is replaced. The users of this connection among its identities are no
+    /// longer found, and conflict with others as before.
     ///
     /// # Errors
     ///
@@ -154,6 +157,12 @@ impl UserStore {
     pub(crate) fn insert_elsewhere(&mut self, user: Value) -> Result<(), String> {
         let id = user.get("user_id").and_then(Value::as_str).filter(|id| !id.is_empty());
         let id = id.ok_or("a user needs a `user_id`")?.to_owned();
+        let identities = user.get("identities").and_then(Value::as_array);
+        self.linked.extend(identities.into_iter().flatten().filter_map(|identity| {
+            let text = |name| identity.get(name).and_then(Value::as_str);
+            let full = format!("{}|{}", text("provider")?, text("user_id")?);
+            (full != id).then_some(full)
+        }));
         self.elsewhere.insert(id, user);
         Ok(())
     }
@@ -161,14 +170,20 @@ impl UserStore {
     /// The profile with this id, of any connection.
     pub(crate) fn profile(&self, user_id: &str) -> Option<Value> {
         let elsewhere = self.elsewhere.get(user_id).cloned();
-        elsewhere.or_else(|| self.get(user_id)?.to_json())
+        elsewhere.or_else(|| self.get(user_id).filter(|own| self.is_shown(own))?.to_json())
     }
 
     /// The profiles with this e-mail, of any connection, the connection's own last.
     pub(crate) fn profiles_by_email(&self, email: &str) -> Vec<Value> {
         let has_email = |user: &&Value| user.get("email").and_then(Value::as_str) == Some(email);
-        let own = self.by_email_address(email).filter_map(StoredUser::to_json);
+        let own = self.by_email_address(email).filter(|own| self.is_shown(own));
+        let own = own.filter_map(StoredUser::to_json);
         self.elsewhere.values().filter(has_email).cloned().chain(own).collect()
+    }
+
+    /// Returns whether a user of this connection has a profile of its own.
+    fn is_shown(&self, stored: &StoredUser) -> bool {
+        !self.linked.contains(&stored.user.user_id)
     }
 
     /// The user of this connection with this id.
@@ -187,8 +202,8 @@ impl UserStore {
 
     /// All profiles: the connection's own, oldest first, then the others.
     pub(crate) fn profiles(&self) -> Vec<Value> {
-        let own = self.by_number.values().filter_map(StoredUser::to_json);
-        own.chain(self.elsewhere.values().cloned()).collect()
+        let own = self.by_number.values().filter(|own| self.is_shown(own));
+        own.filter_map(StoredUser::to_json).chain(self.elsewhere.values().cloned()).collect()
     }
 
     /// Removes the user with this id, if there is one.
@@ -280,6 +295,18 @@ mod tests {
         users.remove("apple|1");
         assert_eq!(users.profiles().len(), 1);
         assert!(users.insert_elsewhere(json!({"email": "a@b.co"})).is_err());
+    }
+
+    #[test]
+    fn a_linked_user_has_no_profile_and_keeps_its_identifiers() {
+        let mut users = UserStore::default();
+        users.insert(stored("1", "a@b.co", None), true).unwrap();
+        let linked = json!({"user_id": "apple|1", "email": "a@b.co", "identities": [
+            {"provider": "apple", "user_id": "1"}, {"provider": "auth0", "user_id": "1"}]});
+        users.insert_elsewhere(linked.clone()).unwrap();
+        assert_eq!(users.profile("auth0|1"), None);
+        assert_eq!((users.profiles_by_email("a@b.co"), users.profiles().len()), (vec![linked], 1));
+        assert_eq!(users.insert(stored("2", "a@b.co", None), true), Err(Conflict::Email));
     }
 
     #[test]

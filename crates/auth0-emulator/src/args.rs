@@ -22,7 +22,7 @@ pub(crate) struct EmulatorArgs {
     /// Port to listen on; 0 picks any free port
     #[arg(long, default_value_t = 4010)]
     port: u16,
-    /// Serve TLS on that port, with HTTP/1.1 and h2
+    /// Serve TLS on that port
     #[arg(long)]
     tls: bool,
     /// Serve TLS on a second port

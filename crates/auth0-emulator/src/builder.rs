@@ -67,7 +67,7 @@ impl Builder {
         Self { port, ..self }
     }
 
-    /// Serves TLS, with HTTP/1.1 and h2, instead of plain HTTP on the port.
+    /// Serves TLS instead of plain HTTP on the port.
     #[must_use]
     pub fn tls(self, tls: bool) -> Self {
         Self { tls, ..self }

@@ -38,14 +38,3 @@ impl Tasks {
         self.tracker.wait().await;
     }
 }
-
-impl<F> hyper::rt::Executor<F> for Tasks
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, future: F) {
-        // hyper runs one future for each h2 stream. It ends no later than its connection.
-        drop(self.spawn(future));
-    }
-}

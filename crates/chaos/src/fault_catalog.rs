@@ -23,7 +23,7 @@ pub(crate) type FaultSpec = (&'static str, fn(&mut StdRng) -> Fault);
 
 /// Faults for any call. The response makes clear whether the call was performed, or it does not
 /// matter.
-const ANY: [FaultSpec; 15] = [
+const ANY: [FaultSpec; 13] = [
     ("answer 5xx", |rng| Fault::answer(server_error(rng))),
     ("answer 429", |_| Fault::answer(429).header("retry-after", "1")),
     ("answer 401", |_| Fault::answer(401)),
@@ -33,8 +33,6 @@ const ANY: [FaultSpec; 15] = [
     ("hang", |_| Fault::hang()),
     ("close", |_| Fault::close()),
     ("reset", |_| Fault::reset()),
-    ("goaway", |_| Fault::goaway()),
-    ("stream reset", |_| Fault::stream_reset()),
     ("black hole", |_| Fault::black_hole()),
     ("truncated", |_| Fault::truncated()),
     ("slow", |_| Fault::slow(64, Duration::from_millis(10))),
@@ -42,7 +40,7 @@ const ANY: [FaultSpec; 15] = [
 ];
 
 /// Additional faults for create calls.
-const CREATE: [FaultSpec; 16] = [
+const CREATE: [FaultSpec; 14] = [
     ("answer 4xx", |rng| Fault::answer(one_of(rng, [400, 403, 404, 422]))),
     ("answer 5xx, acted", |rng| Fault::answer(server_error(rng)).after_acting()),
     ("answer 408, acted", |_| Fault::answer(408).after_acting()),
@@ -52,8 +50,6 @@ const CREATE: [FaultSpec; 16] = [
     ("hang, acted", |_| Fault::hang_after_acting()),
     ("close, acted", |_| Fault::close_after_acting()),
     ("reset, acted", |_| Fault::reset_after_acting()),
-    ("goaway, acted", |_| Fault::goaway().after_acting()),
-    ("stream reset, acted", |_| Fault::stream_reset().after_acting()),
     ("black hole, acted", |_| Fault::black_hole().after_acting()),
     ("delay past the timeout", |rng| Fault::delay(pick(rng, 1_000, LATEST_ACT))),
     ("acts later", |rng| Fault::act_later(pick(rng, 50, LATEST_ACT))),

@@ -65,18 +65,9 @@ pub(crate) enum Breakage {
     Close,
     /// A reset connection.
     Reset,
-    /// `GOAWAY` with this error code, naming no stream as processed. On HTTP/1.1, a close.
-    GoAway(u32),
-    /// `RST_STREAM` with this error code. On HTTP/1.1, a close.
-    StreamReset(u32),
-    /// Nothing more on the whole connection, not even a ping reply. It stays open.
+    /// Nothing more on the whole connection. It stays open.
     BlackHole,
 }
-
-/// The h2 error code of an orderly shutdown (RFC 9113, section 7).
-const NO_ERROR: u32 = 0;
-/// The h2 error code of an internal error (RFC 9113, section 7).
-const INTERNAL_ERROR: u32 = 2;
 
 impl Fault {
     /// A fault for the next call, which is not performed.
@@ -162,18 +153,7 @@ impl Fault {
         Self::without_acting(FaultEffect::Slow(bytes.max(1), pause)).after_acting()
     }
 
-    /// Sends `GOAWAY` before the call is processed, and ends the connection.
-    pub fn goaway() -> Self {
-        Self::without_acting(FaultEffect::Break(Breakage::GoAway(NO_ERROR)))
-    }
-
-    /// Sends `RST_STREAM` for the call. The connection stays usable.
-    pub fn stream_reset() -> Self {
-        Self::without_acting(FaultEffect::Break(Breakage::StreamReset(INTERNAL_ERROR)))
-    }
-
-    /// Silences the connection: neither this call nor any other gets a response, and pings get no
-    /// reply.
+    /// Silences the connection: neither this call nor any other on it gets a response.
     pub fn black_hole() -> Self {
         Self::without_acting(FaultEffect::Break(Breakage::BlackHole))
     }
@@ -201,17 +181,6 @@ impl Fault {
     #[must_use]
     pub fn closing(self) -> Self {
         Self { effect: FaultEffect::Break(Breakage::Close), ..self }
-    }
-
-    /// Sets another h2 error code, for [`Fault::goaway`] and [`Fault::stream_reset`].
-    #[must_use]
-    pub fn code(mut self, code: u32) -> Self {
-        if let FaultEffect::Break(Breakage::GoAway(known) | Breakage::StreamReset(known)) =
-            &mut self.effect
-        {
-            *known = code;
-        }
-        self
     }
 
     /// Sets the body, for [`Fault::answer`]. It is JSON unless a header says otherwise.

@@ -39,8 +39,6 @@ pub(crate) struct FaultScript {
     bytes: Option<usize>,
     /// For `slow`: the pause after each write.
     pause_ms: Option<u64>,
-    /// For `goaway` and `stream_reset`: the h2 error code.
-    code: Option<u32>,
 }
 
 /// The kinds of fault, named after [`Fault`]'s constructors.
@@ -65,10 +63,6 @@ enum FaultKind {
     Truncated,
     /// [`Fault::slow`]
     Slow,
-    /// [`Fault::goaway`]
-    Goaway,
-    /// [`Fault::stream_reset`]
-    StreamReset,
     /// [`Fault::black_hole`]
     BlackHole,
 }
@@ -107,8 +101,6 @@ impl FaultScript {
             FaultKind::Slow => {
                 Fault::slow(self.bytes.unwrap_or(1), ms(self.pause_ms.or(Some(100))))
             }
-            FaultKind::Goaway => Fault::goaway(),
-            FaultKind::StreamReset => Fault::stream_reset(),
             FaultKind::BlackHole => Fault::black_hole(),
         };
         for (name, value) in &self.headers {
@@ -116,9 +108,6 @@ impl FaultScript {
         }
         if let Some(body) = self.body {
             fault = fault.body(body);
-        }
-        if let Some(code) = self.code {
-            fault = fault.code(code);
         }
         if self.closing {
             fault = fault.closing();

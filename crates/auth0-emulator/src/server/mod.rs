@@ -1,4 +1,4 @@
-//! The listeners, which accept connections and serve HTTP/1.1 or h2 on them.
+//! The listeners, which accept connections and serve HTTP/1.1 on them.
 
 mod exchange;
 mod response_body;
@@ -9,9 +9,9 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -65,16 +65,10 @@ impl PortServer {
         let control = Arc::new(WireControl::default());
         let number = self.state.next_connection(&control);
         let wire = Wire::new(stream, Arc::clone(&control));
-        let connection = ConnectionHandler {
-            state: self.state,
-            tasks: self.tasks.clone(),
-            control,
-            number,
-            secure,
-        };
+        let connection =
+            ConnectionHandler { state: self.state, tasks: self.tasks, control, number, secure };
         let service = service_fn(move |request| connection.clone().serve(request));
-        let served =
-            auto::Builder::new(self.tasks).serve_connection(TokioIo::new(wire), service).await;
+        let served = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
         // Connection errors are ignored: the client caused them, or an injected fault did.
         drop(served);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::header::HOST;
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
@@ -42,9 +42,9 @@ pub(super) struct ConnectionHandler {
     pub(super) secure: bool,
 }
 
-/// Error that ends a request without a response. On h2 it holds the reason of the stream reset.
+/// Error that ends a request without a response.
 #[derive(Debug)]
-pub(super) struct NoResponse(Option<h2::Error>);
+pub(super) struct NoResponse;
 
 impl fmt::Display for NoResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,14 +52,7 @@ impl fmt::Display for NoResponse {
     }
 }
 
-impl std::error::Error for NoResponse {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0 {
-            Some(error) => Some(error),
-            None => None,
-        }
-    }
-}
+impl std::error::Error for NoResponse {}
 
 impl ConnectionHandler {
     /// Serves one request.
@@ -67,17 +60,16 @@ impl ConnectionHandler {
         self,
         request: Request<Incoming>,
     ) -> Result<Response<ResponseBody>, NoResponse> {
-        let version = request.version();
         let (entry, base, complete) = self.receive(request).await;
         if let Some(path) = entry.path.strip_prefix(control::PREFIX) {
             if !complete {
-                return Err(NoResponse(None));
+                return Err(NoResponse);
             }
             return Ok(response_body::complete(control::respond(&self.state, path, &entry)));
         }
         let number = self.state.journal.record(entry.clone());
         if !complete {
-            return Err(NoResponse(None));
+            return Err(NoResponse);
         }
         let header = if entry.route().is_management() {
             MANAGEMENT_REQUEST_ID
@@ -94,7 +86,7 @@ impl ConnectionHandler {
         if let Some(status) = delivery.status() {
             self.state.journal.set_status(number, status);
         }
-        let mut response = self.deliver(delivery, version).await?;
+        let mut response = self.deliver(delivery).await;
         let request_id = HeaderValue::try_from(format!("{:016x}", number + 1));
         if let Ok(id) = request_id {
             response.headers_mut().insert(header, id);
@@ -129,30 +121,17 @@ impl ConnectionHandler {
     }
 
     /// Sends the response, or breaks the connection instead.
-    async fn deliver(
-        &self,
-        delivery: Delivery,
-        version: Version,
-    ) -> Result<Response<ResponseBody>, NoResponse> {
-        let is_h2 = version == Version::HTTP_2;
+    async fn deliver(&self, delivery: Delivery) -> Response<ResponseBody> {
         match delivery {
-            Delivery::Complete(response) => return Ok(response_body::complete(response)),
-            Delivery::Truncated(response) => return Ok(response_body::truncated(response)),
+            Delivery::Complete(response) => return response_body::complete(response),
+            Delivery::Truncated(response) => return response_body::truncated(response),
             Delivery::Slow(response, bytes, pause) => {
-                return Ok(response_body::slow(response, bytes, pause));
+                return response_body::slow(response, bytes, pause);
             }
-            Delivery::Broken(breakage) => match breakage {
-                Breakage::StreamReset(code) if is_h2 => {
-                    return Err(NoResponse(Some(h2::Reason::from(code).into())));
-                }
-                Breakage::GoAway(code) if is_h2 => self.control.go_away(code),
-                Breakage::Hang => {}
-                Breakage::BlackHole => self.control.silence(),
-                Breakage::Reset => self.control.reset(),
-                Breakage::Close | Breakage::StreamReset(_) | Breakage::GoAway(_) => {
-                    self.control.close();
-                }
-            },
+            Delivery::Broken(Breakage::Hang) => {}
+            Delivery::Broken(Breakage::BlackHole) => self.control.silence(),
+            Delivery::Broken(Breakage::Reset) => self.control.reset(),
+            Delivery::Broken(Breakage::Close) => self.control.close(),
         }
         // The connection's own task carries out the close or reset; no response may be sent before
         // that.

@@ -60,6 +60,6 @@ fn generate_config(
             vec![certificate.der().clone()],
             PrivateKeyDer::try_from(key.serialize_der())?,
         )?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok((ca_certificate.pem(), config))
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ pub(super) enum Stream {
 }
 
 /// The state of a connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum WireMode {
     /// Working normally.
     #[default]
@@ -31,8 +31,6 @@ enum WireMode {
     Reset,
     /// Open, but sending nothing more.
     Silent,
-    /// To be closed after sending these bytes.
-    FinalBytes(Vec<u8>),
 }
 
 /// Breaks a connection from another task.
@@ -55,14 +53,6 @@ impl WireControl {
         self.set(WireMode::Silent);
     }
 
-    /// Writes an h2 `GOAWAY` that names no stream as processed, and closes the connection.
-    pub(super) fn go_away(&self, code: u32) {
-        // Length 8, type 7, no flags, stream 0; then the last stream and the code (RFC 9113, 6.8).
-        let mut frame = vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        frame.extend(code.to_be_bytes());
-        self.set(WireMode::FinalBytes(frame));
-    }
-
     /// Changes the mode and wakes the connection.
     fn set(&self, mode: WireMode) {
         let waker = self.0.with(|(current, waker)| {
@@ -80,7 +70,7 @@ impl WireControl {
             if waker.as_ref().is_none_or(|current| !current.will_wake(context.waker())) {
                 *waker = Some(context.waker().clone());
             }
-            mode.clone()
+            *mode
         })
     }
 }
@@ -108,38 +98,14 @@ impl Wire {
     }
 
     /// Polls what a broken connection does instead of I/O. Returns `None` if it works normally.
-    fn poll_broken(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Error>> {
+    fn poll_broken(&self, context: &mut Context<'_>) -> Option<Poll<io::Error>> {
         match self.control.mode(context) {
             WireMode::Open => None,
             WireMode::Closed | WireMode::Reset => {
                 Some(Poll::Ready(io::ErrorKind::ConnectionAborted.into()))
             }
             WireMode::Silent => Some(Poll::Pending),
-            WireMode::FinalBytes(bytes) => Some(self.write_last(&bytes, context)),
         }
-    }
-
-    /// Writes the final bytes and shuts the connection down.
-    fn write_last(&mut self, bytes: &[u8], context: &mut Context<'_>) -> Poll<io::Error> {
-        let mut bytes = bytes;
-        while !bytes.is_empty() {
-            match self.stream().poll_write(context, bytes) {
-                Poll::Ready(Ok(written)) if written > 0 => {
-                    bytes = bytes.get(written..).unwrap_or_default();
-                }
-                Poll::Ready(Ok(_)) => break,
-                Poll::Ready(Err(error)) => return Poll::Ready(error),
-                Poll::Pending => {
-                    self.control.0.with(|(mode, _)| *mode = WireMode::FinalBytes(bytes.to_vec()));
-                    return Poll::Pending;
-                }
-            }
-        }
-        self.control.0.with(|(mode, _)| *mode = WireMode::FinalBytes(Vec::new()));
-        // An orderly shutdown, so that the client can read the final bytes.
-        drop(ready!(self.stream().poll_shutdown(context)));
-        self.control.0.with(|(mode, _)| *mode = WireMode::Closed);
-        Poll::Ready(io::ErrorKind::ConnectionAborted.into())
     }
 }
 

@@ -106,7 +106,9 @@ async fn an_html_fault_looks_like_the_network_in_front() {
 
 #[tokio::test]
 async fn a_hang_is_a_timeout_with_or_without_a_user() {
-    for (fault, expected) in [(Fault::hang(), 0), (Fault::hang_after_acting(), 1)] {
+    for (fault, expected) in
+        [(Fault::hang(), 0), (Fault::hang_after_acting(), 1), (Fault::black_hole(), 0)]
+    {
         let (response, users, auth0) = call_with_fault(fault).await;
         assert!(response.unwrap_err().is_timeout());
         assert_eq!(users, expected);
@@ -121,9 +123,6 @@ async fn a_close_and_a_reset_end_the_connection_with_or_without_a_user() {
         (Fault::close_after_acting(), 1),
         (Fault::reset(), 0),
         (Fault::reset_after_acting(), 1),
-        // Both are h2 frames. On HTTP/1.1 only the connection can be ended.
-        (Fault::goaway(), 0),
-        (Fault::stream_reset(), 0),
     ] {
         let (response, users, _auth0) = call_with_fault(fault.clone()).await;
         let error = response.unwrap_err();

@@ -14,7 +14,6 @@ mod create_user;
 #[path = "../../../../tests/shared/eventually.rs"]
 mod eventually;
 mod faults;
-mod h2_faults;
 mod lifecycle;
 mod login;
 mod program;

@@ -118,8 +118,7 @@ impl AttemptRunner<'_> {
         let lifetime = self.service.timeouts.key_lifetime;
         let is_older = |user: &FoundUser| {
             let times = found.responded_at.zip(user.created_at);
-            times
-                .is_some_and(|(responded_at, created_at)| responded_at.since(created_at) > lifetime)
+            times.is_some_and(|(now, created_at)| now.since(created_at) > lifetime)
         };
         if found.users.iter().all(is_older) {
             self.service.taken_addresses.insert(self.request.email.current, Instant::now());
@@ -222,16 +221,9 @@ impl AttemptRunner<'_> {
     /// too many of them.
     async fn rival_claim(&self, found: &FoundUser, responded_at: TenantTime) -> Option<RivalClaim> {
         let find = Find::User(self.request.email, found.user.user_id.clone());
-        let mut attempts = self.find(find).await.ok()?;
+        let attempts = self.find(find).await.ok()?;
         if attempts.len() == MAX_RIVALS {
             return None;
-        }
-        if found.created_at.is_none() {
-            // No date of the user shows that a key has expired; its row does.
-            for attempt in &mut attempts {
-                let read_at = attempt.read_at;
-                attempt.key.take_if(|key| key.expires_at <= read_at);
-            }
         }
         let times = found.created_at.zip(self.tenant_started_at(Some(responded_at)));
         let is_new = times.is_some_and(|(created_at, started_at)| created_at >= started_at);

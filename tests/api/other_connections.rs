@@ -106,7 +106,7 @@ async fn a_user_linked_to_one_of_another_connection_is_read_by_its_own_identity(
 }
 
 /// Links the user with this id within the connection to an older one of another connection.
-fn link(app: &TestApp, id: &str) {
+pub(crate) fn link(app: &TestApp, id: &str) {
     let older = json!({"user_id": "google-oauth2|1", "email": "ada@example.com",
         "email_verified": true, "name": "Somebody", "created_at": "2024-01-01T00:00:00.000Z",
         "identities": [

@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE};
 use serde_json::Value;
 
 use crate::app::{NAVIGATION, TestApp, TestResponse, ada, browser};
+use crate::other_connections::link;
 use crate::temp_dir::TempDir;
 
 /// Posts a form as a browser does.
@@ -447,6 +448,22 @@ async fn a_user_who_sends_the_form_from_two_tabs_signs_up_once() {
     assert_eq!(send(&app, &second, password).await, 303, "the same person in a second tab");
     assert_eq!(app.auth0.users().len(), 1);
     assert_eq!(send(&app, &third, "Difference-Engine-1844").await, 409, "another password");
+}
+
+#[tokio::test]
+async fn a_linked_user_of_another_tab_is_dated_by_its_row() {
+    let app = TestApp::builder().set("challenge.required", "off").spawn().await;
+    let [first, second, third] = tabs(&app).await;
+    let password = "Difference-Engine-1843";
+    assert_eq!(send(&app, &first, password).await, 303);
+    app.until_resolved().await;
+    let attempts = app.attempts().await;
+    link(&app, attempts[0].created_user_id().connection_id());
+    assert_eq!(send(&app, &second, password).await, 303);
+    app.until_resolved().await;
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger.execute("UPDATE attempts SET started_at = started_at - 601000", []).unwrap();
+    assert_eq!(send(&app, &third, password).await, 409, "ten minutes later");
 }
 
 #[tokio::test]

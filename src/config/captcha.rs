@@ -39,7 +39,7 @@ pub struct CaptchaSettings {
 /// The handling of a sign-up while the captcha service is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUnavailable {
-    /// It continues without a proof.
+    /// It continues without a proof, within the limits. `without_proof_per_hour` does not apply.
     Allow,
     /// It is rejected.
     Reject,

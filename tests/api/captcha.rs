@@ -229,6 +229,33 @@ async fn while_the_service_is_unavailable_attempts_are_allowed_or_rejected_by_se
     }
 }
 
+/// Under pressure a token that cannot be checked uses up nothing of the allowance without a proof.
+#[tokio::test]
+async fn while_the_service_is_unavailable_the_limits_alone_bound_attempts_with_a_token() {
+    let service = CaptchaService::start().await;
+    service.responds(500, &json!({}));
+    let app = app("turnstile", &service)
+        .set("challenge.required", "adaptive")
+        .set("challenge.captcha.on_unavailable", "allow")
+        .set("challenge.without_proof_per_hour", "1")
+        .set("challenge.adaptive.address_burst", "1")
+        .set("limits.address.burst", "5")
+        .spawn()
+        .await;
+    let post = async |nth, token| app.sign_up(&form(nth, "cf-turnstile-response", token)).await;
+    for nth in 0..2 {
+        assert_eq!(post(nth, "").await.status, StatusCode::CREATED, "{nth}");
+    }
+    assert_eq!(post(2, "").await.problem(), "challenge_required");
+    assert!(service.requests().is_empty());
+    for nth in 3..6 {
+        assert_eq!(post(nth, "token").await.status, StatusCode::CREATED, "{nth}");
+    }
+    assert_eq!(service.requests().len(), 3);
+    assert_eq!(post(6, "token").await.problem(), "rate_limited");
+    assert_eq!(app.creates().len(), 5);
+}
+
 #[tokio::test]
 async fn the_service_is_asked_only_where_a_proof_is_needed() {
     let service = CaptchaService::start().await;

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use askama::Template;
 use http::HeaderValue;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::json;
 use url::Url;
-use url::form_urlencoded::byte_serialize;
 
 use super::form_values::FormValues;
 use super::greeting::Greeting;
@@ -25,6 +25,19 @@ use crate::texts::Locale;
 
 /// The code of the error whose message replaces the text of its rule.
 const CONTAINS_USER_INFO: &str = "password.contains_user_info";
+
+/// The characters that are encoded in the place of `{login_hint}`: those that JavaScript's `encodeURIComponent`
+/// encodes, so that the page's script and a form without it open the same address.
+const LOGIN_HINT_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// The pages of a deployment.
 #[derive(Debug)]
@@ -216,10 +229,11 @@ impl Page {
         url.map(Url::as_str)
     }
 
-    /// The external target with the e-mail address of the form in the place of `{login_hint}`.
+    /// The external target with the e-mail address of the form, percent-encoded, in the place of
+    /// `{login_hint}`.
     pub fn external_address(&self, form: &FormValues) -> Option<String> {
         let email = form.value(Field::Email.name()).trim();
-        let email: String = byte_serialize(email.as_bytes()).collect();
+        let email = utf8_percent_encode(email, LOGIN_HINT_ENCODED).to_string();
         Some(self.external_target(form)?.replace(LOGIN_HINT, &email))
     }
 

@@ -338,7 +338,7 @@ impl TransportError {
     }
 
     /// Returns whether the request certainly never reached the tenant.
-    const fn is_unsent(&self) -> bool {
+    pub(super) const fn is_unsent(&self) -> bool {
         match self {
             Self::NoConnection(_) | Self::NoToken(_) | Self::CircuitOpen { .. } => true,
             Self::NoResponse(_) | Self::Status(_) | Self::Unreadable(_) => false,

@@ -48,6 +48,7 @@ pub use error::{
 pub use http_client::BuildError;
 pub use inspector::{Discovery, InspectedToken, Inspector};
 pub use lookup::{FoundUser, UserById, UsersByEmail};
+pub use password_reset::ResetMailResult;
 pub use scopes::is_used as is_used_scope;
 pub use token::UpstreamHealth;
 pub use user::{CreatedUser, User};

@@ -31,6 +31,7 @@ pub struct InstrumentedLedger {
     give_back: OperationMetrics,
     free_key: OperationMetrics,
     record_once: OperationMetrics,
+    delete_mark: OperationMetrics,
     finish: OperationMetrics,
     find_key: OperationMetrics,
     get: OperationMetrics,
@@ -59,6 +60,7 @@ impl InstrumentedLedger {
             give_back: metrics.operation("give_back"),
             free_key: metrics.operation("free_key"),
             record_once: metrics.operation("record_once"),
+            delete_mark: metrics.operation("delete_mark"),
             finish: metrics.operation("finish"),
             find_key: metrics.operation("find_key"),
             get: metrics.operation("get"),
@@ -152,6 +154,10 @@ impl Ledger for InstrumentedLedger {
         lasts: Duration,
     ) -> Result<bool, LedgerError> {
         measure(&self.record_once, self.ledger.record_once(id, mark, lasts)).await
+    }
+
+    async fn delete_mark(&self, id: AttemptId, mark: DigestPair) -> Result<(), LedgerError> {
+        measure(&self.delete_mark, self.ledger.delete_mark(id, mark)).await
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {

@@ -132,6 +132,13 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         lasts: Duration,
     ) -> Result<bool, LedgerError>;
 
+    /// Deletes what [`Self::record_once`] recorded for this attempt, under both secrets: the attempt certainly did
+    /// not do it. Deletes nothing that another attempt recorded.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn delete_mark(&self, id: AttemptId, mark: DigestPair) -> Result<(), LedgerError>;
+
     /// Records the resolution of an attempt and returns whether it was written.
     ///
     /// A resolved attempt does not change, with one exception: [`Resolution::Created`] overrides

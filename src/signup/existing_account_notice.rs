@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Inner;
 use super::identity::KeyedRequest;
+use crate::auth0::ResetMailResult;
 use crate::ledger::AttemptId;
 use crate::telemetry::chain;
 
@@ -17,6 +18,9 @@ pub(super) const QUIET: Duration = Duration::from_hours(24);
 impl Inner {
     /// Sends the notice in its own task, so that the response waits for neither the ledger nor the
     /// mail. At most one notice per address and day, across all replicas.
+    ///
+    /// It is recorded before the mail, so that after a crash there is no second one. The record of a mail that
+    /// Auth0 certainly does not send is deleted: the next sign-up with the address tries again.
     pub(super) fn notify_existing_account(
         self: &Arc<Self>,
         request: &KeyedRequest,
@@ -27,13 +31,28 @@ impl Inner {
         let (mark, email) = (request.email, request.user.email.as_ref().to_owned());
         let notify = async move {
             match inner.ledger.record_once(attempt, mark, QUIET).await {
-                Ok(true) => inner.auth0.send_password_reset(&client_id, &email).await,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(
-                    %attempt,
-                    error = chain(&error),
-                    "the owner of an address was not notified of a sign-up with it"
-                ),
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(
+                        %attempt,
+                        error = chain(&error),
+                        "the owner of an address was not notified of a sign-up with it"
+                    );
+                    return;
+                }
+            }
+            match inner.auth0.send_password_reset(&client_id, &email).await {
+                ResetMailResult::Accepted | ResetMailResult::Unknown => {}
+                ResetMailResult::NotSent => {
+                    if let Err(error) = inner.ledger.delete_mark(attempt, mark).await {
+                        tracing::warn!(
+                            %attempt,
+                            error = chain(&error),
+                            "the owner of an address gets no notice of a sign-up with it for a day"
+                        );
+                    }
+                }
             }
         };
         drop(self.context.lifecycle.spawn(notify));

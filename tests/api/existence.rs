@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::{
-    Ahead, FORBIDDEN, KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser,
+    Ahead, FORBIDDEN, KEY, TestApp, TestAppBuilder, TestResponse, ada, ada_with, browser, person,
     with_member,
 };
 use crate::eventually::eventually;
@@ -398,6 +398,95 @@ async fn a_mail_that_the_tenant_has_no_room_for_is_not_a_rejected_one() {
         app.until_metric(&counted, 1).await;
         app.stop().await.unwrap();
     }
+}
+
+/// Signs up with known addresses, by their number, and restarts with these settings, which waits for the mails and for
+/// what is recorded of them. Returns how often each address has been mailed so far.
+async fn mails_after(
+    app: TestApp,
+    password: &str,
+    known: usize,
+    settings: &[(&str, &str)],
+) -> (TestApp, Vec<usize>) {
+    for nth in 0..known {
+        let mut form = person(nth);
+        form["password"] = password.into();
+        assert_eq!(app.sign_up(&form).await.status, StatusCode::ACCEPTED);
+    }
+    let app = app.restart_with(settings).await;
+    let mut mails = vec![0; known];
+    for call in app.auth0.calls(Route::ChangePassword) {
+        let body: Value = serde_json::from_slice(&call.body).unwrap();
+        mails[(0..known).find(|nth| person(*nth)["email"] == body["email"]).unwrap()] += 1;
+    }
+    (app, mails)
+}
+
+#[tokio::test]
+async fn a_mail_that_auth0_did_not_accept_is_requested_by_the_next_sign_up() {
+    let rejections = [302, 400, 401, 403, 404, 408, 429];
+    let url = database().await;
+    for url in [None, Some(&*url)] {
+        // In a rotation the mark is recorded under both secrets.
+        let app =
+            notifying().set("secrets.key", NEW_SECRET).set("secrets.previous_key", OLD_SECRET);
+        let app = if let Some(url) = url { app.set("database.url", url) } else { app };
+        let mut app = app.spawn().await;
+        let steps: [(_, usize, &[_]); 4] = [
+            ("First-Password-1", 0, &[]),
+            ("Second-Password-2", 1, &[("secrets.previous_key", "")]),
+            ("Third-Password-3", 2, &[]),
+            ("Fourth-Password-4", 2, &[]),
+        ];
+        for (password, expected, settings) in steps {
+            let mails;
+            (app, mails) = mails_after(app, password, rejections.len(), settings).await;
+            assert_eq!(mails, [expected; 7], "{url:?}: {password}");
+            if expected == 0 {
+                for status in rejections {
+                    app.auth0.fault(Route::ChangePassword, Fault::answer(status));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_auth0_never_got_is_requested_by_the_next_sign_up() {
+    let app = notifying().spawn().await;
+    let (app, mails) = mails_after(app, "First-Password-1", 1, &[]).await;
+    assert_eq!(mails, [0]);
+    // The mail follows the lookup of the user, and finds nobody there.
+    let lookup = Gate::new();
+    app.auth0.fault(Route::UsersByEmail, Fault::held(&lookup).always());
+    let mut form = person(0);
+    form["password"] = "Second-Password-2".into();
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::ACCEPTED);
+    lookup.arrived(1).await;
+    app.auth0.stop().await;
+    let failed = r#"auth0_requests_total{operation="change_password",outcome="failed"}"#;
+    app.until_metric(failed, 1).await;
+    app.auth0.clear_faults();
+    app.auth0.start_again().await.unwrap();
+    let app = app.restart().await;
+    let (_app, mails) = mails_after(app, "Third-Password-3", 1, &[]).await;
+    assert_eq!(mails, [1]);
+}
+
+#[tokio::test]
+async fn a_mail_that_auth0_may_have_sent_is_not_requested_again() {
+    let app = notifying().spawn().await;
+    let (app, mails) = mails_after(app, "First-Password-1", 4, &[]).await;
+    assert_eq!(mails, [0; 4]);
+    let failures =
+        [Fault::answer(500), Fault::answer(503), Fault::close(), Fault::reset_after_acting()];
+    for failure in failures {
+        app.auth0.fault(Route::ChangePassword, failure);
+    }
+    let (app, mails) = mails_after(app, "Second-Password-2", 4, &[]).await;
+    assert_eq!(mails, [1; 4]);
+    let (_app, mails) = mails_after(app, "Third-Password-3", 4, &[]).await;
+    assert_eq!(mails, [1; 4]);
 }
 
 /// Asserts that the response of a sign-up waits for the record of its result. Without that the next request

@@ -21,6 +21,7 @@ on_both! {
     a_sweep_ends_what_was_written_while_the_clock_was_ahead,
     deleting_by_email_removes_the_attempts_of_that_address_only,
     deleting_by_email_deletes_the_notice_and_detaches_used_proofs,
+    a_mark_is_deleted_by_the_attempt_that_recorded_it,
     a_mark_is_recorded_once_under_either_secret,
     a_mark_that_has_expired_is_recorded_again,
     operators_find_by_request_state_and_address,
@@ -175,6 +176,22 @@ async fn a_mark_is_recorded_once_under_either_secret(backend: Backend) {
     });
     let concurrent = futures_util::future::join_all(concurrent.collect::<Vec<_>>()).await;
     assert_eq!(concurrent.into_iter().filter(|recorded| *recorded.as_ref().unwrap()).count(), 1);
+}
+
+/// In a rotation a mark is recorded twice.
+async fn a_mark_is_deleted_by_the_attempt_that_recorded_it(backend: Backend) {
+    let ledger = backend.open().await;
+    let pair = |current, previous| DigestPair { previous: Some(digest(previous)), ..key(current) };
+    let (owner, other) = (unique(NOW).id, unique(NOW).id);
+    assert!(ledger.record_once(owner, pair(1, 2), DAY).await.unwrap());
+    assert!(ledger.record_once(owner, key(3), DAY).await.unwrap());
+    ledger.delete_mark(other, pair(1, 2)).await.unwrap();
+    assert!(!ledger.record_once(other, pair(2, 1), DAY).await.unwrap());
+    ledger.delete_mark(owner, pair(1, 2)).await.unwrap();
+    assert_eq!(backend.count("used_proofs").await, 1);
+    assert!(!ledger.record_once(other, key(3), DAY).await.unwrap());
+    assert!(ledger.record_once(other, pair(2, 1), DAY).await.unwrap());
+    assert_eq!(backend.count("used_proofs").await, 3);
 }
 
 /// A sweep may be late by any time: none runs while the clock is known to be wrong.

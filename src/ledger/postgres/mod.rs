@@ -301,6 +301,11 @@ impl Ledger for Postgres {
         Ok(self.run(record.end(End::CommitThenSync)).await?.rows.len() == count)
     }
 
+    async fn delete_mark(&self, id: AttemptId, mark: DigestPair) -> Result<(), LedgerError> {
+        let delete = statement(statements::DELETE_MARK).bind(both(&mark)).bind(*id.as_uuid());
+        self.run(delete).await.map(drop)
+    }
+
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
         let FinishAttempt { id, resolution, outcome_code, auth0_request_id, basis, urgency: _ } =
             finish;

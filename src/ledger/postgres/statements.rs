@@ -141,3 +141,6 @@ pub(super) const RECORD_ONCE: &str = "\
     ON CONFLICT (proof) DO UPDATE SET attempt_id = $2, expires_at = excluded.expires_at \
       WHERE known.attempt_id = $2 OR known.expires_at <= ledger_now() \
     RETURNING true";
+
+pub(super) const DELETE_MARK: &str =
+    "DELETE FROM used_proofs WHERE proof = ANY ($1) AND attempt_id = $2";

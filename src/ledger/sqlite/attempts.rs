@@ -33,6 +33,8 @@ const RECORD_MARK: &str = "\
     INSERT INTO used_proofs (proof, attempt_id, expires_at) VALUES (?1, ?2, ?3) \
     ON CONFLICT (proof) DO UPDATE SET attempt_id = ?2, expires_at = ?3";
 
+const DELETE_MARK: &str = "DELETE FROM used_proofs WHERE proof = ?1 AND attempt_id = ?2";
+
 const BY_ID: &str = select_attempts!("WHERE a.id = ?2");
 
 const RESTART: &str = "\
@@ -136,6 +138,18 @@ pub(super) fn record_once(
         execute(connection, RECORD_MARK, params![digest.as_bytes(), blob(id), expires_at])?;
     }
     Ok(true)
+}
+
+/// Deletes a mark that this attempt recorded, under both secrets.
+pub(super) fn delete_mark(
+    connection: &Connection,
+    id: &AttemptId,
+    mark: &DigestPair,
+) -> Result<()> {
+    for digest in mark.iter() {
+        execute(connection, DELETE_MARK, params![digest.as_bytes(), blob(id)])?;
+    }
+    Ok(())
 }
 
 /// Uses a proof that is not used yet.

@@ -207,6 +207,11 @@ impl Ledger for Sqlite {
         self.writer.run(Durability::Synced, record).await
     }
 
+    async fn delete_mark(&self, id: AttemptId, mark: DigestPair) -> Result<(), LedgerError> {
+        let delete = move |connection: &_, _| attempts::delete_mark(connection, &id, &mark);
+        self.writer.run(Durability::Soon, delete).await
+    }
+
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
         let urgency = finish.urgency;
         let finish = move |connection: &_, now| attempts::finish(connection, now, &finish);

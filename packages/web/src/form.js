@@ -29,6 +29,7 @@ class SignupForm {
   #index;
   #sent;
   #data;
+  #email;
   #waitUntil = 0;
   #showWait;
   #assisted;
@@ -224,11 +225,13 @@ class SignupForm {
     for (const input of this.form.elements) {
       if ("signupIgnore" in input.dataset) data.delete(input.getAttribute("name"));
     }
+    // As the service reads it: it trims white space and what nobody sees, and rejects an address with the latter inside.
+    this.#email = String(data.get("email") ?? "").replace(/[\x85\u2800\p{DI}]/gu, "").trim();
     const { challenge } = this.#policy;
     if (challenge?.kinds.includes("recaptcha_v3")) await this.#assisted;
     await this.#addProofs?.(data, challenge);
     const post = () => signUp(this.url, data, {
-      key: this.#keyFor(),
+      key: this.#keyFor(data),
       lang: this.languages(),
       signal: this.#signal,
       onChallenge: () => {
@@ -247,16 +250,10 @@ class SignupForm {
     return result;
   }
 
-  /** The address that was sent, as the service reads it but for capitals. */
-  get #email() {
-    // The service trims white space and what nobody sees, and rejects an address with the latter inside.
-    return String(this.#data.get("email") ?? "").replace(/[\x85\u2800\p{DI}]/gu, "").trim();
-  }
-
   /** Returns the key of this sign-up, which changes only with the address or the password. */
-  #keyFor() {
+  #keyFor(data) {
     // The service compares addresses in the same way.
-    const identity = JSON.stringify([this.#email.toLowerCase(), this.#data.get("password")]);
+    const identity = JSON.stringify([this.#email.toLowerCase(), data.get("password")]);
     if (!this.#key) {
       const stored = this.#inTab((tab, name) => /^\w{32}$/.exec(tab[name])[0]);
       this.#setKey(findInput(this.form, "idempotency_key")?.value || stored);
@@ -322,8 +319,11 @@ class SignupForm {
     const links = calm && accountLinks(this.#policy, texts, this.#email);
     const reference = httpStatus >= 500 && problem.request_id;
     this.#showWait = (seconds) => {
-      const all = [...lines, seconds && this.#wait(seconds)];
-      this.#alert.show({ heading, lines: all, summary, links, reference, calm });
+      // At least 2: the texts have plurals only.
+      const text = seconds < 120
+        ? interpolate(texts.wait, Math.max(seconds, 2))
+        : interpolate(texts.wait_minutes, Math.ceil(seconds / 60));
+      this.#alert.show({ heading, lines: [...lines, seconds && text], summary, links, reference, calm });
     };
     this.#showWait(wait);
   }
@@ -349,12 +349,6 @@ class SignupForm {
     }
     this.#leaving = setTimeout(showMessage, OPENS_MS);
     location.assign(signupSuccess.replaceAll("{login_hint}", encodeURIComponent(email)));
-  }
-
-  #wait(seconds) {
-    const { wait, wait_minutes } = this.texts;
-    // At least 2: the texts have plurals only.
-    return seconds < 120 ? interpolate(wait, Math.max(seconds, 2)) : interpolate(wait_minutes, Math.ceil(seconds / 60));
   }
 
   /** Returns the languages that the form requests. */

@@ -69,7 +69,8 @@ export async function signUp(url, data, options = {}) {
   // An urlencoded form with the key inside needs no preflight.
   if (key) body.set("idempotency_key", key);
   const hasCaptcha = [...body].some(([name, value]) => value && name.endsWith("-response"));
-  let [retries, proven] = [0, false];
+  const pauses = [...RETRIES_MS];
+  let proven = false;
   for (;;) {
     let result;
     try {
@@ -93,11 +94,10 @@ export async function signUp(url, data, options = {}) {
     }
     // Any response uses a captcha token up, and only the user can get another.
     const mayHelp = ["offline", "unknown"].includes(status) || (status === "later" && !hasCaptcha);
-    const soon = (retryAfter ?? 0) <= MAX_WAIT_S;
-    if (!retry || !mayHelp || !soon || retries >= RETRIES_MS.length) return result;
+    const pause = pauses.shift();
+    if (!retry || !mayHelp || !pause || retryAfter > MAX_WAIT_S) return result;
     onRetry?.();
-    await sleep(retryAfter ? retryAfter * 1000 : RETRIES_MS[retries], signal);
-    retries++;
+    await sleep(retryAfter * 1000 || pause, signal);
     // A proof of work can be used once.
     body.delete("altcha");
     proven = false;

@@ -96,15 +96,20 @@ fn mentions(value: &Value, word: &str) -> bool {
 }
 
 /// Returns whether a response rejects the token. The tenant did nothing, and a fresh token may
-/// help. A 401 that asks for another scheme than `Bearer` is that of a proxy (RFC 9110, section 11.6.1).
+/// help. A 401 that asks for other schemes than `Bearer` only (RFC 9110, section 11.6.1) is that of a
+/// proxy, unless its body is Auth0's.
 pub(super) fn is_token_rejected(response: &ApiResponse) -> bool {
-    let has_code_bearer = || Envelope::parse(response.body()).code() == Some("Bearer");
-    let asks_for_bearer = |challenge: &HeaderValue| {
-        challenge.as_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
+    let names_bearer = |challenges: &HeaderValue| {
+        challenges.as_bytes().to_ascii_lowercase().windows(6).any(|word| word == b"bearer")
     };
+    let challenges = || response.headers.get_all(WWW_AUTHENTICATE).iter();
     match response.status {
-        401 => response.headers.get(WWW_AUTHENTICATE).is_none_or(asks_for_bearer),
-        400 => has_code_bearer(),
+        401 => {
+            challenges().next().is_none()
+                || challenges().any(names_bearer)
+                || is_from_auth0(Api::Management, response)
+        }
+        400 => Envelope::parse(response.body()).code() == Some("Bearer"),
         _ => false,
     }
 }
@@ -263,6 +268,28 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
+
+    #[test]
+    fn only_a_401_for_other_schemes_that_is_not_auth0s_leaves_the_token() {
+        const ENVELOPE: &str =
+            r#"{"statusCode":401,"error":"Unauthorized","message":"Invalid token"}"#;
+        for (challenges, body, is_rejected) in [
+            (&[][..], "", true),
+            (&["Bearer realm=\"x\""], "<html>", true),
+            (&["DPoP algs=\"ES256\"", "bearer error=\"invalid_token\""], "", true),
+            (&["DPoP algs=\"ES256\", Bearer realm=\"x\""], "", true),
+            (&["DPoP algs=\"ES256\""], ENVELOPE, true),
+            (&["Basic realm=\"proxy\""], "<html>", false),
+            (&["Negotiate", "NTLM"], "", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for text in challenges {
+                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(text));
+            }
+            let response = ApiResponse::new(401, headers, body);
+            assert_eq!(is_token_rejected(&response), is_rejected, "{challenges:?} {body}");
+        }
+    }
 
     #[test]
     fn no_status_below_300_proves_that_nothing_was_created() {

@@ -127,10 +127,17 @@ impl Client {
             Ok((response, token)) => {
                 let created = create_user::created(&response, user);
                 match &created {
-                    Ok(_) => self.tokens.record_create(&token, true),
                     Err(CreateUserError::Misconfigured(Misconfiguration::Scope)) => {
                         self.tokens.record_create(&token, false);
                     }
+                    // Auth0 checks the scope before it judges the user.
+                    Ok(_)
+                    | Err(
+                        CreateUserError::EmailTaken
+                        | CreateUserError::UsernameTaken
+                        | CreateUserError::UsernameRejected
+                        | CreateUserError::PasswordRejected(_),
+                    ) => self.tokens.record_create(&token, true),
                     Err(_) => {}
                 }
                 created
@@ -143,8 +150,6 @@ impl Client {
     }
 
     /// Looks a user up by id; `None` if there is no such user.
-    ///
-    /// An id without a provider gets the prefix `auth0|`.
     ///
     /// # Errors
     /// When the application lacks `read:users`, or there was no usable response.

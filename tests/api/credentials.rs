@@ -237,7 +237,13 @@ async fn a_forbidden_create_degrades_the_service_until_one_is_allowed() {
         (&ready["status"], &ready["checks"]["auth0"]),
         (&json!("degraded"), &json!("failing"))
     );
-    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let refused = json!({
+        "statusCode": 400,
+        "error": "Bad Request",
+        "message": "PasswordStrengthError: Password is too weak",
+    });
+    app.auth0.fault(Route::CreateUser, Fault::answer(400).body(refused.to_string()));
+    assert_eq!(app.sign_up(&ada()).await.problem(), "invalid_fields");
     assert_eq!(app.get("/readyz").await.json()["status"], "ready");
     assert_eq!((app.creates().len(), app.token_requests()), (2, 1));
 }

@@ -155,15 +155,7 @@ impl HttpServer {
         connections.close();
         tokio::select! {
             () = connections.wait() => {}
-            () = async {
-                loop {
-                    server.requests.wait().await;
-                    // Its response takes as long as any other.
-                    if timeout(CLOSING, server.request_started.notified()).await.is_err() {
-                        break;
-                    }
-                }
-            } => {}
+            () = server.last_response() => {}
             () = async {
                 // This also ends bodies whose heads arrive during the drain.
                 sleep(BODIES_AT_SHUTDOWN).await;
@@ -210,6 +202,21 @@ impl ConnectionServer {
         }
     }
 
+    /// Waits until there is no request, and none has started for [`CLOSING`]. Those that start once no
+    /// further body is waited for do not prolong it.
+    async fn last_response(&self) {
+        loop {
+            self.requests.wait().await;
+            tokio::select! {
+                // First, so that the response of a request that has just started is waited for.
+                biased;
+                () = self.request_started.notified() => {}
+                () = self.bodies_over.cancelled() => return,
+                () = sleep(CLOSING) => return,
+            }
+        }
+    }
+
     /// Waits for the first byte of a connection. Returns `false` if it has to close without one.
     async fn first_byte(&self, socket: &TcpStream, connection: &TrackedConnection) -> bool {
         let mut byte = [0];
@@ -249,12 +256,14 @@ impl ConnectionServer {
             RequestConnection::new(Arc::clone(&connection), guard.table.clone(), bodies_over);
         let service = service_fn(move |mut request: Request<Incoming>| {
             let body = request.body().size_hint().exact();
+            // The drain finds the request once it is notified.
+            let active = requests.token();
             request_started.notify_one();
             let is_pipelined = connection.start_request(body);
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(in_request.clone());
             let response = live.router().oneshot(request);
-            let (connection, active) = (Arc::clone(&connection), requests.token());
+            let connection = Arc::clone(&connection);
             async move {
                 // One request of each connection at a time.
                 if is_pipelined {
@@ -360,145 +369,4 @@ fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::ready;
-    use std::io::{self, Read as _, Write as _};
-    use std::net::Ipv4Addr;
-    use std::sync::mpsc;
-
-    use axum::Router;
-    use axum::handler::Handler;
-    use axum::routing::get;
-    use futures_util::FutureExt as _;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    use super::conn_state::ConnState;
-    use super::*;
-    use crate::abuse::Proxies;
-
-    #[tokio::test]
-    async fn an_evicted_connection_is_not_dropped_while_a_request_is_handled() {
-        let limits = ConnectionLimits {
-            all: 1,
-            per_address: 1,
-            unfinished_per_address: 1,
-            memory: 1024 * 1024,
-        };
-        for (state, is_dropped) in [
-            (ConnState::New, true),
-            (ConnState::Headers, true),
-            (ConnState::Body, false),
-            (ConnState::Active, false),
-            (ConnState::Idle, true),
-        ] {
-            let table = ConnectionTable::new(limits, HttpMetrics::default());
-            let guard = table.admit(Ipv4Addr::LOCALHOST.into(), false).unwrap();
-            // It is evicted while it waits for a request, whose last bytes arrive just then.
-            guard.connection.close_for_others();
-            guard.connection.enter(state);
-            let served = serve(pending(), &guard.connection).now_or_never();
-            assert_eq!(served.is_some(), is_dropped, "{state:?}");
-        }
-    }
-
-    /// A log that sends what is written to it.
-    struct Log(mpsc::Sender<Vec<u8>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.send(bytes.to_vec()).unwrap();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// A server for this many connections.
-    fn server<H: Handler<T, ()>, T: 'static>(
-        listener: TcpListener,
-        all: usize,
-        handler: H,
-    ) -> HttpServer {
-        let minute = Duration::from_mins(1);
-        HttpServer {
-            listener,
-            limits: ConnectionLimits {
-                all,
-                per_address: usize::MAX,
-                unfinished_per_address: usize::MAX,
-                memory: 1024 * 1024,
-            },
-            deadlines: Deadlines { first_byte: minute, header: minute, idle: minute },
-            live: LiveRouter::new(Routing {
-                router: Router::new().route("/", get(handler)),
-                proxies: Arc::new(Proxies::none()),
-            }),
-            metrics: HttpMetrics::default(),
-            refusal_warning: Some("refused a connection"),
-        }
-    }
-
-    /// A proxy in front has sent their requests, and sends none twice.
-    #[tokio::test]
-    async fn connections_that_the_system_has_accepted_get_their_responses_at_a_stop() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        // Without the runtime, so that the server has not seen them when it stops.
-        let queued = [(); 20].map(|()| {
-            let mut client = std::net::TcpStream::connect(address).unwrap();
-            client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-            client.set_read_timeout(Some(CLOSING)).unwrap();
-            client
-        });
-        let handler = async || {
-            sleep(CLOSING * 2).await;
-            "served"
-        };
-        server(listener, 100, handler).run(ready(())).await;
-        for mut client in queued {
-            let mut response = String::new();
-            client.read_to_string(&mut response).unwrap();
-            assert!(response.ends_with("served"), "{response}");
-        }
-        assert!(std::net::TcpStream::connect(address).is_err(), "nothing is queued after it");
-    }
-
-    #[tokio::test]
-    async fn refused_connections_are_one_warning() {
-        let (log_tx, log_rx) = mpsc::channel();
-        let log = move || Log(log_tx.clone());
-        let _log = tracing::subscriber::set_default(
-            tracing_subscriber::fmt().with_ansi(false).with_writer(log).finish(),
-        );
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let handled = Arc::new(Notify::new());
-        let is_handled = Arc::clone(&handled);
-        let handler = async move || {
-            is_handled.notify_one();
-            pending::<()>().await;
-        };
-        let server = server(listener, 1, handler);
-        let clients = async {
-            let mut active = TcpStream::connect(address).await.unwrap();
-            active.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-            handled.notified().await;
-            for _ in 0..2 {
-                let mut refused = TcpStream::connect(address).await.unwrap();
-                let mut response = String::new();
-                refused.read_to_string(&mut response).await.unwrap();
-                assert!(response.starts_with("HTTP/1.1 503"), "{response}");
-            }
-        };
-        tokio::select! {
-            () = server.run(pending()) => {}
-            () = clients => {}
-        }
-        let lines: Vec<_> = log_rx.try_iter().collect();
-        let lines = String::from_utf8(lines.concat()).unwrap();
-        assert_eq!(lines.matches("WARN").count(), 1, "{lines}");
-        assert!(lines.contains("refused a connection"), "{lines}");
-    }
-}
+mod tests;

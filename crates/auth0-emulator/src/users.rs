@@ -1,6 +1,6 @@
 //! The stored users of the tenant.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -109,8 +109,6 @@ pub(crate) struct UserStore {
     by_username: HashMap<String, u64>,
     /// The users of other connections, as the Management API returns them, by id.
     elsewhere: BTreeMap<String, Value>,
-    /// The ids of identities of those: their users have no profile of their own.
-    linked: HashSet<String>,
     /// The next serial number.
     next: u64,
 }
@@ -148,8 +146,8 @@ impl UserStore {
     }
 
     /// Stores a user of another connection, or a linked profile, as it is. It conflicts with no user of
-    /// this connection. One with the same id is replaced. The users of this connection among its identities are no
-    /// longer found, and conflict with others as before.
+    /// this connection. One with the same id is replaced. While it lists users of this connection among its
+    /// identities, those are not found, and conflict with others all the same.
     ///
     /// # Errors
     ///
@@ -157,12 +155,6 @@ impl UserStore {
     pub(crate) fn insert_elsewhere(&mut self, user: Value) -> Result<(), String> {
         let id = user.get("user_id").and_then(Value::as_str).filter(|id| !id.is_empty());
         let id = id.ok_or("a user needs a `user_id`")?.to_owned();
-        let identities = user.get("identities").and_then(Value::as_array);
-        self.linked.extend(identities.into_iter().flatten().filter_map(|identity| {
-            let text = |name| identity.get(name).and_then(Value::as_str);
-            let full = format!("{}|{}", text("provider")?, text("user_id")?);
-            (full != id).then_some(full)
-        }));
         self.elsewhere.insert(id, user);
         Ok(())
     }
@@ -181,9 +173,15 @@ impl UserStore {
         self.elsewhere.values().filter(has_email).cloned().chain(own).collect()
     }
 
-    /// Returns whether a user of this connection has a profile of its own.
+    /// Returns whether a user of this connection has a profile of its own: none lists it as an identity.
     fn is_shown(&self, stored: &StoredUser) -> bool {
-        !self.linked.contains(&stored.user.user_id)
+        let id = &stored.user.user_id;
+        let is_own = |identity: &Value| {
+            let text = |name| identity.get(name).and_then(Value::as_str).unwrap_or_default();
+            *id == format!("{}|{}", text("provider"), text("user_id"))
+        };
+        let identities = |user: &Value| user.get("identities").and_then(Value::as_array).cloned();
+        !self.elsewhere.values().filter_map(identities).flatten().any(|one| is_own(&one))
     }
 
     /// The user of this connection with this id.
@@ -206,9 +204,12 @@ impl UserStore {
         own.filter_map(StoredUser::to_json).chain(self.elsewhere.values().cloned()).collect()
     }
 
-    /// Removes the user with this id, if there is one.
+    /// Removes the profile with this id, if there is one.
     pub(crate) fn remove(&mut self, user_id: &str) {
         self.elsewhere.remove(user_id);
+        if self.get(user_id).is_some_and(|own| !self.is_shown(own)) {
+            return;
+        }
         let Some(number) = self.by_id.remove(user_id) else {
             return;
         };
@@ -307,6 +308,11 @@ mod tests {
         assert_eq!(users.profile("auth0|1"), None);
         assert_eq!((users.profiles_by_email("a@b.co"), users.profiles().len()), (vec![linked], 1));
         assert_eq!(users.insert(stored("2", "a@b.co", None), true), Err(Conflict::Email));
+        users.remove("auth0|1");
+        assert_eq!(users.insert(stored("1", "a@b.co", None), true), Err(Conflict::UserId));
+        // Unlinked.
+        users.remove("apple|1");
+        assert!(users.profile("auth0|1").is_some());
     }
 
     #[test]

@@ -139,7 +139,6 @@ async fn a_lost_or_damaged_ledger_is_restored() {
     }
 }
 
-/// A restored file has no write-ahead log until a service opens it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_only_reads_leaves_a_restored_file_as_it_is() {
     let backend = Backend::sqlite();
@@ -152,6 +151,42 @@ async fn a_command_that_only_reads_leaves_a_restored_file_as_it_is() {
         stdout(&run(&backend, &arguments), 0);
         assert_eq!(fs::read(backend.path()).unwrap(), before, "{arguments:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_another_program_writes_to_is_not_replaced() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    begin(&ledger, &unique(NOW)).await;
+    ledger.close().await;
+    drop(ledger);
+    let (copy, _) = backup(&backend, "copy.db", 0);
+    for mode in ["WAL", "DELETE"] {
+        let writer = Connection::open(backend.path()).unwrap();
+        writer.pragma_update(None, "journal_mode", mode).unwrap();
+        writer.execute_batch("BEGIN IMMEDIATE; DELETE FROM attempts").unwrap();
+        let rejected = restore(&backend, &copy, 2);
+        assert!(rejected.contains("another process serves from"), "{mode}: {rejected}");
+        writer.execute_batch("COMMIT").unwrap();
+        drop(writer);
+        assert_eq!(backend.count("attempts").await, 0, "{mode}");
+        restore(&backend, &copy, 0);
+        assert_eq!(backend.count("attempts").await, 1, "{mode}");
+    }
+}
+
+/// As a backup is that takes long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_ledger_is_served_beside_a_reader() {
+    let backend = Backend::sqlite();
+    backend.open().await.close().await;
+    let (copy, _) = backup(&backend, "copy.db", 0);
+    restore(&backend, &copy, 0);
+    let reader = Connection::open(backend.path()).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM attempts").unwrap();
+    let ledger = backend.open().await;
+    begin(&ledger, &unique(NOW)).await;
+    ledger.close().await;
 }
 
 /// Of a Kubernetes volume only the group is the pod's own.

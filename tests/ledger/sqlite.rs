@@ -134,7 +134,7 @@ async fn the_secret_may_be_behind_a_link() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// A process died in a transaction of the mode that a new or a restored file has.
+/// A process died in a transaction of the mode that a new file has, and one that was set aside.
 #[tokio::test]
 async fn a_transaction_of_a_dead_process_is_undone() {
     let backend = Backend::sqlite();

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::open::{OPEN_WAIT, blocking};
 use super::service_lock::{try_lock, try_lock_file_at};
@@ -145,6 +145,14 @@ impl Draft {
         });
         let bytes = synced.map_err(|source| self.error(source))?.len();
         Ok(CopySummary { attempts: usize::try_from(attempts).unwrap_or(0), bytes })
+    }
+
+    /// Gives the copy the mode in which a service uses it, and syncs it. A file in another mode is locked by each
+    /// of its readers, also against the start of a service.
+    pub(super) fn set_write_ahead(&self) -> Result<(), BackupError> {
+        let changed = file::open(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE, OPEN_WAIT)
+            .and_then(|connection| file::set_write_ahead(&connection, OPEN_WAIT));
+        changed.map_err(|error| failed(&self.path, error))
     }
 
     /// Gives the copy its name, which no file may have.

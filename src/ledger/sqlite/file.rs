@@ -73,7 +73,7 @@ pub(super) fn length(path: &Path) -> std::result::Result<u64, OpenError> {
 }
 
 /// Opens an existing file. Waits at most `wait` for a lock, now and in later calls.
-fn open(path: &Path, access: OpenFlags, wait: Duration) -> Result<Connection> {
+pub(super) fn open(path: &Path, access: OpenFlags, wait: Duration) -> Result<Connection> {
     // No CREATE: a file that disappears under a running service is an outage, not a new ledger.
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -116,7 +116,7 @@ pub(super) fn connect_read_only(path: &Path, wait: Duration) -> Result<Connectio
 /// The mode of a new file can only change while no other connection has it open. SQLite fails at
 /// once instead of waiting, so this retries: any other process that opens the file is done in a
 /// moment.
-fn set_write_ahead(connection: &Connection, wait: Duration) -> Result<()> {
+pub(super) fn set_write_ahead(connection: &Connection, wait: Duration) -> Result<()> {
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode == "wal" {
         return Ok(());

@@ -63,6 +63,7 @@ fn restore_blocking(
     }
     let draft = Draft::copy(&source, &real)?;
     let summary = draft.verify()?;
+    draft.set_write_ahead()?;
     for file in [draft.path(), &lock_path(path)] {
         set_owner(file, &owner).map_err(|source| file_error(file, source))?;
     }
@@ -115,9 +116,15 @@ fn set_aside(path: &Path, now: Duration) -> Result<Option<PathBuf>, BackupError>
 }
 
 /// Moves everything from the log to the database, and deletes the log. A damaged file keeps it.
+///
+/// # Errors
+/// When another program uses the file.
 fn empty_log(path: &Path) -> Result<(), BackupError> {
-    let emptied = file::connect_unchanged(path, SHORT_WAIT)
-        .and_then(|connection| connection.pragma_update(None, "journal_mode", "DELETE"));
+    let emptied = file::connect_unchanged(path, SHORT_WAIT).and_then(|connection| {
+        connection.pragma_update(None, "journal_mode", "DELETE")?;
+        // A file that had this mode already was not locked by that.
+        connection.execute_batch("BEGIN EXCLUSIVE; ROLLBACK")
+    });
     match emptied {
         Err(error) if file::is_busy(&error) => {
             Err(OpenError::InUse { path: path.to_owned() }.into())

@@ -101,7 +101,11 @@ pub(super) fn connect(path: &Path, wait: Duration) -> Result<Connection> {
 /// be undone. Waits at most `wait` for a lock.
 pub(super) fn connect_unchanged(path: &Path, wait: Duration) -> Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, wait)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // SQLite puts the log beside the file that a symbolic link leads to.
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let has_log = fs::metadata(sibling(&real, "-wal")).is_ok_and(|log| log.len() > 0);
+    // Of an empty log nothing is moved: SQLite only deletes it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
     Ok(connection)
 }
 

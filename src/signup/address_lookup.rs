@@ -225,6 +225,16 @@ impl AttemptRunner<'_> {
         if attempts.len() == MAX_RIVALS {
             return None;
         }
+        let lifetime = self.request.key_lifetime(&self.service.timeouts);
+        let has_expired = |attempt: &Attempt| {
+            attempt.state == AttemptState::Created
+                && attempt.read_at.since(attempt.started_at) >= lifetime
+        };
+        // A linked user has no date, so its row shows that its key has expired. The binding does not:
+        // the next attempt with the key replaces it.
+        if found.created_at.is_none() && attempts.iter().any(has_expired) {
+            return Some(RivalClaim::Other);
+        }
         let times = found.created_at.zip(self.tenant_started_at(Some(responded_at)));
         let is_new = times.is_some_and(|(created_at, started_at)| created_at >= started_at);
         let rivals = attempts.iter().filter(|attempt| attempt.id != self.call.id);

@@ -32,12 +32,12 @@ pub(crate) async fn sign_up_elsewhere(auth0: &Emulator) {
     assert_eq!(response.status(), StatusCode::OK);
 }
 
-/// Ada's form with another password that pins this id, as one in 256 does.
-async fn colliding_form(app: &TestApp, id: &Value) -> Value {
+/// Ada's form with another password that pins this id with this key, as one in 256 does.
+pub(crate) async fn colliding_form(app: &TestApp, key: Option<&str>, id: &Value) -> Value {
     for number in 0..4_000 {
         app.auth0.fault(Route::CreateUser, Fault::answer(403));
         let form = ada_with("password", format!("Guess-Number-{number}"));
-        assert_eq!(app.sign_up_with_key(None, &form).await.problem(), "upstream_rejected");
+        assert_eq!(app.sign_up_with_key(key, &form).await.problem(), "upstream_rejected");
         if app.creates().last().unwrap().json()["user_id"] == *id {
             return form;
         }
@@ -163,7 +163,7 @@ async fn a_password_with_the_same_eight_bits_is_not_given_the_user() {
     let app = TestApp::spawn().await;
     assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
     let id = app.creates()[0].json()["user_id"].clone();
-    let collision = colliding_form(&app, &id).await;
+    let collision = colliding_form(&app, None, &id).await;
     let response = app.sign_up_with_key(None, &collision).await;
     assert_eq!(response.problem(), "email_taken", "the ledger knows the other form");
 }
@@ -358,7 +358,7 @@ async fn a_colliding_form_without_a_key_gets_no_profile_after_a_failed_lookup() 
     let app = TestApp::spawn().await;
     let victim = sign_up(&app, None).await;
     let id = app.creates()[0].json()["user_id"].clone();
-    let collision = colliding_form(&app, &id).await;
+    let collision = colliding_form(&app, None, &id).await;
     // Its conflict cannot be looked up, so it is unknown. The next try finds the pinned id.
     app.auth0.fault(Route::UsersByEmail, Fault::answer(500).times(2));
     let unknown = app.sign_up_with_key(None, &collision).await;
@@ -398,7 +398,7 @@ async fn of_two_forms_that_pin_one_id_the_one_that_created_the_user_gets_it() {
     assert_eq!(sign_up(&app, None).await.problem(), "outcome_unknown");
     let id = app.creates().last().unwrap().json()["user_id"].clone();
     // Another form pins the same id, and its conflict cannot be looked up at first.
-    let mut other = colliding_form(&app, &id).await;
+    let mut other = colliding_form(&app, None, &id).await;
     other["given_name"] = "Eve".into();
     app.auth0.fault(Route::UsersByEmail, Fault::answer(500).times(2));
     assert_eq!(app.sign_up_with_key(None, &other).await.problem(), "outcome_unknown");
@@ -415,7 +415,7 @@ async fn a_colliding_form_gets_no_user_after_the_row_was_lost() {
     let app = TestApp::spawn().await;
     assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
     let id = app.creates()[0].json()["user_id"].clone();
-    let mut other = colliding_form(&app, &id).await;
+    let mut other = colliding_form(&app, None, &id).await;
     other["given_name"] = "Eve".into();
     app.until_resolved().await;
     lose_rows(&app);

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::{CONFLICT, KEY, TestApp, TestResponse, ada, ada_with};
-use crate::identity::{lose_rows, sign_up, sign_up_elsewhere};
+use crate::identity::{colliding_form, lose_rows, sign_up, sign_up_elsewhere};
 
 const CONNECTION: &str = "Username-Password-Authentication";
 
@@ -189,12 +189,18 @@ async fn a_linked_user_of_lost_rows_is_nobody_elses() {
 
 #[tokio::test]
 async fn a_linked_user_of_an_expired_key_has_the_address() {
-    let app = TestApp::spawn().await;
-    sign_up_and_link(&app, None).await;
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
-    let expire = "UPDATE attempt_keys SET expires_at = 1; UPDATE attempts SET key_expires_at = 1";
-    ledger.execute_batch(expire).unwrap();
-    assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
+    for (key, is_own) in [(None, true), (Some(KEY), true), (Some(KEY), false)] {
+        let app = TestApp::spawn().await;
+        sign_up_and_link(&app, key).await;
+        let ledger = rusqlite::Connection::open(app.database()).unwrap();
+        let expire = "UPDATE attempt_keys SET expires_at = 1; \
+            UPDATE attempts SET key_expires_at = 1, started_at = started_at - 86400000";
+        ledger.execute_batch(expire).unwrap();
+        let id = app.creates()[0].json()["user_id"].clone();
+        let form = if is_own { ada() } else { colliding_form(&app, key, &id).await };
+        let again = app.sign_up_with_key(key, &form).await;
+        assert_eq!(again.problem(), "email_taken", "{key:?} {is_own}");
+    }
 }
 
 #[tokio::test]

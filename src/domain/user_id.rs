@@ -26,7 +26,9 @@ impl UserId {
         Self(format!("{PROVIDER}{id}").into())
     }
 
-    /// An id from the ledger. Rows of earlier versions hold it without `auth0|`.
+    /// An id from the ledger, with `auth0|` before any that lacks it. Rows of earlier versions hold the id within
+    /// the connection, which may have a bar. For a linked user a few hold the id of the other profile: it cannot be
+    /// distinguished, and becomes one that no user has.
     pub(crate) fn from_stored(id: &str) -> Self {
         if id.starts_with(PROVIDER) { Self::from_auth0(id) } else { Self::from_connection_id(id) }
     }

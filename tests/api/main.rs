@@ -34,6 +34,7 @@ mod unreliable_server;
 
 mod attempts;
 mod base_path;
+mod browser_tabs;
 mod budget;
 mod captcha;
 mod challenges;
@@ -61,6 +62,7 @@ mod other_connections;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod outcomes;
+mod page_redirects;
 mod pages;
 mod policy;
 mod postgres;

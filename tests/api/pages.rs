@@ -1,34 +1,33 @@
-//! The pages that a browser without JavaScript gets, and its redirects.
+//! The pages that a browser without JavaScript gets.
 
 use auth0_emulator::{Fault, Route};
-use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE};
+use reqwest::header::ACCEPT;
 use serde_json::Value;
 
 use crate::app::{NAVIGATION, TestApp, TestResponse, ada, browser};
-use crate::other_connections::link;
 use crate::temp_dir::TempDir;
 
 /// Posts a form as a browser does.
-async fn post(app: &TestApp, form: &Value) -> TestResponse {
+pub(crate) async fn post(app: &TestApp, form: &Value) -> TestResponse {
     let response = TestResponse::receive(browser().post(app.url("/signup")).form(form)).await;
     assert_eq!(response.header("set-cookie"), None);
     response
 }
 
 /// The value of a hidden field of a page.
-fn hidden<'p>(page: &'p TestResponse, name: &str) -> &'p str {
+pub(crate) fn hidden<'p>(page: &'p TestResponse, name: &str) -> &'p str {
     let after = page.text.split(&format!("name=\"{name}\"")).nth(1).expect(name);
     after.split('"').nth(1).expect("a value")
 }
 
 /// The value of the hidden `idempotency_key` field.
-fn key(page: &TestResponse) -> &str {
+pub(crate) fn key(page: &TestResponse) -> &str {
     hidden(page, "idempotency_key")
 }
 
-fn with(changes: &[(&str, &str)]) -> Value {
+/// Ada's form with these changes.
+pub(crate) fn with(changes: &[(&str, &str)]) -> Value {
     let mut form = ada();
     for (name, value) in changes {
         form[*name] = Value::from(*value);
@@ -58,135 +57,6 @@ async fn the_form_is_served_with_a_fresh_key_and_a_strict_policy() {
         assert!(first.text.contains(input), "{input}");
     }
     assert!(!first.text.contains("name=\"nickname\""), "optional, and not asked for");
-}
-
-#[tokio::test]
-async fn a_sign_up_redirects_to_the_built_in_page() {
-    let app = TestApp::spawn().await;
-    let response = post(&app, &ada()).await;
-    assert_eq!(response.status, StatusCode::SEE_OTHER);
-    let target = response.header("location").unwrap();
-    assert!(target.starts_with("/signup/success?for=") && !target.contains("ada"), "{target}");
-    let page = app.get(target).await;
-    assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text.contains("<h1>Welcome, Ada</h1>"), "{}", page.text);
-    assert!(page.text.contains("account for ada@example.com has been created"));
-    for other in ["/signup/success", "/signup/success?for=AAAA"] {
-        assert!(app.get(other).await.text.contains("<h1>Welcome</h1>"));
-    }
-    assert_eq!(app.the_create()["email"], "ada@example.com");
-}
-
-#[tokio::test]
-async fn the_chosen_language_is_kept_to_the_last_page() {
-    let app = TestApp::spawn().await;
-    let french = "/signup/success?ui_locales=fr";
-    let is_french = |response: &TestResponse| {
-        response.header("location").is_some_and(|target| target.starts_with(french))
-    };
-    // By the field, whatever the URL says.
-    let response = post(&app, &with(&[("ui_locales", "tlh fr-CA")])).await;
-    assert!(is_french(&response), "{response:?}");
-    let page = app.client.get(app.url(french)).header(ACCEPT_LANGUAGE, "de");
-    let page = TestResponse::receive(page).await;
-    assert_eq!(page.header("content-language"), Some("fr"));
-    // By the URL that another site's form is posted to, also for a rejected form.
-    let to = |form: Value| {
-        TestResponse::receive(browser().post(app.url("/signup?ui_locales=fr")).form(&form))
-    };
-    let rejected = to(with(&[("email", "nope")])).await;
-    assert!(rejected.text.contains(r#"name="ui_locales" value="fr""#), "{}", rejected.text);
-    let response = to(with(&[("email", "ada.fr@example.com")])).await;
-    assert!(is_french(&response), "{response:?}");
-    // An unavailable language is not chosen.
-    let form = with(&[("email", "ada.tlh@example.com"), ("ui_locales", "tlh\r\nx: y")]);
-    let target = post(&app, &form).await.header("location").unwrap().to_owned();
-    assert!(target.starts_with("/signup/success?for="), "{target}");
-    let notice = browser().get(app.url("/nowhere?ui_locales=fr"));
-    let notice = TestResponse::receive(notice).await;
-    assert!(notice.text.contains("href=\"/signup?ui_locales=fr\""), "{}", notice.text);
-}
-
-#[tokio::test]
-async fn the_login_after_a_sign_up_knows_the_address() {
-    let login = "https://app.example.com/login?from=signup&login_hint={login_hint}";
-    let hash = "https://www.example.com/#/login?hint={login_hint}";
-    let app =
-        TestApp::builder().set("page.success_url", login).set("page.return_to", hash).spawn().await;
-    let posted = post(&app, &with(&[("email", " Ada+1&x=y@Example.com ")])).await;
-    assert_eq!(
-        posted.header("location"),
-        Some("https://app.example.com/login?from=signup&login_hint=Ada%2B1%26x%3Dy%40Example.com")
-    );
-    // The same characters as by the script. In a fragment a `+` would not be a blank.
-    for (email, hint) in [
-        ("ada.two@example.com", "ada.two%40example.com"),
-        (r#""ada lovelace"@example.com"#, "%22ada%20lovelace%22%40example.com"),
-        ("a-b_c.d!e~f*g'h@example.com", "a-b_c.d!e~f*g'h%40example.com"),
-    ] {
-        let form = with(&[("email", email), ("return_to", hash)]);
-        let target = format!("https://www.example.com/#/login?hint={hint}");
-        assert_eq!(post(&app, &form).await.header("location"), Some(&*target));
-    }
-    let page = app.get("/signup").await;
-    assert!(
-        page.text.contains("login_hint={login_hint}\""),
-        "the script replaces it: {}",
-        page.text
-    );
-}
-
-#[tokio::test]
-async fn only_a_listed_return_to_is_followed() {
-    let (listed, usual) = ("https://app.example.com/welcome", "https://www.example.com/done");
-    let app = TestApp::builder()
-        .set("page.return_to", &format!("{listed}, http://localhost:3000/"))
-        .set("page.success_url", usual)
-        .spawn()
-        .await;
-    let french = post(&app, &with(&[("ui_locales", "fr")])).await;
-    assert_eq!(
-        french.header("location"),
-        Some(usual),
-        "an address of the operator's stays as it is"
-    );
-    for (nth, (wanted, target)) in [
-        (listed, listed),
-        ("http://localhost:3000/", "http://localhost:3000/"),
-        ("https://app.example.com/welcome/", usual),
-        ("https://app.example.com/welcome?a", usual),
-        ("https://app.example.com", usual),
-        ("https://evil.example/", usual),
-        ("//evil.example/", usual),
-        ("javascript:alert(1)", usual),
-        ("", usual),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let email = format!("ada{nth}@example.com");
-        let response = post(&app, &with(&[("email", &email), ("return_to", wanted)])).await;
-        assert_eq!(response.status, StatusCode::SEE_OTHER, "{wanted}");
-        assert_eq!(response.header("location"), Some(target), "{wanted}");
-    }
-    let form = app.get("/signup?return_to=https%3A%2F%2Fapp.example.com%2Fwelcome").await;
-    assert!(form.text.contains(&format!("name=\"return_to\" value=\"{listed}\"")));
-    // A reload after errors requests the same form.
-    let again = "action=\"/signup?sent&#38;return_to=https%3A%2F%2Fapp.example.com%2Fwelcome\"";
-    assert!(form.text.contains(again), "{}", form.text);
-    let policy = form.header("content-security-policy").unwrap();
-    let (_, targets) = policy.split_once("form-action 'self' ").unwrap();
-    let targets: Vec<_> = targets.split(';').next().unwrap().split(' ').collect();
-    let tenant = app.auth0.url();
-    for origin in [
-        "http://localhost:3000",
-        "https://app.example.com",
-        "https://example.com",
-        "https://www.example.com",
-        tenant.trim_end_matches('/'),
-    ] {
-        assert!(targets.contains(&origin), "{origin} in {policy}");
-    }
 }
 
 #[tokio::test]
@@ -224,20 +94,6 @@ async fn errors_show_the_form_again_with_every_value_but_the_password() {
     }
     assert_eq!(key(&response), "a-key-of-this-form");
     assert!(app.creates().is_empty());
-}
-
-#[tokio::test]
-async fn a_form_posted_twice_creates_one_user_and_succeeds_twice() {
-    let app = TestApp::spawn().await;
-    let form = with(&[("idempotency_key", key(&app.get("/signup").await))]);
-    let (first, second) = tokio::join!(post(&app, &form), post(&app, &form));
-    let again = post(&app, &form).await;
-    for response in [&first, &second, &again] {
-        assert_eq!(response.status, StatusCode::SEE_OTHER);
-        assert!(response.header("location").unwrap().starts_with("/signup/success?"));
-    }
-    assert_eq!(again.header("idempotency-replayed"), Some("true"));
-    assert_eq!(app.creates().len(), 1);
 }
 
 #[tokio::test]
@@ -417,83 +273,6 @@ async fn the_brand_is_on_every_page() {
         assert!(page.text.contains("href=\"https://www.example.com/privacy\""));
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.contains("img-src data: https://cdn.example.com;"), "{policy}");
-    }
-}
-
-/// The key and the token of a form of the page, which is old enough to be sent.
-async fn tabs<const N: usize>(app: &TestApp) -> [(String, String); N] {
-    let tab = async |_| {
-        let page = app.client.get(app.url("/signup")).header("accept", "text/html");
-        let page = TestResponse::receive(page).await;
-        (key(&page).to_owned(), hidden(&page, "form_token").to_owned())
-    };
-    let tabs = futures_util::future::join_all((0..N).map(tab)).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-    tabs.try_into().unwrap()
-}
-
-/// Sends the form of a tab, and returns the status.
-async fn send(app: &TestApp, (key, token): &(String, String), password: &str) -> u16 {
-    let form = [
-        ("email", "ada@example.com"),
-        ("password", password),
-        ("idempotency_key", key),
-        ("form_token", token),
-    ];
-    let response = browser().post(app.url("/signup")).form(&form).send().await.unwrap();
-    response.status().as_u16()
-}
-
-#[tokio::test]
-async fn a_user_who_sends_the_form_from_two_tabs_signs_up_once() {
-    let app = TestApp::builder().set("challenge.required", "off").spawn().await;
-    let [first, second, third] = tabs(&app).await;
-    let password = "Difference-Engine-1843";
-    assert_eq!(send(&app, &first, password).await, 303);
-    assert_eq!(send(&app, &second, password).await, 303, "the same person in a second tab");
-    assert_eq!(app.auth0.users().len(), 1);
-    assert_eq!(send(&app, &third, "Difference-Engine-1844").await, 409, "another password");
-}
-
-#[tokio::test]
-async fn a_linked_user_of_another_tab_is_dated_by_its_row() {
-    let app = TestApp::builder().set("challenge.required", "off").spawn().await;
-    let [first, second, third] = tabs(&app).await;
-    let password = "Difference-Engine-1843";
-    assert_eq!(send(&app, &first, password).await, 303);
-    app.until_resolved().await;
-    let attempts = app.attempts().await;
-    link(&app, attempts[0].created_user_id().connection_id());
-    assert_eq!(send(&app, &second, password).await, 303);
-    app.until_resolved().await;
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
-    ledger.execute("UPDATE attempts SET started_at = started_at - 601000", []).unwrap();
-    assert_eq!(send(&app, &third, password).await, 409, "ten minutes later");
-}
-
-#[tokio::test]
-async fn a_tab_that_got_no_result_has_created_the_user_that_another_tab_met() {
-    let app = TestApp::builder().set("challenge.required", "off").spawn().await;
-    app.learn_whether_ids_are_kept().await;
-    let [first, second] = tabs(&app).await;
-    let password = "Difference-Engine-1843";
-    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-    app.auth0.fault(Route::GetUser, Fault::answer(503).times(2));
-    app.auth0.fault(Route::CreateUser, Fault::answer(503));
-    assert_eq!(send(&app, &first, password).await, 504);
-    assert_eq!(send(&app, &second, password).await, 303);
-    app.until_resolved().await;
-    let states: Vec<_> = app.attempts().await.iter().map(|attempt| attempt.state).collect();
-    assert_eq!(states, [AttemptState::Created; 3]);
-    assert_eq!(send(&app, &first, password).await, 303);
-    assert_eq!(app.auth0.users().len(), 2);
-}
-
-#[tokio::test]
-async fn a_new_key_is_a_new_sign_up_where_the_form_is_not_the_pages() {
-    let app = TestApp::spawn().await;
-    for (key, expected) in [("first-key-0123456", 201), ("second-key-0123456", 409)] {
-        assert_eq!(app.sign_up_with_key(key, &ada()).await.status.as_u16(), expected);
     }
 }
 

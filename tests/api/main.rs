@@ -50,6 +50,7 @@ mod doctor_live;
 mod doctor_tenant;
 mod duplicates;
 mod existence;
+mod existing_account_notice;
 mod fields;
 mod form_tokens;
 mod forms;

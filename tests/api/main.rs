@@ -83,6 +83,7 @@ mod reload;
 mod replicas;
 mod responses;
 mod slow_clients;
+mod tenant_rejections;
 mod tenant_responses;
 mod terms;
 mod token;

@@ -297,13 +297,7 @@ impl TokenRefresher {
         let lifetime = grant.lifetime;
         let margin = MARGIN.min(lifetime / 2);
         let scopes = grant.scopes.as_deref();
-        let may_create = match scopes {
-            Some(scopes) => scopes::includes(scopes, CREATE_USERS),
-            // As with the token before it, until a call shows it.
-            None => {
-                self.tokens.state.borrow().token.as_ref().is_none_or(|token| token.may_create())
-            }
-        };
+        let may_create = scopes.is_none_or(|scopes| scopes::includes(scopes, CREATE_USERS));
         let token = Arc::new(Token {
             authorization: grant.authorization,
             expires_at: requested_at + lifetime.saturating_sub(margin),

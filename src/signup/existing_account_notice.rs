@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Inner;
 use super::identity::KeyedRequest;
 use crate::auth0::ResetMailResult;
+use crate::clock::LedgerTime;
 use crate::ledger::AttemptId;
 use crate::telemetry::chain;
 
@@ -29,8 +30,10 @@ impl Inner {
         let Some(client_id) = self.notice_client_id.clone() else { return };
         let inner = Arc::clone(self);
         let (mark, email) = (request.email, request.user.email.as_ref().to_owned());
+        // Not the attempt's id: it belongs to every request that repeats the form.
+        let owner = AttemptId::new(LedgerTime::from_epoch(self.context.clock.now()));
         let notify = async move {
-            match inner.ledger.record_once(attempt, mark, QUIET).await {
+            match inner.ledger.record_once(owner, mark, QUIET).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
@@ -45,7 +48,7 @@ impl Inner {
             match inner.auth0.send_password_reset(&client_id, &email).await {
                 ResetMailResult::Accepted | ResetMailResult::Unknown => {}
                 ResetMailResult::NotSent => {
-                    if let Err(error) = inner.ledger.delete_mark(attempt, mark).await {
+                    if let Err(error) = inner.ledger.delete_mark(owner, mark).await {
                         tracing::warn!(
                             %attempt,
                             error = chain(&error),

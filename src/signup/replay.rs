@@ -70,7 +70,12 @@ impl Inner {
                 AttemptState::Exists if attempt.started_at > attempt.read_at => {
                     return self.free_key(request, &attempt).await;
                 }
-                AttemptState::Exists | AttemptState::NotCreated => recorded_end(&attempt),
+                AttemptState::Exists => {
+                    // Auth0 may not have accepted the earlier request for a mail.
+                    self.notify_existing_account(request, attempt.id);
+                    recorded_end(&attempt)
+                }
+                AttemptState::NotCreated => recorded_end(&attempt),
                 AttemptState::Open | AttemptState::Unknown => self.resume(request, &attempt).await,
             },
             Ok(None) => SignupResult::new(Outcome::InProgress),

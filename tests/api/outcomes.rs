@@ -228,12 +228,13 @@ async fn a_sign_up_that_was_given_up_starts_over_for_a_client_that_waits() {
     let tenant = Emulator::builder().start().await.unwrap();
     let gate = Gate::new();
     tenant.fault(Route::Token, Fault::held(&gate));
-    let builder = TestApp::builder().tenant(tenant).request_timeout(Duration::from_millis(2_500));
+    // Less than the 4 s that a sign-up waits for a token.
+    let builder = TestApp::builder().tenant(tenant).request_timeout(Duration::from_millis(3_600));
     let app = builder.spawn().await;
     let sign_up = || tokio::spawn(TestResponse::receive(app.post().json(&ada())));
     let first = sign_up();
     // The second client's deadline is as much later.
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    tokio::time::sleep(Duration::from_millis(1_800)).await;
     let second = sign_up();
     assert_eq!(first.await.unwrap().problem(), "upstream_unavailable");
     gate.open();

@@ -211,7 +211,8 @@ impl ConnectionServer {
                 // First, so that the response of a request that has just started is waited for.
                 biased;
                 () = self.request_started.notified() => {}
-                () = self.bodies_over.cancelled() => return,
+                // Those that were cut get their responses, and others are no longer waited for.
+                () = self.bodies_over.cancelled() => return sleep(CLOSING).await,
                 () = sleep(CLOSING) => return,
             }
         }

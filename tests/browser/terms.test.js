@@ -3,15 +3,37 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ADA, Service, browser, done, fill, open } from "./support.js";
+import { ADA, Service, browser, done, fill, open, ready } from "./support.js";
 
 const chromium = await browser();
-const service = await Service.start({
-  "terms.version": "2026-11",
-  "terms.url": "https://www.example.com/terms",
-});
+const terms = (version) => ({ "terms.version": version, "terms.url": `https://www.example.com/terms-${version}` });
+const service = await Service.start(terms("2026-11"));
 const form = `${service.url}/signup`;
 const MESSAGE = "Accept the terms to continue.";
+
+test("Back restores what was typed, and no tick for terms that have changed", async (t) => {
+  const changing = await Service.start(terms("2026-11"));
+  const page = await open(chromium, t, `${changing.url}/signup`);
+  const email = "back.to.terms@example.com";
+  await fill(page, { ...ADA, email });
+  await page.check("#terms");
+  await page.goto("about:blank");
+  await changing.restart(terms("2026-12"));
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.clearBrowserCache");
+  await page.goBack();
+  await ready(page);
+  assert.deepEqual([await page.inputValue("#email"), await page.inputValue("#terms")], [email, "2026-12"]);
+  await page.fill("#password", ADA.password);
+  await page.click("button[type=submit]");
+  await page.waitForSelector("#terms[aria-invalid=true]");
+  assert.deepEqual(await changing.creates(email), []);
+  await page.check("#terms");
+  await page.click("button[type=submit]");
+  await done(page);
+  const [create] = await changing.creates(email);
+  assert.equal(create.app_metadata.terms.version, "2026-12");
+});
 
 for (const [way, options] of Object.entries({ "with the script": {}, "without it": { javaScriptEnabled: false } })) {
   test(`a user who forgets the checkbox sees an error beside it and continues from there, ${way}`, async (t) => {

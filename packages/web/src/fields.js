@@ -26,7 +26,8 @@ function inputOf({ type }) {
 /** Returns the checkbox of the terms. The policy has the link in brackets. */
 function termsField({ version, url, required }, { accept_terms, terms: label }) {
   const [before, link, after = ""] = accept_terms.split(/[[\]]/);
-  const input = { type: "checkbox", value: version };
+  // Otherwise a browser that goes back restores a tick for terms that have changed since.
+  const input = { type: "checkbox", value: version, autocomplete: "off" };
   // Whatever the policy says, a link runs no script.
   const address = /^https?:/.test(url) ? { url } : {};
   return { name: "terms", kind: "terms", label, before, link, after, ...address, required, input };

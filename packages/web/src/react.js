@@ -97,7 +97,8 @@ function SignupField({ texts, field: { name, kind, label, required, choices, inp
   switch (kind) {
     case "terms": {
       const link = h("a", { href: terms.url, target: "_blank", rel: "noopener" }, terms.link);
-      return h("label", null, h("input", shared), terms.before, link, terms.after, quiet);
+      // A consent holds for the same terms.
+      return h("label", null, h("input", { key: input.value, ...shared }), terms.before, link, terms.after, quiet);
     }
     case "checkbox":
       return h("label", null, h("input", shared), label, quiet);

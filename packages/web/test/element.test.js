@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { getPolicy } from "../src/index.js";
 import { build } from "../../../tests/browser/node_modules/esbuild/lib/main.js";
 import { ADA, Service, axeViolations, browser, open, site } from "../../../tests/browser/support.js";
 
@@ -481,6 +482,43 @@ test("React: another language reaches all of a form, after its request, and leav
   assert.equal(await page.locator(".signup-done").isVisible(), true);
   assert.deepEqual(sent, ["fr", "de"]);
   assert.deepEqual(page.consoleErrors, []);
+});
+
+test("React: a consent ends with the terms that it was given for, and stays over another language", async (t) => {
+  files["/versions.js"] = await bundle(`
+    import { useState } from "react";
+    import { createRoot } from "react-dom/client";
+    import { SignupForm } from "./react.js";
+    function App() {
+      const [policy, setPolicy] = useState(globalThis.policy);
+      globalThis.setPolicy = setPolicy;
+      return <SignupForm url="${url}" policy={policy} />;
+    }
+    globalThis.start = (policy) => {
+      globalThis.policy = policy;
+      createRoot(document.querySelector("main")).render(<App />);
+    };`);
+  files["/versions"] = pageOf("/versions.js", "");
+  const page = await open(chromium, t, `${shop}/versions`);
+  const policy = async (lang, version) => {
+    const loaded = await getPolicy(url, { lang });
+    return { ...loaded, terms: { ...loaded.terms, version } };
+  };
+  await page.waitForFunction(() => globalThis.start);
+  await page.evaluate((first) => globalThis.start(first), await policy("en", "2026-10"));
+  await page.locator("form[data-signup-ready]").waitFor();
+  await complete(page, "versions@example.com");
+  const show = async (next, lang) => {
+    await page.evaluate((policy) => globalThis.setPolicy(policy), next);
+    await page.waitForFunction((lang) => document.querySelector("form").closest("[lang]").lang === lang, lang);
+    const { value, checked } = await page.locator("[name=terms]").evaluate(({ value, checked }) => ({ value, checked }));
+    return [value, checked];
+  };
+  assert.deepEqual(await show(await policy("de", "2026-10"), "de"), ["2026-10", true]);
+  assert.deepEqual(await show(await policy("fr", "2026-11"), "fr"), ["2026-11", false]);
+  await send(page);
+  await page.locator("[name=terms][aria-invalid=true]").waitFor();
+  assert.deepEqual(await service.creates("versions@example.com"), []);
 });
 
 test("React: the page's own error elements and its onSubmit work beside the module", async (t) => {

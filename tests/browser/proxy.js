@@ -37,14 +37,20 @@ class Post {
   }
 }
 
-/** Starts a proxy to this URL. `change(post)`, which can be set at any time, changes each post. */
+/**
+ * Starts a proxy to this URL. `change(post)` changes each post, and `admits(request)` returns whether a request has the
+ * password or the cookie of a gate. Both can be set at any time.
+ */
 export async function startProxy(target) {
   const { hostname, port } = new URL(target);
-  const proxy = { change: undefined };
+  const proxy = { change: undefined, admits: undefined };
   const server = createServer(async (request, response) => {
     const chunks = await request.toArray().catch(() => undefined);
     // The browser has left.
     if (!chunks) return response.destroy();
+    if (proxy.admits?.(request) === false) {
+      return response.writeHead(401, { "WWW-Authenticate": 'Basic realm="staging"' }).end();
+    }
     const post = new Post(request, Buffer.concat(chunks).toString());
     if (request.method === "POST") proxy.change?.(post);
     const { method, path, body, stalls } = post;

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { startProxy } from "./proxy.js";
 import { ADA, Service, axeViolations, browser, done, fill, holdProofs, open, ready, send, site } from "./support.js";
 
 const files = {};
@@ -395,6 +396,40 @@ test("the pressed button is sent, and one with a formaction is left to the brows
   await ready(page);
   await page.click("text=Log in instead");
   await page.waitForURL("**/there?**");
+});
+
+const PASSWORD = `Basic ${Buffer.from("stage:secret").toString("base64")}`;
+for (const [gate, credentials, admits] of [
+  ["a password that the browser knows", { httpCredentials: { username: "stage", password: "secret" } }, ({ authorization }) => authorization === PASSWORD],
+  ["a password in the address of the page", "stage:secret@", ({ authorization }) => authorization === PASSWORD],
+  ["a cookie", {}, ({ cookie }) => cookie === "gate=open"],
+]) {
+  test(`a page behind ${gate} sends its form and loads its second file`, async (t) => {
+    const proxy = await startProxy(service.url);
+    proxy.admits = ({ headers }) => admits(headers);
+    const isInAddress = typeof credentials === "string";
+    const page = await open(chromium, t, null, isInAddress ? {} : credentials);
+    if (gate === "a cookie") await page.context().addCookies([{ name: "gate", value: "open", url: proxy.url }]);
+    await page.goto(`${isInAddress ? proxy.url.replace("//", `//${credentials}`) : proxy.url}/signup`);
+    await ready(page);
+    await fill(page, { ...ADA, email: `behind.${gate.replaceAll(" ", ".")}@gmial.com` });
+    await page.locator(".signup-suggestion button").waitFor();
+    assert.equal((await send(page, "form button[type=submit]")).status, "created");
+  });
+}
+
+test("a service on another origin gets no cookie", async (t) => {
+  const proxy = await startProxy(service.url);
+  const cookies = new Set();
+  proxy.admits = ({ headers }) => Boolean(cookies.add(String(headers.cookie)));
+  const page = await open(chromium, t);
+  // Browsers have one jar for all ports of a host.
+  await page.context().addCookies([{ name: "session", value: "own", url: shop }]);
+  await page.goto(publish("/jar", plain().replace(form, `${proxy.url}/signup`)));
+  await ready(page);
+  await fill(page, { email: "no.cookie@example.com", password: ADA.password });
+  assert.equal((await send(page)).status, "created");
+  assert.deepEqual([...cookies], ["undefined"]);
 });
 
 test("a page can prevent its form from being sent", async (t) => {

@@ -4,7 +4,7 @@ import { AlertBox } from "./alert.js";
 import { HIDDEN, findInput, interpolate, makeStatus, nameOf } from "./dom.js";
 import { FieldErrors } from "./field-errors.js";
 import { loadExtras } from "./load-extras.js";
-import { awaitPolicy, getBelow } from "./request.js";
+import { awaitPolicy, getBelow, resolve } from "./request.js";
 import { ELSEWHERE, REVEAL, Reveal, setButtonTypes } from "./reveal.js";
 import { PasswordRules } from "./rules.js";
 import { newKey, signUp } from "./sign-up.js";
@@ -47,7 +47,7 @@ class SignupForm {
   constructor(form, options) {
     this.form = form;
     // Not `form.action`, which an input of that name would shadow, and not `form.baseURI`: a clone of a template has none.
-    this.url = new URL(options.url ?? form.getAttribute("action") ?? "", document.baseURI);
+    this.url = resolve(options.url ?? form.getAttribute("action") ?? "");
     this.own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
     this.texts = { ...TEXTS, ...this.own };
     this.lang = this.languages();

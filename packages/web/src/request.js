@@ -17,6 +17,10 @@ export const within = (ms, promise) => {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 };
 
+/** Resolves an address on the page. `fetch` rejects the user name and password that a page may have been opened with. */
+export const resolve = (url) =>
+  Object.assign(new URL(url, globalThis.document?.baseURI), { username: "", password: "" });
+
 /**
  * Fetches JSON in these languages or that of the page, with more headers from a server. `body` is undefined if
  * it is not JSON.
@@ -36,7 +40,8 @@ export async function call(url, { lang, signal, as = "json", headers: more, ...i
   const abort = () => controller.abort();
   signal?.addEventListener("abort", abort, own);
   const exchange = async () => {
-    const response = await fetch(url, { cache, ...init, headers, credentials: "omit", ...own });
+    // A site's own gate may let in only its cookie or its password. No other site's service gets either.
+    const response = await fetch(resolve(url), { cache, ...init, headers, credentials: "same-origin", ...own });
     const body = await response[as]().catch(() => undefined);
     signal?.throwIfAborted();
     return { response, body };
@@ -47,7 +52,7 @@ export async function call(url, { lang, signal, as = "json", headers: more, ...i
 
 /** Gets JSON from a path below this URL. Returns undefined on failure. */
 export async function getBelow(url, path, options) {
-  const target = new URL(url, globalThis.document?.baseURI);
+  const target = resolve(url);
   target.pathname = target.pathname.replace(/\/$/, "") + path;
   target.search = "";
   const { response, body } = await call(target, options).catch(() => ({}));

@@ -3,7 +3,7 @@
 /* global EXTRAS_FILE, EXTRAS_INTEGRITY */
 
 import { make } from "./dom.js";
-import { within } from "./request.js";
+import { resolve, within } from "./request.js";
 
 let loading;
 
@@ -18,7 +18,7 @@ export function loadExtras(url = import.meta.url) {
 
 async function load(beside) {
   const { document } = globalThis;
-  const src = new URL(EXTRAS_FILE, new URL(beside, document?.baseURI)).href;
+  const src = new URL(EXTRAS_FILE, resolve(beside)).href;
   if (document) {
     // `import` takes no digest. The element does, and the import gets the module that it checked.
     const nonce = document.querySelector("script[nonce]")?.nonce ?? "";

@@ -184,12 +184,12 @@ test("a post without a response times out and is sent again, with a message mean
   assert.equal(posts.length, 2);
 });
 
-test("a second file that never arrives holds no sign-up up, and is requested again", async (t) => {
+test("a second file that does not arrive is requested again, and the sign-up sent again", async (t) => {
   const page = await open(chromium, t);
   await page.clock.install();
   let requests = 0;
-  await page.route("**/signup-extras-*.js", () => requests++);
-  const proofs = await intercept(page, respond(403, CHALLENGED, "application/problem+json"));
+  await page.route("**/signup-extras-*.js", (route) => ++requests > 1 && route.fallback());
+  const posts = await intercept(page, respond(403, CHALLENGED, "application/problem+json"));
   await page.goto(form);
   await ready(page);
   await fill(page, { ...ADA, email: "no.second.file@example.com" });
@@ -198,14 +198,54 @@ test("a second file that never arrives holds no sign-up up, and is requested aga
   await (await challenge).finished();
   assert.equal(await page.locator("form[data-signup-busy]").count(), 1);
   await page.clock.fastForward(10_000);
-  assert.equal((await result).status, "challenge");
+  await page.locator(".signup-status", { hasText: /still trying/ }).waitFor();
+  await page.clock.runFor(1_000);
+  assert.equal((await result).status, "created");
+  assert.equal(posts.length, 2);
+});
+
+const problem = (code, more) => JSON.stringify({ code, heading: code, advice: "Wait.", request_id: "x", ...more });
+for (const [name, lose, times, expected, sent] of [
+  ["is lost twice", (route) => route.abort("internetdisconnected"), 2, "created", 4],
+  ["never comes", (route) => route.abort("internetdisconnected"), 9, "offline", 3],
+  ["is that of a proxy", respond(502, "<h1>Bad gateway</h1>"), 1, "created", 3],
+  ["comes later", respond(429, problem("rate_limited", { retry_after: 1 }), "application/problem+json"), 1, "created", 3],
+  ["comes much later", respond(429, problem("rate_limited", { retry_after: 60 }), "application/problem+json"), 1, "later", 1],
+]) {
+  test(`a challenge that ${name} is no captcha: the sign-up is ${expected}`, async (t) => {
+    const always = await Service.start({ "challenge.required": "always", "challenge.work.cost": 1000 });
+    const page = await open(chromium, t, `${always.url}/signup`);
+    const posts = await intercept(page);
+    let lost = 0;
+    await page.route("**/signup/challenge", (route) => {
+      // None is solved while the form is filled in.
+      if (!posts.length) return route.fulfill({ json: { required: false } });
+      return lost++ < times ? lose(route) : route.fallback();
+    });
+    await fill(page, { ...ADA, email: `${times}.${sent}@example.com` });
+    const { status, retryAfter } = await send(page, "form button[type=submit]");
+    assert.deepEqual([status, retryAfter], [expected, status === "later" ? 60 : undefined]);
+    assert.equal(posts.length, sent);
+    if (status === "created") return;
+    await page.locator("[role=alert]:focus").waitFor();
+    const alert = await page.innerText("[role=alert]");
+    assert.match(alert, status === "later" ? /Try again in 60 seconds/ : /Check your internet connection/);
+  });
+}
+
+test("a browser that cannot solve a proof says why on the console, and nothing of a captcha", async (t) => {
+  const always = await Service.start({ "challenge.required": "always", "challenge.work.cost": 1000 });
+  const page = await open(chromium, t);
+  // As on an insecure origin.
+  await page.addInitScript(() => Object.defineProperty(crypto, "subtle", { value: undefined }));
+  await page.goto(`${always.url}/signup`);
+  await fill(page, { ...ADA, email: "insecure@example.com" });
+  assert.equal((await send(page, "form button[type=submit]")).status, "challenge");
   await page.locator("[role=alert]:focus").waitFor();
-  assert.equal(await page.locator("form[data-signup-busy]").count(), 0);
-  assert.deepEqual([proofs.length, requests], [1, 1]);
-  // The first one may still be under way, and the browser would wait for it.
-  await page.unrouteAll({ behavior: "ignoreErrors" });
-  await page.fill("#email", "no.second.file.after.all@example.com");
-  assert.equal((await send(page)).status, "created");
+  assert.equal(await page.innerText("[role=alert]"), "One more step");
+  const [text, ...more] = page.consoleErrors;
+  assert.match(text, /requires a proof of work. Browsers compute it on https and on localhost, not on http:/);
+  assert.deepEqual(more, []);
 });
 
 test("a sign-up that is sent again gets a new proof", async (t) => {

@@ -2,14 +2,25 @@
 
 let explainedAt;
 
-/** Explains to the developer why the service rejects this page, once a minute. */
-export function explainOrigin(url) {
+/** Writes an explanation, once a minute. */
+function explain(text) {
   if (explainedAt > Date.now() - 60_000) return;
   explainedAt = Date.now();
+  console.error(text);
+}
+
+/** Explains to the developer why the service rejects this page. */
+export function explainOrigin(url) {
   // The one that was sent: that of a file is "null", although `location` has another.
   const { origin } = globalThis;
   const advice = origin === "null"
     ? "A file and a sandboxed frame have no origin: open the page from a web server."
     : `Is ${origin} in http.allowed_origins?`;
-  console.error(`auth0-signup at ${url} rejects this page. ${advice}`);
+  explain(`auth0-signup at ${url} rejects this page. ${advice}`);
+}
+
+/** Explains to the developer why this page solves no proof of work. */
+export function explainInsecure(url) {
+  const { origin } = globalThis;
+  explain(`auth0-signup at ${url} requires a proof of work. Browsers compute it on https and on localhost, not on ${origin}.`);
 }

@@ -2,7 +2,7 @@
 // check for passwords that are too common, proofs of work, new captcha tokens and texts in another language. A file of
 // its own, loaded when a form gets the focus or a challenge has to be solved.
 
-import { explainOrigin } from "./explain.js";
+import { explainInsecure, explainOrigin } from "./explain.js";
 import { findInput, make, makeStatus, putBelow } from "./dom.js";
 import { solve } from "./proof.js";
 import { within } from "./request.js";
@@ -184,8 +184,14 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
   form.addEventListener("reset", () => setTimeout(translate), { signal });
   translate();
 
-  form.addEventListener("signup:result", ({ detail: { problem } }) => {
+  let captcha;
+  policy.then((loaded) => (captcha = loaded?.challenge?.site_key));
+  form.addEventListener("signup:result", ({ detail: { problem, status } }) => {
     if (problem?.code === "origin_not_allowed") explainOrigin(url);
+    if (status !== "challenge" || captcha !== null) return;
+    // Where the service has no captcha, its advice to solve one helps nobody.
+    problem.advice = "";
+    if (!crypto.subtle) explainInsecure(url);
   }, { signal });
 
   // A captcha token can be used once. Field errors do not use it up, unless Auth0 found them, which happens after

@@ -78,7 +78,8 @@ export function SignupForm({ url, policy: given, lang, fallback, success, onResu
     // A new function each time, as the page may have changed its direction.
     children && h("div", { "data-signup-own": "", ref: (element) => setAsAround(element) }, children),
     h("div", { "data-signup-alert": "", hidden: true }),
-    fieldsOf(policy).map((field) => h(SignupField, { key: field.name, texts: policy.texts, field })),
+    // By the value too: a consent holds for the same terms.
+    fieldsOf(policy).map((field) => h(SignupField, { key: field.name + field.input.value, texts: policy.texts, field })),
     h("button", null,
       h("span", { "data-signup-idle": "" }, policy.texts.submit),
       h("span", { "data-signup-working": "", hidden: true }, policy.texts.submitting))));
@@ -97,8 +98,7 @@ function SignupField({ texts, field: { name, kind, label, required, choices, inp
   switch (kind) {
     case "terms": {
       const link = h("a", { href: terms.url, target: "_blank", rel: "noopener" }, terms.link);
-      // A consent holds for the same terms.
-      return h("label", null, h("input", { key: input.value, ...shared }), terms.before, link, terms.after, quiet);
+      return h("label", null, h("input", shared), terms.before, link, terms.after, quiet);
     }
     case "checkbox":
       return h("label", null, h("input", shared), label, quiet);

@@ -22,17 +22,16 @@ export const resolve = (url) =>
   Object.assign(new URL(url, globalThis.document?.baseURI), { username: "", password: "" });
 
 /**
- * Fetches JSON in these languages or that of the page, with more headers from a server. `body` is undefined if
- * it is not JSON.
+ * Fetches JSON from this URL or a path below it, in these languages or that of the page, with more headers from a server.
+ * `body` is undefined if it is not JSON. Resolves with neither response nor body on failure, and when aborted.
  */
-export async function call(url, { lang, signal, as = "json", headers: more, ...init } = {}) {
+export async function call(url, { below, lang, signal, as = "json", headers: more, ...init }) {
   const tags = lang || globalThis.document?.documentElement.lang || "";
   // Other characters, or more than 128 bytes, would need a preflight.
   const languages = tags.replace(/_/g, "-").match(/[a-z0-9-]+/gi)?.join(",").slice(0, 120);
   const headers = {
     Accept: "application/json", ...(languages && { "Accept-Language": languages }), ...more,
   };
-  signal?.throwIfAborted();
   const controller = new AbortController();
   const own = { signal: controller.signal };
   // Next.js renders a page of a server once, when it is built, unless it fetches what is not to be kept.
@@ -40,22 +39,25 @@ export async function call(url, { lang, signal, as = "json", headers: more, ...i
   const abort = () => controller.abort();
   signal?.addEventListener("abort", abort, own);
   const exchange = async () => {
-    // A site's own gate may let in only its cookie or its password. No other site's service gets either.
-    const response = await fetch(resolve(url), { cache, ...init, headers, credentials: "same-origin", ...own });
+    signal?.throwIfAborted();
+    const target = resolve(url);
+    if (below) {
+      target.pathname = target.pathname.replace(/\/$/, "") + below;
+      target.search = "";
+    }
+    // With the default of `credentials`: a gate of the site may ask for its cookie or its password. Other origins get neither.
+    const response = await fetch(target, { cache, ...init, headers, ...own });
     const body = await response[as]().catch(() => undefined);
     signal?.throwIfAborted();
     return { response, body };
   };
   // Ends the request that takes too long, and the listener.
-  return within(TIMEOUT_MS, exchange()).finally(abort);
+  return within(TIMEOUT_MS, exchange()).catch(() => ({})).finally(abort);
 }
 
 /** Gets JSON from a path below this URL. Returns undefined on failure. */
-export async function getBelow(url, path, options) {
-  const target = resolve(url);
-  target.pathname = target.pathname.replace(/\/$/, "") + path;
-  target.search = "";
-  const { response, body } = await call(target, options).catch(() => ({}));
+export async function getBelow(url, below, options) {
+  const { response, body } = await call(url, { ...options, below });
   return response?.ok ? body : undefined;
 }
 

@@ -1,7 +1,7 @@
 // One sign-up, with or without a form.
 
 import { loadExtras } from "./load-extras.js";
-import { call, getBelow, sleep } from "./request.js";
+import { call, sleep } from "./request.js";
 
 /** Delays before a request is sent again automatically, as the same sign-up. */
 const RETRIES_MS = [1000, 3000];
@@ -19,17 +19,18 @@ const STATUSES = {
   invalid_fields: "invalid",
   challenge_required: "challenge",
   challenge_failed: "challenge",
-  outcome_unknown: "unknown",
-  rate_limited: "later",
-  upstream_busy: "later",
-  unavailable: "later",
   challenge_unavailable: "later",
   upstream_unavailable: "later",
+  unavailable: "later",
+  upstream_busy: "later",
+  rate_limited: "later",
   idempotency_in_progress: "later",
+  outcome_unknown: "unknown",
 };
 
-/** Turns a response into a result. */
+/** Turns a response into a result, or the lack of one. */
 function toResult({ response, body }) {
+  if (!response) return { status: "offline" };
   const { status: httpStatus, headers } = response;
   const retryAfter = Number(body?.retry_after ?? headers.get("Retry-After")) || undefined;
   if (httpStatus === 201 && body?.user) {
@@ -72,26 +73,27 @@ export async function signUp(url, data, options = {}) {
   const pauses = [...RETRIES_MS];
   let proven = false;
   for (;;) {
-    let result;
-    try {
-      result = toResult(await call(url, { method: "POST", body, lang, signal, headers }));
-    } catch {
-      signal?.throwIfAborted();
-      result = { status: "offline" };
-    }
-    const { status, problem, retryAfter } = result;
+    let result = toResult(await call(url, { method: "POST", body, lang, signal, headers }));
+    signal?.throwIfAborted();
     // A rate limit with a challenge admits requests that carry its proof.
-    if (solves && (status === "challenge" || problem?.challenge) && !proven) {
+    if (solves && (result.status === "challenge" || result.problem?.challenge) && !proven) {
       proven = true;
       onChallenge?.();
-      const challenge = await getBelow(url, "/challenge", { signal });
-      // Fails with another challenge, and where the browser cannot compute.
-      const proof = await loadExtras(url).then(({ solve }) => solve(challenge, signal)).catch(() => undefined);
+      const issued = await call(url, { below: "/challenge", lang, signal });
+      const { parameters, site_key } = issued.body ?? {};
+      const extras = parameters && (await loadExtras(url).catch(() => undefined));
+      // Fails where the browser cannot compute.
+      const proof = await extras?.solve(issued.body, signal).catch(() => undefined);
       signal?.throwIfAborted();
-      if (!proof) return result;
-      body.set("altcha", proof);
-      continue;
+      if (proof) {
+        body.set("altcha", proof);
+        continue;
+      }
+      if (extras || site_key) return result;
+      // What is missing may come later: it is no captcha that the user could solve.
+      result = toResult(issued);
     }
+    const { status, retryAfter } = result;
     // Any response uses a captcha token up, and only the user can get another.
     const mayHelp = ["offline", "unknown"].includes(status) || (status === "later" && !hasCaptcha);
     const pause = pauses.shift();

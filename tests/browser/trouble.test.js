@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { startProxy } from "./proxy.js";
-import { ADA, Service, axeViolations, browser, done, fill, holdProofs, open, ready, send, site } from "./support.js";
+import { ADA, Service, axeViolations, browser, done, fill, holdPosts, holdProofs, open, ready, send, site } from "./support.js";
 
 const files = {};
 const shop = await site(files);
@@ -280,6 +280,85 @@ test("a wait for one address does not apply to another", async (t) => {
   assert.equal(posts.length, 1, "nothing is sent before the wait is over");
   await fill(page, { email: "no.typo@example.com" });
   assert.equal((await send(page)).status, "created");
+});
+
+test("errors of what was changed during a request are left out, and typing keeps its focus", async (t) => {
+  const page = await open(chromium, t, form);
+  const release = await holdPosts(page);
+  await fill(page, { ...ADA, email: "nope", password: "short", given_name: "" });
+  const result = send(page, "form button[type=submit]");
+  await page.locator("form[data-signup-busy]").waitFor();
+  await page.fill("#email", "corrected.meanwhile@example.com");
+  await page.locator("#family_name").pressSequentially(" King");
+  release();
+  assert.equal((await result).errors.some(({ field }) => field === "email"), true);
+  await page.locator("[role=alert]").waitFor();
+  assert.equal(await page.getAttribute("#email", "aria-invalid"), null);
+  assert.equal(await page.getAttribute("#password", "aria-invalid"), "true");
+  assert.deepEqual(await page.locator("[role=alert] a").allTextContents(), ["Password"]);
+  assert.ok(await page.locator("#family_name").evaluate((input) => input === document.activeElement));
+  // With the next result the focus moves as ever.
+  await page.locator("#family_name").press("Enter");
+  await page.locator("[role=alert]:focus").waitFor();
+  await page.fill("#password", ADA.password);
+  assert.equal((await send(page, "form button[type=submit]")).status, "created");
+});
+
+for (const [name, status, problem] of [
+  ["an invalid address", 422, { code: "invalid_fields", errors: [{ field: "email", code: "email.malformed", message: "x" }] }],
+  ["a taken address", 409, { code: "email_taken" }],
+]) {
+  test(`${name} that was corrected during the request is no error any more`, async (t) => {
+    const page = await open(chromium, t, form);
+    const posts = await intercept(page, respond(status, JSON.stringify(problem), "application/problem+json"));
+    const release = await holdPosts(page);
+    await fill(page, { ...ADA, email: "before@example.com" });
+    const result = send(page, "form button[type=submit]");
+    await page.locator("form[data-signup-busy]").waitFor();
+    const email = `${problem.code}@example.com`;
+    await page.fill("#email", email);
+    release();
+    await result;
+    await page.locator("form:not([data-signup-busy])").waitFor();
+    assert.equal(await page.locator("[role=alert]:visible, [aria-invalid=true]").count(), 0);
+    assert.equal((await send(page, "form button[type=submit]")).status, "created");
+    assert.deepEqual(posts.map((post) => post.get("email")), ["before@example.com", email]);
+  });
+}
+
+test("a wait for an address does not apply to one that was entered during the request", async (t) => {
+  const page = await open(chromium, t, form);
+  const problem = { code: "rate_limited", heading: "Too many attempts", advice: "x", retry_after: 3600, request_id: "x" };
+  await intercept(page, respond(429, JSON.stringify(problem), "application/problem+json"));
+  const release = await holdPosts(page);
+  await fill(page, { ...ADA, email: "limited.before@example.com" });
+  const result = send(page, "form button[type=submit]");
+  await page.locator("form[data-signup-busy]").waitFor();
+  await page.fill("#email", "not.limited@example.com");
+  release();
+  await result;
+  await page.locator("[role=alert]").waitFor();
+  assert.doesNotMatch(await page.innerText("[role=alert]"), /Try again in/);
+  assert.equal((await send(page, "form button[type=submit]")).status, "created");
+});
+
+test("no address is suggested during a request", async (t) => {
+  const page = await open(chromium, t, form);
+  await page.clock.install();
+  const release = await holdPosts(page);
+  const suggestion = page.locator(".signup-suggestion button");
+  await fill(page, { ...ADA, email: "ada@gmial.com" });
+  await page.clock.runFor(400);
+  await suggestion.waitFor();
+  const result = send(page, "form button[type=submit]");
+  await page.locator("form[data-signup-busy]").waitFor();
+  assert.equal(await suggestion.count(), 0);
+  await page.fill("#email", "ada@gmial.co");
+  await page.fill("#email", "ada@gmial.com");
+  await page.clock.runFor(400);
+  assert.equal(await suggestion.count(), 0);
+  release();
+  assert.equal((await result).user.email, "ada@gmial.com");
 });
 
 test("the page's own checks come before the request", async (t) => {

@@ -28,8 +28,8 @@ export class AlertBox {
     if (!this.#box.matches("[data-signup-alert]")) this.#box.remove();
   }
 
-  /** Shows an alert, and puts the focus on it. */
-  show({ heading, lines, summary, links, reference, calm }) {
+  /** Shows an alert, and may put the focus on it. */
+  show({ heading, lines, summary, links, reference, calm, takesFocus }) {
     const box = this.#box;
     box.hidden = false;
     box.tabIndex = -1;
@@ -51,7 +51,7 @@ export class AlertBox {
       if (first?.matches("h1, h2, h3")) first.after(box);
       else this.#form.prepend(box);
     }
-    box.focus();
+    if (takesFocus) box.focus();
   }
 
   /** Returns a line of the summary: a link to the field, and its errors. */

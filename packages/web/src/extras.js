@@ -48,7 +48,8 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
   const suggest = () => {
     const field = input("email");
     const address = suggestEmail(field?.value ?? "");
-    if (!address) return;
+    // What was sent stays what it was.
+    if (!address || form.matches("[data-signup-busy]")) return;
     const init = { detail: { address }, cancelable: true, bubbles: true, composed: true };
     form.dispatchEvent(new CustomEvent("signup:suggestion", init));
     if (!suggestion) putBelow(field, (suggestion = makeStatus("hint signup-suggestion")));
@@ -70,7 +71,9 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
     typing = setTimeout(suggest, 400);
   };
   onInput("input", (target) => target === input("email") && suggestSoon());
-  form.addEventListener("signup:result", () => suggestion?.replaceChildren(), { signal });
+  for (const name of ["submit", "result"]) {
+    form.addEventListener(`signup:${name}`, () => suggestion?.replaceChildren(), { signal });
+  }
   form.addEventListener("reset", () => {
     suggestion?.replaceChildren();
     alert.hide();

@@ -29,6 +29,8 @@ class SignupForm {
   #index;
   #sent;
   #data;
+  /** The names of the inputs that the person changed since the form was sent. */
+  #changed = new Set();
   #email;
   #waitUntil = 0;
   #showWait;
@@ -109,6 +111,7 @@ class SignupForm {
     });
     this.#onInput("input", (input) => {
       const name = nameOf(input);
+      this.#changed.add(name);
       this.#errors.clear(findInput(form, name));
       if (name === "password") this.#rules.check();
       // The rate limit may have been that of the previous address.
@@ -165,6 +168,7 @@ class SignupForm {
     const { form } = this;
     const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
     if (form.matches("[data-signup-busy], [data-signup-done]")) return undefined;
+    this.#changed.clear();
     const invalid = [...form.elements].find((input) => this.#isWrongHere(input));
     if (invalid) {
       invalid.reportValidity();
@@ -288,6 +292,7 @@ class SignupForm {
     const isDone = status === "created" || status === "accepted";
     this.#emit(status, result);
     const { form, texts } = this;
+    const changed = this.#changed;
     if (isDone) {
       // It cannot be sent again.
       form.dataset.signupDone = status;
@@ -309,21 +314,25 @@ class SignupForm {
     const heading = problem.heading ?? texts.offline_heading;
     const lines = [problem.advice ?? problem.detail ?? texts.offline];
     // A captcha lifts the limit: the person may solve it now.
-    const wait = !(problem.challenge && this.#policy.challenge?.site_key) && retryAfter;
+    const wait = !(problem.challenge && this.#policy.challenge?.site_key) && !changed.has("email") && retryAfter;
     this.#waitUntil = Date.now() + wait * 1000;
-    const errors = [...(result.errors ?? [])];
-    if (problem.code === "username_taken") errors.push({ field: "username", message: lines.shift() });
+    const errors = (result.errors ?? []).filter(({ field }) => !changed.has(field));
+    // The person has corrected all of it since.
+    if (changed.has(result.field) || (status === "invalid" && !errors.length)) return;
+    if (status === "invalid") lines.shift();
+    if (result.field === "username") errors.push({ field: "username", message: lines.shift() });
     const summary = this.#errors.show(errors);
-    if (summary.length && status === "invalid") lines.shift();
     const calm = /^(email_taken|outcome_unknown|signups_closed)$/.test(problem.code);
     const links = calm && accountLinks(this.#policy, texts, this.#email);
     const reference = httpStatus >= 500 && problem.request_id;
     this.#showWait = (seconds) => {
+      // Not while the person types.
+      const takesFocus = ![...form.elements].some((input) => input.matches(":focus") && changed.has(nameOf(input)));
       // At least 2: the texts have plurals only.
       const text = seconds < 120
         ? interpolate(texts.wait, Math.max(seconds, 2))
         : interpolate(texts.wait_minutes, Math.ceil(seconds / 60));
-      this.#alert.show({ heading, lines: [...lines, seconds && text], summary, links, reference, calm });
+      this.#alert.show({ heading, lines: [...lines, seconds && text], summary, links, reference, calm, takesFocus });
     };
     this.#showWait(wait);
   }

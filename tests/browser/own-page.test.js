@@ -308,6 +308,41 @@ test("a password that is shown stays shown in an input that the page puts in its
   assert.equal(await type(), "password");
 });
 
+test("a password that comes later, or in the place of another, has its button and its rules", async (t) => {
+  const page = await visit(t, "later", form(`<label>Email <input name="email"></label><div></div>${plan}`));
+  const own = '<label>Password <input name="password" type="password" data-signup-password></label>';
+  const show = (html) => page.evaluate((html) => (document.querySelector("form div").innerHTML = html), html);
+  const parts = async () => {
+    const count = (selector) => page.locator(selector).count();
+    const described = () => page.locator("[name=password]").evaluate((input) => {
+      const ids = (input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
+      return ids.map((id) => document.querySelectorAll(`ul#${id}`).length);
+    });
+    return [await count("[data-signup-reveal]"), await count("ul[data-signup-rules]"), await described()];
+  };
+  const meets = async (password) => {
+    await page.fill("[name=password]", password);
+    await page.locator("[data-rule='password.too_short'][data-met=true]").waitFor();
+    assert.deepEqual(await parts(), [1, 1, [1]]);
+  };
+  await show(own);
+  await page.focus("[name=password]");
+  await meets("long enough");
+  // Another step of the form.
+  await show("");
+  await show(own);
+  await meets("long enough as well");
+  await page.evaluate(() => {
+    const input = document.querySelector("[name=password]");
+    const next = Object.assign(document.createElement("input"), { name: "password", type: "password" });
+    next.dataset.signupPassword = "";
+    input.replaceWith(next);
+  });
+  await meets("still long enough");
+  await page.click("[data-signup-reveal]");
+  assert.equal(await page.getAttribute("[name=password]", "type"), "text");
+});
+
 test("the Caps Lock hint is written once, so that it is spoken once", async (t) => {
   const page = await visit(t, "caps", plain());
   await page.evaluate(() => {

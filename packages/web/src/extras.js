@@ -111,6 +111,14 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
     document.title = document.title.replace(/^.*?(?= – |$)/, () => title);
   };
 
+  // A page may add the password later, or another one.
+  const equip = async () => {
+    await policy;
+    if (signal.aborted || input("password") === rules.input) return;
+    reveal.start();
+    rules.start();
+  };
+
   // React writes the type of an input whenever it draws the form, and a page may put a new input in its place.
   const keepShown = () => {
     if (reveal.button()) sizes.observe(reveal.button());
@@ -118,6 +126,7 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
     if (field?.type === "password") field.type = "text";
   };
   const keep = () => {
+    equip();
     keepShown();
     setTitle();
   };

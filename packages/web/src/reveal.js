@@ -33,16 +33,20 @@ export class Reveal {
     this.#form = form;
     this.#texts = texts;
     this.#live = live;
-    const input = findInput(form, "password");
-    this.shown = input?.type === "text";
-    if (input?.matches("[data-signup-password]") && !this.button()) {
-      this.#own = make("button", { type: "button", className: "signup-reveal" });
-      this.#own.dataset.signupReveal = "words";
-      const form = input.getAttribute("form");
-      if (form) this.#own.setAttribute("form", form);
-      (input.closest("label") ?? input).after(this.#own);
-      this.label();
-    }
+    this.shown = findInput(form, "password")?.type === "text";
+    this.start();
+  }
+
+  /** Adds a button beside an input that asks for it, unless there is one. */
+  start() {
+    const input = findInput(this.#form, "password");
+    if (!input?.matches("[data-signup-password]") || this.button()) return;
+    this.#own ??= make("button", { type: "button", className: "signup-reveal" });
+    this.#own.dataset.signupReveal = "words";
+    const form = input.getAttribute("form");
+    if (form) this.#own.setAttribute("form", form);
+    (input.closest("label") ?? input).after(this.#own);
+    this.label();
   }
 
   /** Returns the button, which may be outside the form as its input may. */

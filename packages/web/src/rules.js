@@ -4,6 +4,8 @@ import { HIDDEN, describe, findInput, idOf, make, putBelow } from "./dom.js";
 import { checkPassword } from "./password.js";
 
 export class PasswordRules {
+  /** The input that the rules were last listed for. */
+  input;
   #form;
   #texts;
   #list;
@@ -16,13 +18,14 @@ export class PasswordRules {
     this.#texts = texts;
   }
 
-  /** Lists the rules of a policy that are not on the page yet. */
-  start(policy = {}) {
+  /** Lists the rules of a policy that are not on the page yet. By default that is the last one, for a new input. */
+  start(policy = this.#policy) {
     const known = checkPassword("", policy).map(({ code }) => code);
-    const input = findInput(this.#form, "password");
+    const input = (this.input = findInput(this.#form, "password"));
     const box = this.#form.querySelector("[data-signup-rules]") ?? this.#draw(input);
-    if (!box) return;
     this.#policy = policy;
+    if (!box) return;
+    this.#undescribe?.();
     // A page that gives it an id refers to it by itself.
     if (input && !box.id) {
       describe(input, idOf(box));

@@ -282,6 +282,22 @@ test("a wait for one address does not apply to another", async (t) => {
   assert.equal((await send(page)).status, "created");
 });
 
+test("a clock that is set back prolongs no wait", async (t) => {
+  const page = await open(chromium, t);
+  await page.clock.install();
+  await page.goto(form);
+  await ready(page);
+  const problem = { code: "rate_limited", heading: "Too many attempts", advice: "x", retry_after: 30, request_id: "x" };
+  await intercept(page, respond(429, JSON.stringify(problem), "application/problem+json"));
+  await fill(page, { ...ADA, email: "clock@example.com" });
+  assert.equal((await send(page, "form button[type=submit]")).status, "later");
+  await page.clock.setSystemTime(Date.now() - 3 * 3_600_000);
+  await page.click("form button[type=submit]");
+  assert.match(await page.innerText("[role=alert]"), /Try again in (30|29|28) seconds/);
+  await page.clock.runFor(30_000);
+  assert.equal((await send(page, "form button[type=submit]")).status, "created");
+});
+
 test("errors of what was changed during a request are left out, and typing keeps its focus", async (t) => {
   const page = await open(chromium, t, form);
   const release = await holdPosts(page);

@@ -166,7 +166,7 @@ class SignupForm {
   /** Sends the form and shows the result. Does nothing while a request is in progress. */
   async submit(submitter) {
     const { form } = this;
-    const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
+    const seconds = Math.ceil((this.#waitUntil - performance.now()) / 1000);
     if (form.matches("[data-signup-busy], [data-signup-done]")) return undefined;
     this.#changed.clear();
     const invalid = [...form.elements].find((input) => this.#isWrongHere(input));
@@ -315,7 +315,8 @@ class SignupForm {
     const lines = [problem.advice ?? problem.detail ?? texts.offline];
     // A captcha lifts the limit: the person may solve it now.
     const wait = !(problem.challenge && this.#policy.challenge?.site_key) && !changed.has("email") && retryAfter;
-    this.#waitUntil = Date.now() + wait * 1000;
+    // Not by the clock of the day, which may be set back.
+    this.#waitUntil = performance.now() + wait * 1000;
     const errors = (result.errors ?? []).filter(({ field }) => !changed.has(field));
     // The person has corrected all of it since.
     if (changed.has(result.field) || (status === "invalid" && !errors.length)) return;

@@ -462,6 +462,25 @@ test("a common password is pointed out while it is typed", async (t) => {
   await line.waitFor({ state: "detached" });
 });
 
+test("a list of common passwords that was lost is requested again", async (t) => {
+  const own = await Service.start({ "password.dictionary.active": "true" });
+  const page = await open(chromium, t, `${own.url}/signup`);
+  let requests = 0;
+  await page.route("**/signup/common-passwords.txt", (route) => (requests++ ? route.fallback() : route.abort()));
+  const lost = page.waitForEvent("requestfailed");
+  await page.focus("#password");
+  await lost;
+  await page.focus("#email");
+  const listed = page.waitForResponse("**/signup/common-passwords.txt");
+  await page.focus("#password");
+  await listed;
+  await page.locator("#password").pressSequentially("Password1");
+  await page.locator("[data-rule='password.too_common']", { hasText: "too common" }).waitFor();
+  await page.focus("#email");
+  await page.focus("#password");
+  assert.equal(requests, 2);
+});
+
 test("a list without rules shows what the password breaks while it is typed", async (t) => {
   const own = await Service.start({
     "http.allowed_origins": shop,

@@ -143,7 +143,10 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
     const { password } = await policy ?? {};
     if (!password?.dictionary || common) return;
     common = getBelow(url, "/common-passwords.txt", { signal, as: "text" });
-    password.common = new Set((await common)?.split("\n").filter(Boolean));
+    const list = await common;
+    // The next focus tries again.
+    if (list === undefined) common = undefined;
+    password.common = new Set(list?.split("\n").filter(Boolean));
     rules.check();
   };
   onInput("focusin", (target) => isPassword(target) && loadCommon());

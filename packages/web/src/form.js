@@ -17,6 +17,10 @@ const OPENS_MS = 5000;
 /** Where a form has its object, which other copies of the module on the page find too. */
 const ENHANCED = Symbol.for("auth0-signup");
 
+/** Returns the place of an element in the document, or in its shadow root and that of its host. */
+const placeOf = (element, root = element.getRootNode()) =>
+  [...root.querySelectorAll(element.localName)].indexOf(element) + (root.host ? `-${placeOf(root.host)}` : "");
+
 /** Enhances a form, or returns its object if it is enhanced. `options`: see signup.d.ts. */
 export function enhance(form, options = {}) {
   return form[ENHANCED] ?? new SignupForm(form, options);
@@ -26,7 +30,7 @@ class SignupForm {
   #listeners = new AbortController();
   #signal = this.#listeners.signal;
   #key;
-  #index;
+  #place;
   #sent;
   #data;
   /** The names of the inputs that the person changed since the form was sent. */
@@ -278,7 +282,7 @@ class SignupForm {
   /** Uses the tab's storage, with the name of this form's key. Returns undefined on failure: a browser may deny it. */
   #inTab(use) {
     try {
-      return use(sessionStorage, "signupKey" + (this.#index ??= [...document.forms].indexOf(this.form)));
+      return use(sessionStorage, "signupKey" + (this.#place ??= placeOf(this.form)));
     } catch {
       return undefined;
     }
@@ -296,7 +300,7 @@ class SignupForm {
     if (isDone) {
       // It cannot be sent again.
       form.dataset.signupDone = status;
-      this.#inTab((tab, name) => delete tab[name]);
+      this.#inTab((tab, name) => tab[name] === this.#key && delete tab[name]);
       const password = findInput(form, "password") ?? {};
       password.value = "";
       this.#rules.check();

@@ -484,6 +484,36 @@ test("React: another language reaches all of a form, after its request, and leav
   assert.deepEqual(page.consoleErrors, []);
 });
 
+test("each element has its own key over a reload", async (t) => {
+  const [a, b] = ["a", "b"].map((id) => `<div id="${id}">${element("")}</div>`);
+  files["/keys"] = pageOf("/element.js", a + b);
+  const page = await open(chromium, t);
+  let loses = true;
+  await page.route(/\/signup$/, async (route) => {
+    if (route.request().method() !== "POST" || !loses) return route.fallback();
+    await route.fetch();
+    await route.abort("connectionreset");
+  });
+  const signUp = async (id, email) => {
+    for (const [name, value] of Object.entries({ ...ADA, email })) await page.fill(`#${id} [name="${name}"]`, value);
+    await page.check(`#${id} [name="terms"]`);
+    const done = page.locator(`#${id}`).evaluate((around) =>
+      new Promise((resolve) => around.addEventListener("signup:result", ({ detail }) => resolve([detail.status, detail.replayed]))));
+    await page.click(`#${id} form > button:not([type=button])`);
+    return done;
+  };
+  const load = async () => {
+    await page.goto(`${shop}/keys`);
+    for (const id of ["a", "b"]) await page.locator(`#${id} form[data-signup-ready]`).waitFor();
+  };
+  await load();
+  assert.deepEqual(await signUp("a", "key.a@example.com"), ["offline", undefined]);
+  loses = false;
+  assert.deepEqual(await signUp("b", "key.b@example.com"), ["created", false]);
+  await load();
+  assert.deepEqual(await signUp("a", "key.a@example.com"), ["created", true]);
+});
+
 test("React: a consent ends with the terms that it was given for, and stays over another language", async (t) => {
   files["/versions.js"] = await bundle(`
     import { useState } from "react";

@@ -533,6 +533,32 @@ test("the pressed button is sent, and one with a formaction is left to the brows
   await page.waitForURL("**/there?**");
 });
 
+for (const script of [true, false]) {
+  test(`formaction and formnovalidate mean ${script ? "with" : "without"} the script what HTML says`, async (t) => {
+    const buttons = `<label>Promo <input name="user_metadata.promo" pattern="[A-Z]+"></label>
+      <button name="later" value="1" formnovalidate>Without</button>
+      <button formaction="/there" formmethod="get">Draft</button>
+      <button formaction="/there" formmethod="get" formnovalidate>Leave</button>`;
+    files["/there"] = "<!doctype html><title>there</title>";
+    const body = plain(buttons).replace('name="email"', 'name="email" required');
+    const page = await open(chromium, t, publish("/html", body), { javaScriptEnabled: script });
+    if (script) await ready(page);
+    const reached = (path) => page.waitForRequest((request) => new URL(request.url()).pathname === path);
+    const isReached = [];
+    page.on("request", (request) => isReached.push(new URL(request.url()).pathname));
+    await page.click("text=Draft");
+    await fill(page, { email: "html@example.com", password: ADA.password, "user_metadata.promo": "abc" });
+    await page.click("text=Draft");
+    // The button that sends the form, and needs the whole of it.
+    await page.click("form button:has-text('Join')");
+    assert.equal(isReached.filter((path) => /there|signup$/.test(path)).length, 0);
+    await Promise.all([reached("/signup"), page.click("text=Without")]);
+    await page.goto(publish("/html", body));
+    if (script) await ready(page);
+    await Promise.all([reached("/there"), page.click("text=Leave")]);
+  });
+}
+
 const PASSWORD = `Basic ${Buffer.from("stage:secret").toString("base64")}`;
 for (const [gate, credentials, admits] of [
   ["a password that the browser knows", { httpCredentials: { username: "stage", password: "secret" } }, ({ authorization }) => authorization === PASSWORD],

@@ -93,7 +93,11 @@ class SignupForm {
     const { form } = this;
     form.addEventListener("submit", (event) => {
       const { submitter } = event;
-      if (submitter?.matches(ELSEWHERE)) return;
+      if (submitter?.matches(ELSEWHERE)) {
+        // As the browser does, which leaves it to the module.
+        if (!this.#noValidate && !submitter.formNoValidate && !form.reportValidity()) event.preventDefault();
+        return;
+      }
       const send = (last) => {
         if (last !== event || event.defaultPrevented) return;
         event.preventDefault();
@@ -173,7 +177,7 @@ class SignupForm {
     const seconds = Math.ceil((this.#waitUntil - performance.now()) / 1000);
     if (form.matches("[data-signup-busy], [data-signup-done]")) return undefined;
     this.#changed.clear();
-    const invalid = [...form.elements].find((input) => this.#isWrongHere(input));
+    const invalid = !submitter?.formNoValidate && [...form.elements].find((input) => this.#isWrongHere(input));
     if (invalid) {
       invalid.reportValidity();
       return undefined;

@@ -362,6 +362,27 @@ test("the Caps Lock hint is written once, so that it is spoken once", async (t) 
   assert.equal(await page.evaluate(() => globalThis.writes), 1);
 });
 
+test("hints are live regions before their first text, and take no space without a style sheet", async (t) => {
+  const page = await visit(t, "hints", form(`<label>Email <input name="email"></label>${password}${plan}`));
+  const place = () => page.locator("[name=password], form > button:last-of-type").evaluateAll((all) =>
+    all.map((element) => element.getBoundingClientRect().y));
+  const before = await place();
+  await page.focus('[name="email"]');
+  const hints = page.locator("p[role=status]:is(.signup-suggestion, .signup-caps-lock)");
+  await hints.nth(1).waitFor({ state: "attached" });
+  assert.deepEqual(await hints.allTextContents(), ["", ""]);
+  assert.deepEqual(await place(), before);
+  const inTree = await hints.evaluateAll((all) => all.map((hint) => hint.checkVisibility()));
+  assert.deepEqual(inTree, [true, true]);
+  const [suggestion] = await hints.elementHandles();
+  await page.fill('[name="email"]', "ada@gmial.com");
+  await page.getByRole("button", { name: "ada@gmail.com" }).waitFor();
+  assert.match(await suggestion.textContent(), /Did you mean/);
+  await page.fill('[name="email"]', "ada@gmail.com");
+  assert.deepEqual(await hints.allTextContents(), ["", ""]);
+  assert.deepEqual(await place(), before);
+});
+
 test("the module speaks the language of the radio button that is chosen", async (t) => {
   const language = (tag, more = "") => `<label><input type="radio" name="ui_locales" value="${tag}" ${more}>${tag}</label>`;
   const own = '<label>Password <input name="password" type="password" data-signup-password></label>';

@@ -19,6 +19,8 @@ await fetch(form, { method: "POST", body: new URLSearchParams(taken) });
 const submit = (page) => page.click("form button[type=submit]");
 const rejected = async (page, values) => {
   await fill(page, values);
+  // The second file has put the places of its hints on the page.
+  await page.locator(".signup-caps-lock").waitFor({ state: "attached" });
   await submit(page);
   await page.locator("[role=alert]:focus").waitFor();
 };

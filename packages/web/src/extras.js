@@ -3,7 +3,7 @@
 // its own, loaded when a form gets the focus or a challenge has to be solved.
 
 import { explainInsecure, explainOrigin } from "./explain.js";
-import { findInput, make, makeStatus, putBelow } from "./dom.js";
+import { HIDDEN, findInput, make, makeStatus, putBelow } from "./dom.js";
 import { solve } from "./proof.js";
 import { within } from "./request.js";
 import { suggestEmail } from "./suggest.js";
@@ -37,13 +37,24 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
   const { form, texts, own, url, lang, policy } = enhanced;
   for (const [name, text] of Object.entries(TEXTS)) texts[name] ??= text;
   const input = (name) => findInput(form, name);
-  let [suggestion, capsLock, typing, common, isPrepared, proof] = [];
+  let [typing, common, isPrepared, proof] = [];
+  const [suggestion, capsLock] = ["suggestion", "caps-lock"].map((name) => makeStatus(`hint signup-${name}`, HIDDEN));
   const removeAll = () => {
     clearTimeout(typing);
-    suggestion?.remove();
-    capsLock?.remove();
+    suggestion.remove();
+    capsLock.remove();
   };
   signal.addEventListener("abort", removeAll);
+  const placeHints = () => {
+    for (const [hint, field] of [[suggestion, input("email")], [capsLock, input("password")]]) {
+      if (field && !hint.isConnected) putBelow(field, hint);
+    }
+  };
+  /** Writes a hint. Without content it takes no space, and is there for screen readers to notice the next. */
+  const write = (hint, ...content) => {
+    hint.style = content.length ? "" : HIDDEN;
+    hint.replaceChildren(...content);
+  };
 
   const suggest = () => {
     const field = input("email");
@@ -52,30 +63,30 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
     if (!address || form.matches("[data-signup-busy]")) return;
     const init = { detail: { address }, cancelable: true, bubbles: true, composed: true };
     form.dispatchEvent(new CustomEvent("signup:suggestion", init));
-    if (!suggestion) putBelow(field, (suggestion = makeStatus("hint signup-suggestion")));
+    placeHints();
     const onclick = () => {
       // Past the property that React puts on an input: otherwise it takes the event for none.
       Reflect.set(Object.getPrototypeOf(field), "value", address, field);
-      suggestion.replaceChildren();
+      write(suggestion);
       field.focus();
       field.dispatchEvent(new Event("input", { bubbles: true }));
     };
     const button = make("button", { type: "button", textContent: address, onclick });
     const [before, after = ""] = texts.suggestion.split("%address%");
-    suggestion.replaceChildren(before, button, after);
+    write(suggestion, before, button, after);
   };
   const suggestSoon = () => {
-    suggestion?.replaceChildren();
+    write(suggestion);
     // Not on blur: the shift in layout would make a click on the button miss it.
     clearTimeout(typing);
     typing = setTimeout(suggest, 400);
   };
   onInput("input", (target) => target === input("email") && suggestSoon());
   for (const name of ["submit", "result"]) {
-    form.addEventListener(`signup:${name}`, () => suggestion?.replaceChildren(), { signal });
+    form.addEventListener(`signup:${name}`, () => write(suggestion), { signal });
   }
   form.addEventListener("reset", () => {
-    suggestion?.replaceChildren();
+    write(suggestion);
     alert.hide();
     errors.clearAll();
     setTimeout(() => rules.check());
@@ -85,11 +96,10 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
   const warn = (field, event) => {
     if (!isPassword(field)) return;
     const isOn = event.type !== "focusout" && event.getModifierState?.("CapsLock");
-    if (!isOn && !capsLock) return;
-    if (!capsLock) putBelow(field, (capsLock = makeStatus("hint signup-caps-lock")));
-    const text = isOn ? texts.caps_lock : "";
+    placeHints();
+    const text = isOn ? [texts.caps_lock] : [];
     // A screen reader speaks what is written, also the same again.
-    if (capsLock.textContent !== text) capsLock.textContent = text;
+    if (capsLock.textContent !== text.join("")) write(capsLock, ...text);
   };
   for (const name of ["keydown", "keyup", "focusout"]) onInput(name, warn);
 
@@ -114,9 +124,12 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
   // A page may add the password later, or another one.
   const equip = async () => {
     await policy;
-    if (signal.aborted || input("password") === rules.input) return;
-    reveal.start();
-    rules.start();
+    if (signal.aborted) return;
+    if (input("password") !== rules.input) {
+      reveal.start();
+      rules.start();
+    }
+    placeHints();
   };
 
   // React writes the type of an input whenever it draws the form, and a page may put a new input in its place.

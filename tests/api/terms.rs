@@ -175,7 +175,7 @@ async fn the_plain_form_has_a_checkbox_that_keeps_its_state() {
         r#"<span>Ich stimme den <a href="{URL}" target="_blank" rel="noopener">Nutzungsbedingungen<"#
     );
     assert!(page.contains(&sentence), "{page}");
-    let the_box = r#"<input id="terms" name="terms" type="checkbox" data-signup-label="Bedingungen" value="2026-11" required>"#;
+    let the_box = r#"<input id="terms" name="terms" type="checkbox" autocomplete="off" data-signup-label="Bedingungen" value="2026-11" required>"#;
     assert!(page.contains(the_box), "{page}");
 
     let post = |form: Value| TestResponse::receive(browser().post(app.url("/signup")).form(&form));

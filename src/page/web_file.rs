@@ -141,9 +141,9 @@ mod tests {
     }
 
     #[test]
-    fn the_module_takes_at_most_8448_bytes_on_the_wire() {
+    fn the_module_takes_at_most_8192_bytes_on_the_wire() {
         let size = SCRIPT.asset.gzip().unwrap().len();
-        assert!(size <= 8448, "{size} bytes");
+        assert!(size <= 8192, "{size} bytes");
     }
 
     #[test]

@@ -4,11 +4,12 @@
 
 import { explainInsecure, explainOrigin } from "./explain.js";
 import { HIDDEN, findInput, make, makeStatus, putBelow } from "./dom.js";
+import { checkPassword } from "./password.js";
 import { solve } from "./proof.js";
 import { within } from "./request.js";
 import { suggestEmail } from "./suggest.js";
 
-export { solve, suggestEmail };
+export { checkPassword, solve, suggestEmail };
 
 /** More texts that stand in until the policy arrives. */
 const TEXTS = {
@@ -45,6 +46,8 @@ export function assist(enhanced, { alert, errors, signal, getBelow, onInput, pro
     capsLock.remove();
   };
   signal.addEventListener("abort", removeAll);
+  rules.checkPassword = checkPassword;
+  rules.check();
   const placeHints = () => {
     for (const [hint, field] of [[suggestion, input("email")], [capsLock, input("password")]]) {
       if (field && !hint.isConnected) putBelow(field, hint);

@@ -1,9 +1,13 @@
 // The list of password rules, which are also its errors.
 
 import { HIDDEN, describe, findInput, idOf, make, putBelow } from "./dom.js";
-import { checkPassword } from "./password.js";
+
+/** The codes of the rules that checkPassword checks whenever the policy has them. */
+const CHECKED = /short|types|characters$/;
 
 export class PasswordRules {
+  /** Checks a password. Comes with the second file; until then the rules have no state. */
+  checkPassword;
   /** The input that the rules were last listed for. */
   input;
   #form;
@@ -20,7 +24,6 @@ export class PasswordRules {
 
   /** Lists the rules of a policy that are not on the page yet. By default that is the last one, for a new input. */
   start(policy = this.#policy) {
-    const known = checkPassword("", policy).map(({ code }) => code);
     const input = (this.input = findInput(this.#form, "password"));
     const box = this.#form.querySelector("[data-signup-rules]") ?? this.#draw(input);
     this.#policy = policy;
@@ -37,7 +40,7 @@ export class PasswordRules {
     }
     this.#list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(this.#make("ul"));
     for (const { code, message } of policy.rules ?? []) {
-      if (known.includes(code) && !this.#find(code)) this.#add(code, message);
+      if (CHECKED.test(code) && !this.#find(code)) this.#add(code, message);
     }
     this.check();
   }
@@ -59,7 +62,7 @@ export class PasswordRules {
 
   /** Marks each rule as met or not. */
   check() {
-    if (!this.#list) return;
+    if (!this.#list || !this.checkPassword) return;
     const password = findInput(this.#form, "password")?.value ?? "";
     const all = (selector) => this.#list.querySelectorAll(selector);
     for (const line of all("[data-live]")) line.remove();
@@ -68,7 +71,7 @@ export class PasswordRules {
       delete line.dataset.text;
       delete line.dataset.met;
     }
-    for (const { code, met } of checkPassword(password, this.#policy)) {
+    for (const { code, met } of this.checkPassword(password, this.#policy)) {
       // A rule that is listed only while the password breaks it.
       const line = this.#find(code) ?? this.#add(code, this.#texts[code.replace(".", "_")]);
       if (!met && /too_(long|common)$/.test(code)) line.dataset.live = "";

@@ -248,7 +248,7 @@ export function newKey(): string;
 export function checkPassword(
   password: string,
   policy: PasswordPolicy,
-): { code: string; met: boolean }[];
+): Promise<{ code: string; met: boolean }[]>;
 
 /** Returns the address that was probably meant, if the domain looks like a typo. */
 export function suggestEmail(email: string): Promise<string | undefined>;

@@ -88,6 +88,10 @@ test("the password rules follow what is typed", async (t) => {
   const page = await open(chromium, t, form);
   const met = () =>
     page.locator("[data-rule]").evaluateAll((lines) => lines.map((line) => line.dataset.met));
+  assert.deepEqual(await met(), [undefined, undefined]);
+  // The check comes with the second file.
+  await page.focus("#password");
+  await page.waitForSelector("[data-rule][data-met=false]");
   assert.deepEqual(await met(), ["false", "false"]);
   await page.locator("#password").pressSequentially("abcdefgh");
   assert.deepEqual(await met(), ["true", "false"]);

@@ -1,20 +1,27 @@
-//! The headers that every call to the Management API has in common.
+//! The headers that calls to the tenant have in common.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT, CONTENT_TYPE, InvalidHeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, InvalidHeaderValue};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::BuildError;
 use crate::config::Auth0Settings;
 
-/// Returns the headers for these settings.
+/// Asks for a response without an encoding. Without this header any is acceptable (RFC 9110, section
+/// 12.5.3).
+pub(super) const NO_ENCODING: (HeaderName, HeaderValue) =
+    (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+
+/// Returns the headers of calls to the Management API, for these settings.
 ///
 /// # Errors
 /// When a setting cannot be sent in a header.
 pub(super) fn common(settings: &Auth0Settings) -> Result<HeaderMap, BuildError> {
     let json = HeaderValue::from_static("application/json");
-    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
+    // With room for those that a call adds.
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.extend([(CONTENT_TYPE, json.clone()), (ACCEPT, json), NO_ENCODING]);
     if settings.telemetry {
         headers.insert(HeaderName::from_static("auth0-client"), telemetry()?);
     }

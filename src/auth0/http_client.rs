@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy, Request, Response, retry};
@@ -227,11 +226,6 @@ impl Recipe {
             // Takes less than half the CPU time of calls that share an HTTP/2 connection, and a
             // connection that breaks costs one call.
             .http1_only()
-            // Without it any coding is acceptable (RFC 9110, section 12.5.3).
-            .default_headers(HeaderMap::from_iter([(
-                ACCEPT_ENCODING,
-                HeaderValue::from_static("identity"),
-            )]))
             .referer(false)
             // The settings decide which proxy is used, and say so in the log.
             .no_proxy();

@@ -14,6 +14,7 @@ use url::form_urlencoded;
 use super::BuildError;
 use super::credentials::{ClientIdentity, CredentialStore};
 use super::error::{Api, ErrorCode, Misconfiguration, TokenError, TransportError};
+use super::headers::NO_ENCODING;
 use super::http_client::HttpClient;
 use super::redirect;
 use super::response::ApiResponse;
@@ -139,7 +140,7 @@ impl TokenRequest {
         form.append_pair("audience", &self.audience);
         let mut request = Request::new(Method::POST, self.url.clone());
         let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-        request.headers_mut().insert(CONTENT_TYPE, content_type);
+        request.headers_mut().extend([(CONTENT_TYPE, content_type), NO_ENCODING]);
         request.headers_mut().extend(authorization.map(|value| (AUTHORIZATION, value)));
         *request.body_mut() = Some(form.finish().into());
         Some(request)

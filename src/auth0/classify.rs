@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::WWW_AUTHENTICATE;
 use serde_json::{Map, Value};
 
 use super::error::{Api, CreateUserError, ErrorCode, Misconfiguration, TransportError};
@@ -13,8 +15,6 @@ use super::response::ApiResponse;
 use super::sender::is_from_auth0;
 use super::wait::RequestedWait;
 use crate::domain::{Field, PasswordRule};
-use http::HeaderValue;
-use http::header::WWW_AUTHENTICATE;
 
 /// The wait after a 429 that names none: the buckets of all plans refill within a second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);

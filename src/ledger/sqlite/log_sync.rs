@@ -3,7 +3,6 @@
 //! SQLite syncs the log itself before it moves the log's content to the database. This covers the
 //! time until then.
 
-use crate::telemetry::chain;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -12,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+
+use crate::telemetry::chain;
 
 /// The pause before a sync, during which further writes join it. Half of the promised second: the
 /// rest is for a slow disk, and for a write that comes during a sync and waits for the next.
